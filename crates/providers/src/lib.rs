@@ -1,0 +1,1 @@
+//! Wire formats and the catalogue of providers: bytes in, values out.

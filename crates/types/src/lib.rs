@@ -1,0 +1,1 @@
+//! The vocabulary of Sluice: chat, events, usage, money, errors, secrets.
