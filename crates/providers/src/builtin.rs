@@ -1,0 +1,1 @@
+//! The provider that is compiled in: it makes the first command work and is the last resort.
