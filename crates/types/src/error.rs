@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::{Serialize, Serializer};
+
 /// Why a request or an attempt failed. Whose fault it is comes first: the caller's, a policy's, a provider's, ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -213,6 +215,12 @@ impl ErrorKind {
     }
 }
 
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code())
@@ -252,3 +260,13 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// One failed call to a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// The target, as `provider/model`.
+    pub target: String,
+    /// Why it failed, by its code.
+    #[serde(rename = "error")]
+    pub kind: ErrorKind,
+}

@@ -1,0 +1,155 @@
+//! Virtual keys: how a caller shows one, and what is stored about it.
+//!
+//! Only the SHA-256 digest of a key is ever stored. A key has 256 random bits, so a plain digest is as good as a slow
+//! one, and looking a digest up tells an attacker nothing about timing that helps to guess a key.
+
+use std::fmt::Write as _;
+
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use sluice_types::time::Timestamp;
+
+/// What every secret key of ours starts with.
+pub const SECRET_PREFIX: &str = "sk-sluice-";
+
+/// The SHA-256 digest of a key.
+pub type Digest = [u8; 32];
+
+/// The digest of `key`.
+pub fn digest(key: &str) -> Digest {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// `digest` in lower-case hexadecimal.
+pub fn hex(digest: &[u8]) -> String {
+    let mut text = String::with_capacity(digest.len() * 2);
+    for byte in digest {
+        _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The store's key for the record of the virtual key with `digest`.
+pub fn store_key(digest: &Digest) -> String {
+    format!("key/{}", hex(digest))
+}
+
+/// The store's key for the record of `tenant`.
+pub fn tenant_store_key(tenant: &str) -> String {
+    format!("tenant/{tenant}")
+}
+
+/// The credential a caller shows: `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`. Where several are shown
+/// (SDKs fill in defaults of their own) one of ours wins.
+pub fn presented(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+    });
+    let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let shown = [bearer, named("x-api-key"), named("x-goog-api-key")];
+    let mut shown = shown.into_iter().flatten().filter(|key| !key.is_empty());
+    let first = shown.next()?;
+    if first.starts_with(SECRET_PREFIX) {
+        return Some(first);
+    }
+    shown.find(|key| key.starts_with(SECRET_PREFIX)).or(Some(first))
+}
+
+/// Whether two keys are the same, in a time that does not depend on where they differ: digests are compared.
+pub fn same(left: &str, right: &str) -> bool {
+    digest(left).iter().zip(digest(right)).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+/// What is stored about a virtual key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Its public id, such as `key_9f…`.
+    pub id: String,
+    /// Who pays.
+    pub tenant: String,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is switched off.
+    #[serde(default)]
+    pub disabled: bool,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What is stored about a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRecord {
+    /// Its id: the prefix of everything it owns.
+    pub id: String,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether it is switched off.
+    #[serde(default)]
+    pub disabled: bool,
+    /// The providers its data may go to; `None` allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<String>>,
+    /// The models it may name: exact names, or `provider/*`; `None` allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+}
+
+impl TenantRecord {
+    /// Whether the tenant's data may go to `provider`.
+    pub fn may_use_provider(&self, provider: &str) -> bool {
+        self.providers.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == provider))
+    }
+
+    /// Whether the tenant may name `model`.
+    pub fn may_name_model(&self, model: &str) -> bool {
+        let fits = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(start) => model.starts_with(start),
+            None => pattern == model,
+        };
+        self.models.as_ref().is_none_or(|allowed| allowed.iter().any(fits))
+    }
+}
+
+/// Whether `id` can name a tenant: it becomes part of store keys.
+pub fn is_tenant_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {
+        entries.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn ours_wins_over_an_sdks_default_credential() {
+        let both = headers(&[("authorization", "Bearer sk-openai"), ("x-api-key", "sk-sluice-a")]);
+        assert_eq!(presented(&both), Some("sk-sluice-a"));
+        assert_eq!(presented(&headers(&[("authorization", "bearer  abc ")])), Some("abc"));
+        assert_eq!(presented(&headers(&[("authorization", "Basic abc")])), None);
+        assert_eq!(presented(&headers(&[("x-goog-api-key", "k")])), Some("k"));
+        assert_eq!(presented(&headers(&[("x-api-key", " ")])), None);
+    }
+
+    #[test]
+    fn digests_are_sha_256() {
+        assert!(store_key(&digest("abc")).ends_with("/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert!(same("a", "a") && !same("a", "b"));
+    }
+
+    #[test]
+    fn allow_lists_name_models_exactly_or_by_provider() {
+        let tenant: TenantRecord =
+            serde_json::from_str(r#"{"id":"t","models":["assistant","openai/*"],"providers":["openai"]}"#).unwrap();
+        assert!(tenant.may_name_model("assistant") && tenant.may_name_model("openai/gpt-x"));
+        assert!(!tenant.may_name_model("assistant2") && !tenant.may_name_model("anthropic/claude"));
+        assert!(tenant.may_use_provider("openai") && !tenant.may_use_provider("openai2"));
+    }
+}

@@ -1,0 +1,177 @@
+//! What the gateway asks of a host. Each trait promises only what every host can keep; an adapter converts and calls,
+//! nothing more.
+//!
+//! No `Send` bounds: both hosts are single-threaded and their futures may not be `Send`. A handle is cheap to clone and
+//! belongs to one request: on Workers a binding must not outlive the request that it came with.
+
+#![expect(async_fn_in_trait, reason = "both hosts are single-threaded: no Send bound is wanted")]
+
+use std::{fmt, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures::future::LocalBoxFuture;
+use sluice_types::{secret::Secret, time::Timestamp};
+
+/// All that a host offers.
+pub trait Host: Http + Kv + Clock + Rng + Secrets + Later + Log + Clone + 'static {}
+
+impl<T: Http + Kv + Clock + Rng + Secrets + Later + Log + Clone + 'static> Host for T {}
+
+/// Requests to providers.
+pub trait Http {
+    /// An answer's body, read as it comes.
+    type Body: Body + 'static;
+
+    /// Sends `request` and waits for the answer's headers. Dropping the future or the body cancels the call.
+    /// Redirects are not followed: a credential goes only where the configuration says.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if no answer came: refused, reset, not allowed by the host.
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Self::Body>, NetworkError>;
+}
+
+/// A body that arrives in pieces: a provider's answer, or a caller's request.
+pub trait Body: Sized {
+    /// The next piece, never empty; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`NetworkError`] if the other side broke off.
+    async fn chunk(&mut self) -> Result<Option<Bytes>, NetworkError>;
+
+    /// All of it, if it is no longer than `limit` bytes. A host that has a quicker way than piece by piece takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::TooLarge`] past the limit, [`BodyError::Network`] if the other side broke off.
+    async fn whole(mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        if limit < first.len() {
+            return Err(BodyError::TooLarge);
+        }
+        let Some(second) = self.chunk().await? else { return Ok(first) };
+        let mut all = BytesMut::from(first);
+        let mut next = Some(second);
+        while let Some(piece) = next {
+            if limit.saturating_sub(all.len()) < piece.len() {
+                return Err(BodyError::TooLarge);
+            }
+            all.extend_from_slice(&piece);
+            next = self.chunk().await?;
+        }
+        Ok(all.freeze())
+    }
+}
+
+/// A small, eventually consistent store.
+///
+/// A value written at one location may stay unseen at another for a minute, and a miss may be remembered as long, so
+/// nothing that must be exact lives here. Keys are at most 512 bytes, values at most 1 MB. No host promises expiry:
+/// what expires says so in its value.
+pub trait Kv {
+    /// Reads `key`; `None` if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, KvError>;
+
+    /// Writes `value` under `key`, replacing what was there. `summary` (at most 1,000 bytes) is kept beside the key
+    /// where the host can, for [`Kv::list`].
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn put(&self, key: &str, value: Bytes, summary: Option<&str>) -> Result<(), KvError>;
+
+    /// The keys that start with `prefix`, in order. Some hosts walk through all their keys for it: for operators'
+    /// pages and roll-ups, never while a caller waits.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, KvError>;
+}
+
+/// A key found by [`Kv::list`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The whole key.
+    pub key: String,
+    /// The summary it was written with, if the host keeps them.
+    pub summary: Option<String>,
+}
+
+/// The time.
+pub trait Clock {
+    /// Now. On Workers time stands still between two calls to the world.
+    fn now(&self) -> Timestamp;
+
+    /// Waits.
+    async fn sleep(&self, span: Duration);
+}
+
+/// Dice that nobody can foresee: good enough for ids and keys.
+pub trait Rng {
+    /// A fresh number.
+    fn random(&self) -> u64;
+}
+
+/// Secrets and variables of the host, by the names the configuration uses, such as `OPENAI_API_KEY`.
+pub trait Secrets {
+    /// The value of `name`; `None` if it is not set or empty.
+    async fn secret(&self, name: &str) -> Option<Secret>;
+}
+
+/// Work after the answer.
+pub trait Later {
+    /// Runs `work` to its end even if the answer is sent, or the caller gone, before. Hosts give it at least 30 seconds
+    /// after that.
+    fn later(&self, work: LocalBoxFuture<'static, ()>);
+}
+
+/// The operator's log.
+pub trait Log {
+    /// Writes one line, which never holds a prompt, an answer or a secret.
+    fn log(&self, line: &str);
+}
+
+/// The other side could not be reached, or broke off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkError(pub String);
+
+impl fmt::Display for NetworkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NetworkError {}
+
+/// A body that could not be read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is longer than the limit.
+    TooLarge,
+    /// The other side broke off.
+    Network(NetworkError),
+}
+
+impl From<NetworkError> for BodyError {
+    fn from(error: NetworkError) -> Self {
+        Self::Network(error)
+    }
+}
+
+/// The store does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvError(pub String);
+
+impl fmt::Display for KvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KvError {}
