@@ -44,7 +44,9 @@ impl AllowedHosts {
     ///
     /// A rule has another shape, or no port where its scheme has none of its own.
     pub fn parse<T: AsRef<str>>(rules: &[T]) -> Result<Self> {
-        let parse = |rule: &T| Rule::parse(rule.as_ref()).with_context(|| format!("allowed host `{}`", rule.as_ref()));
+        let parse = |rule: &T| {
+            Rule::parse(rule.as_ref()).with_context(|| format!("allowed host `{}`", rule.as_ref()))
+        };
         Ok(Self(rules.iter().map(parse).collect::<Result<_>>()?))
     }
 
@@ -116,7 +118,9 @@ impl Host {
             Self::Itself => false,
             Self::Exact(allowed) => allowed.eq_ignore_ascii_case(host),
             Self::Subdomain(domain) => host.to_ascii_lowercase().ends_with(domain),
-            Self::Network { address, bits } => host.parse().is_ok_and(|host| same_network(*address, host, *bits)),
+            Self::Network { address, bits } => {
+                host.parse().is_ok_and(|host| same_network(*address, host, *bits))
+            }
         }
     }
 }
@@ -223,7 +227,9 @@ mod tests {
 
     #[test]
     fn broken_rules_are_refused() {
-        for rule in ["", "*", "example.com", "https://example.com/v1", "https://a.*.com", "ftp://x", "http://x:y"] {
+        for rule in
+            ["", "*", "example.com", "https://example.com/v1", "https://a.*.com", "ftp://x", "http://x:y"]
+        {
             assert!(AllowedHosts::parse(&[rule]).is_err(), "{rule}");
         }
     }

@@ -127,12 +127,7 @@ impl wasi::HostBucket for ServicesView<'_> {
         Ok(self.bucket(&this)?.get(&key).map_err(wasi::Error::Other))
     }
 
-    fn set(
-        &mut self,
-        this: Resource<Store>,
-        key: String,
-        value: Vec<u8>,
-    ) -> Result<Result<(), wasi::Error>> {
+    fn set(&mut self, this: Resource<Store>, key: String, value: Vec<u8>) -> Result<Result<(), wasi::Error>> {
         Ok(self.bucket(&this)?.set(&key, &value).map_err(wasi::Error::Other))
     }
 
@@ -212,7 +207,11 @@ impl atomics::Host for ServicesView<'_> {
 }
 
 impl atomics::HostCas for ServicesView<'_> {
-    fn new(&mut self, bucket: Resource<Store>, key: String) -> Result<Result<Resource<Swap>, atomics::Error>> {
+    fn new(
+        &mut self,
+        bucket: Resource<Store>,
+        key: String,
+    ) -> Result<Result<Resource<Swap>, atomics::Error>> {
         let store = self.bucket(&bucket)?;
         Ok(Ok(self.table.push(Swap { store, key, seen: None })?))
     }

@@ -1,1 +1,220 @@
-fn main() {}
+//! A small host for Spin components, for machines where no `spin` binary is to be had.
+//!
+//! It runs the built component of a `spin.toml` on Wasmtime with the interfaces, limits and errors that Spin
+//! gives a guest of spin-sdk 7, and serves it on a loopback port. It is for tests and local development: what
+//! differs from Spin is listed in this crate's README.
+
+mod allowed_hosts;
+mod component;
+mod guest;
+mod key_value;
+mod manifest;
+mod outbound;
+mod routes;
+mod serve;
+mod sqlite;
+mod store;
+mod variables;
+mod wit;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Read as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Parser;
+use serde::Deserialize;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
+
+use crate::{
+    allowed_hosts::AllowedHosts,
+    guest::Host,
+    manifest::Manifest,
+    outbound::Outbound,
+    serve::{Reuse, Server},
+    store::Stores,
+    variables::Variables,
+};
+
+/// Serves the HTTP component of a Spin application on a loopback port.
+#[derive(Parser)]
+struct Arguments {
+    /// The manifest, or its folder.
+    #[arg(long, default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// The component, in place of the manifest's `source`.
+    #[arg(long)]
+    component_file: Option<PathBuf>,
+    /// JSON `{"kv": {...}, "variables": {...}}`: pairs of the default store and values of variables.
+    #[arg(long)]
+    seed: Option<PathBuf>,
+    /// A folder that keeps key-value pairs and databases; without it they end with the process.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Where to listen; port 0 is any free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Set TCP_NODELAY on accepted connections, which Spin does not.
+    #[arg(long)]
+    tcp_nodelay: bool,
+    /// PEM file of authorities to trust beside the public ones, for outbound requests.
+    #[arg(long)]
+    ca_file: Option<PathBuf>,
+    /// Stores and databases configured beside `default`, as a Spin runtime configuration would.
+    #[arg(long = "label")]
+    labels: Vec<String>,
+    /// Requests an instance serves in its life.
+    #[arg(long, default_value_t = 128)]
+    max_instance_reuse_count: usize,
+    /// Requests an instance has unanswered at a time.
+    #[arg(long, default_value_t = 16)]
+    max_instance_concurrent_reuse_count: usize,
+    /// How long an instance without work is kept, in seconds.
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    idle_instance_timeout: Duration,
+    /// Stop when stdin ends, which it does when the parent dies.
+    #[arg(long)]
+    exit_on_stdin_close: bool,
+}
+
+/// What `--seed` points to.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    #[serde(default)]
+    kv: BTreeMap<String, String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<f64>().map_err(|error| error.to_string())?;
+    Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(run(&arguments));
+    // A statement that waits for rows nobody reads would keep its thread for ever.
+    runtime.shutdown_background();
+    served
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    ensure!(arguments.listen.ip().is_loopback(), "--listen has to be a loopback address");
+    let manifest = Manifest::read(&arguments.manifest)?;
+    for label in manifest.key_value_stores.iter().chain(&manifest.sqlite_databases) {
+        if label != "default" && !arguments.labels.contains(label) {
+            bail!(
+                "the manifest uses `{label}`, which Spin knows only by a runtime configuration: give --label {label}"
+            );
+        }
+    }
+    let seed = match &arguments.seed {
+        Some(file) => read_seed(file).with_context(|| format!("in the seed {}", file.display()))?,
+        None => Seed::default(),
+    };
+    let variables = Variables::new(&manifest, &seed.variables, |name| std::env::var(name).ok())?;
+    let resolve = |host: &String| variables.resolve(host).with_context(|| format!("allowed host `{host}`"));
+    let allowed = manifest.allowed_outbound_hosts.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+
+    let state = State::open(arguments.state.as_deref(), !manifest.sqlite_databases.is_empty())?;
+    let pairs = arguments.state.as_ref().map(|folder| folder.join("sqlite_key_value.db"));
+    let stores = Stores::open(pairs.as_deref())?;
+    let pairs: Vec<_> = seed.kv.into_iter().map(|(key, value)| (key, value.into_bytes())).collect();
+    stores.store("default").set_many(&pairs).map_err(anyhow::Error::msg).context("cannot seed")?;
+
+    let file = arguments.component_file.clone().or_else(|| manifest.source.clone());
+    let file = file.context("the component's source is not a file: give --component-file")?;
+    let engine = component::engine()?;
+    let component = component::load(&engine, &file)?;
+    let pre = guest::linker(&engine)?.instantiate_pre(&component).map_err(anyhow::Error::from);
+    let pre = ServicePre::new(pre.context("the component does not link")?).map_err(anyhow::Error::from);
+    let pre = pre.context("the component does not export wasi:http/handler@0.3.0")?;
+
+    let listener = TcpListener::bind(arguments.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let address = listener.local_addr()?;
+    let outbound = Outbound::new(AllowedHosts::parse(&allowed)?, address, arguments.ca_file.as_deref())?;
+    let host =
+        Host { manifest, variables, stores, databases: state.folder.clone(), outbound: Arc::new(outbound) };
+    let reuse = Reuse {
+        requests: arguments.max_instance_reuse_count,
+        concurrent: arguments.max_instance_concurrent_reuse_count,
+        idle: arguments.idle_instance_timeout,
+    };
+    let server = Arc::new(Server::new(engine, ProxyPre::P3(pre), Arc::new(host), reuse));
+    println!("ready http://{address}");
+    tokio::select! {
+        broken = server.serve(listener, arguments.tcp_nodelay) => broken.map(|never| match never {}),
+        stopped = stop(arguments.exit_on_stdin_close) => stopped,
+    }
+}
+
+fn read_seed(file: &Path) -> Result<Seed> {
+    Ok(serde_json::from_slice(&fs::read(file)?)?)
+}
+
+/// Waits for a signal, or for the end of stdin.
+async fn stop(at_end_of_stdin: bool) -> Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (ended, mut end) = tokio::sync::mpsc::channel::<()>(1);
+    if at_end_of_stdin {
+        // A thread of its own: reads of stdin cannot be given up.
+        std::thread::spawn(move || {
+            let mut stdin = std::io::stdin().lock();
+            let mut buffer = [0; 256];
+            while stdin.read(&mut buffer).is_ok_and(|length| length != 0) {}
+            drop(ended);
+        });
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = end.recv() => {}
+        }
+    } else {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    Ok(())
+}
+
+/// The folder of databases: the given one, or one that goes when this value does.
+struct State {
+    folder: PathBuf,
+    temporary: bool,
+}
+
+impl State {
+    fn open(given: Option<&Path>, needed: bool) -> Result<Self> {
+        let folder = match given {
+            Some(folder) => folder.to_owned(),
+            None => std::env::temp_dir().join(format!("spin-host-{}", std::process::id())),
+        };
+        if given.is_some() || needed {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        Ok(Self { folder, temporary: given.is_none() && needed })
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.temporary {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}

@@ -91,7 +91,8 @@ impl Manifest {
     /// The file cannot be read, is not a manifest of version 2, or asks for what this host does not have.
     pub fn read(path: &Path) -> Result<Self> {
         let path = if path.is_dir() { path.join("spin.toml") } else { path.to_owned() };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut manifest = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         manifest.source = manifest.source.map(|source| folder.join(source));

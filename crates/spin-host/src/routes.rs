@@ -137,7 +137,8 @@ mod tests {
     fn headers_tell_the_match() {
         let routes = [Route::parse("/users/:Id/...").unwrap()];
         let headers = find(&routes, "/users/42/a/b").unwrap().headers();
-        let header = |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str());
+        let header =
+            |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str());
         assert_eq!(header("spin-path-info"), Some("/a/b"));
         assert_eq!(header("spin-matched-route"), Some("/users/:Id/..."));
         assert_eq!(header("spin-component-route"), Some("/users/:Id"));

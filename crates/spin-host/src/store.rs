@@ -99,7 +99,8 @@ impl Store {
     /// All keys.
     pub fn keys(&self) -> Result<Vec<String>> {
         self.stores.with(|connection| {
-            let mut statement = connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
+            let mut statement =
+                connection.prepare_cached("SELECT key FROM spin_key_value WHERE store = ?1")?;
             statement.query_map(params![self.name], |row| row.get(0))?.collect()
         })
     }

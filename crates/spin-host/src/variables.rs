@@ -60,7 +60,9 @@ impl Variables {
         for (name, value) in seed {
             match values.get_mut(&name.to_ascii_lowercase()) {
                 Some(slot) => *slot = Some(value.clone()),
-                None => eprintln!("spin-host: the manifest declares no variable `{}`", name.to_ascii_lowercase()),
+                None => {
+                    eprintln!("spin-host: the manifest declares no variable `{}`", name.to_ascii_lowercase())
+                }
             }
         }
         let mut templates = BTreeMap::new();
