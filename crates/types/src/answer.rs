@@ -1,6 +1,10 @@
 //! A whole answer.
 
-use crate::{chat::Part, json::Str, usage::Usage};
+use crate::{
+    chat::Part,
+    json::{Members, Str},
+    usage::Usage,
+};
 
 /// A whole answer to a chat request.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +19,8 @@ pub struct Answer<'a> {
     pub choices: Vec<Choice<'a>>,
     /// Tokens counted; `None` where the provider did not say.
     pub usage: Option<Usage>,
+    /// Members that mean nothing here, in order; only a caller of the same format gets them.
+    pub extra: Members<'a>,
 }
 
 /// One of the answers asked for.
@@ -26,6 +32,8 @@ pub struct Choice<'a> {
     pub parts: Vec<Part<'a>>,
     /// Why it ended.
     pub finish: Finish<'a>,
+    /// Members of the message that mean nothing here, in order; only a caller of the same format gets them.
+    pub extra: Members<'a>,
 }
 
 /// Why an answer ended.

@@ -59,6 +59,8 @@ pub struct Turn<'a> {
     pub name: Option<Str<'a>>,
     /// What is said, in order.
     pub parts: Vec<Part<'a>>,
+    /// Members of the message that mean nothing here, in order; only the caller's own format gets them.
+    pub extra: Members<'a>,
 }
 
 /// Who speaks.
@@ -117,6 +119,8 @@ pub enum Part<'a> {
         name: Str<'a>,
         /// The arguments as JSON text, exactly as they came; may be empty or broken if the model was cut off.
         arguments: Str<'a>,
+        /// Members of the call that mean nothing here, in order; only the caller's own format gets them.
+        extra: Members<'a>,
         /// `cache_control` as the caller wrote it.
         cache: Option<Raw<'a>>,
     },

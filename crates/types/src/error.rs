@@ -253,6 +253,15 @@ impl Failure {
     }
 }
 
+/// One call to one target that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The target, as `provider/model`.
+    pub target: String,
+    /// Why it failed.
+    pub kind: ErrorKind,
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.message)
