@@ -1,1 +1,4 @@
 //! What Sluice is tested with.
+
+#[cfg(feature = "mock")]
+pub mod mock;

@@ -155,7 +155,8 @@ fn calls(ask: &Ask) -> Vec<Part> {
 
 fn text(ask: &Ask) -> String {
     if let Some(schema) = &ask.schema {
-        let any = json!({ "type": "object", "properties": { "echo": { "const": directive::strip(&ask.prompt) } } });
+        let any =
+            json!({ "type": "object", "properties": { "echo": { "const": directive::strip(&ask.prompt) } } });
         return sample::value(if schema.is_null() { &any } else { schema }).to_string();
     }
     if ask.has("json") {
@@ -182,7 +183,8 @@ fn text(ask: &Ask) -> String {
     if let Some((end, _)) = said.char_indices().nth(200) {
         said.truncate(end);
     }
-    let images = if ask.images.is_empty() { String::new() } else { format!(" Seen: {}.", ask.images.join(", ")) };
+    let images =
+        if ask.images.is_empty() { String::new() } else { format!(" Seen: {}.", ask.images.join(", ")) };
     format!("You said: {said} é漢🦀.{images}")
 }
 
@@ -257,7 +259,8 @@ mod tests {
     use super::*;
 
     fn ask(prompt: &str) -> Ask {
-        let tool = |name: &str| Tool { name: name.into(), schema: json!({ "type": "object", "properties": {} }) };
+        let tool =
+            |name: &str| Tool { name: name.into(), schema: json!({ "type": "object", "properties": {} }) };
         let tools = vec![tool("weather"), tool("time")];
         Ask { prompt: prompt.into(), tools, parallel: true, messages: 1, ..Ask::default() }
     }

@@ -55,7 +55,8 @@ pub fn headers(headers: &HeaderMap, foreign: &[&str]) -> Checked {
     for (name, value) in headers {
         let name = name.as_str();
         let private = PRIVATE.contains(&name)
-            || PRIVATE_PREFIXES.iter().chain(foreign).any(|prefix| name.starts_with(prefix)) && name != "cf-worker";
+            || PRIVATE_PREFIXES.iter().chain(foreign).any(|prefix| name.starts_with(prefix))
+                && name != "cf-worker";
         ensure(!private, name, || format!("mock: header `{name}` must not be forwarded"))?;
         let value = String::from_utf8_lossy(value.as_bytes());
         let leaks = value.contains("sk-sluice-") || value.contains("pk-sluice-");
@@ -90,7 +91,12 @@ pub fn model(body: &Map<String, Value>) -> Checked<String> {
     };
     if model.starts_with("missing") {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");
-        return Err(Refusal { status: 404, message, param: Some("model".into()), code: Some("model_not_found") });
+        return Err(Refusal {
+            status: 404,
+            message,
+            param: Some("model".into()),
+            code: Some("model_not_found"),
+        });
     }
     Ok(model.into())
 }
