@@ -1,1 +1,55 @@
-fn main() {}
+//! Chores of this repository: `cargo xtask dev`, `test`, `build`. One file per command; each returns an error whose
+//! text is one line that says what to do.
+
+#![allow(clippy::disallowed_methods, reason = "a native tool: it has a clock, an environment and threads")]
+
+mod build;
+mod dev;
+mod process;
+mod progress;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build, and serve the gateway on this machine with a ready dev tenant
+    Dev(dev::Arguments),
+    /// Run every check: lints, unit tests, scenarios on both hosts, SDK clients, browser
+    Test(test::Arguments),
+    /// Build the bundles of both hosts and print their sizes
+    Build(build::Arguments),
+}
+
+/// Where a bundle runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Host {
+    /// Cloudflare Workers: workerd
+    Cloudflare,
+    /// Spin: a WASI component
+    Spin,
+}
+
+fn main() -> ExitCode {
+    let result: Result<ExitCode> = match Arguments::parse().command {
+        Command::Dev(arguments) => dev::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,252 @@
+//! `cargo xtask build`: the bundles of both hosts, in `target/bundle/`.
+//!
+//! Also what the manifests call as their build command. `cargo run` has released cargo's lock by the time we run, so
+//! cargo may be called again from here.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, Result};
+
+use crate::Host;
+use crate::process::{command, root, show, step, target_dir};
+use crate::setup::{self, WasmToolchain};
+
+/// What both WASM runtimes support beyond what the compiler assumes.
+const RUSTFLAGS: &str = "-Ctarget-feature=+simd128";
+/// What wasm-opt may use: what the compiler emits, and nothing newer than workerd.
+const WASM_FEATURES: [&str; 8] = [
+    "--enable-mutable-globals",
+    "--enable-sign-ext",
+    "--enable-nontrapping-float-to-int",
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-reference-types",
+    "--enable-exception-handling",
+    "--enable-simd",
+];
+/// A bundle larger than this is optimised for size instead of speed.
+const SIZE_LIMIT_GZIP_BYTES: usize = 1_000_000;
+
+/// Arguments of `cargo xtask build`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only this host
+    #[arg(long)]
+    host: Option<Host>,
+    /// Quick to compile, slow to run; into `target/bundle/<host>-dev`
+    #[arg(long)]
+    dev: bool,
+}
+
+/// How much time the compiler takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Compiles quickly, runs slowly.
+    Dev,
+    /// What is deployed.
+    Release,
+}
+
+/// Runs `cargo xtask build`.
+///
+/// # Errors
+///
+/// If a tool cannot be installed or the code does not compile.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mode = if arguments.dev { Mode::Dev } else { Mode::Release };
+    let hosts = arguments.host.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
+    let folders = hosts.into_iter().map(|host| bundle(host, mode)).collect::<Result<Vec<_>>>()?;
+    print_sizes(&folders)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds one host's bundle; returns its folder.
+///
+/// # Errors
+///
+/// If a tool cannot be installed or the code does not compile.
+pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
+    let toolchain = setup::ensure_wasm()?;
+    match host {
+        Host::Cloudflare => cloudflare(&toolchain, mode),
+        Host::Spin => spin(&toolchain, mode),
+    }
+}
+
+/// The folder a bundle is built into.
+pub fn bundle_dir(host: Host, mode: Mode) -> PathBuf {
+    let name = match (host, mode) {
+        (Host::Cloudflare, Mode::Release) => "cloudflare",
+        (Host::Cloudflare, Mode::Dev) => "cloudflare-dev",
+        (Host::Spin, Mode::Release) => "spin",
+        (Host::Spin, Mode::Dev) => "spin-dev",
+    };
+    root().join("target/bundle").join(name)
+}
+
+/// Makes a cargo command compile for WASM the way the bundles do.
+pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
+    toolchain.apply(command);
+    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS);
+    command.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", RUSTFLAGS);
+    // As worker-build sets it, so that the crates it compiles are the same ones.
+    command.env("WASM_BINDGEN_USE_JS_SYS", "1");
+}
+
+fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
+    let bindgen = setup::ensure_wasm_bindgen()?;
+    let worker_build = setup::ensure_worker_build()?;
+    let node_tools = setup::ensure_node_tools()?;
+    let folder = bundle_dir(Host::Cloudflare, mode);
+
+    let (profile, profile_dir) = profile(mode);
+    let mut cargo = command("cargo");
+    cargo.args(["build", "--lib", "--package", "sluice-cloudflare", "--target", "wasm32-unknown-unknown", profile]);
+    wasm_environment(toolchain, &mut cargo);
+    show("compiling crates/cloudflare", &mut cargo)?;
+
+    let compiled = target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
+    let stamp = Stamp::of(&[&compiled, &bindgen, &worker_build, &root().join("tools/package-lock.json")])?;
+    if stamp.is_on(&folder) {
+        return Ok(folder);
+    }
+
+    let staging = root().join("target/worker-build").join(profile_dir);
+    let mut build = command(&worker_build);
+    build.current_dir(root().join("crates/cloudflare"));
+    build.arg(if mode == Mode::Dev { "--dev" } else { "--release" });
+    build.arg("--no-opt").arg("--out-dir").arg(&staging);
+    wasm_environment(toolchain, &mut build);
+    build.env("WASM_BINDGEN_BIN", &bindgen);
+    build.env("ESBUILD_BIN", node_tools.join("esbuild")).env("WASM_OPT_BIN", node_tools.join("wasm-opt"));
+    step("worker-build", &mut build)?;
+
+    prepare(&folder)?;
+    let (from, to) = (staging.join("index_bg.wasm"), folder.join("index_bg.wasm"));
+    match mode {
+        Mode::Dev => copy(&from, &to)?,
+        Mode::Release => optimise(&node_tools, &from, &to)?,
+    }
+    copy(&staging.join("index.js"), &folder.join("index.js"))?;
+    stamp.put_on(&folder)?;
+    Ok(folder)
+}
+
+fn spin(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
+    let folder = bundle_dir(Host::Spin, mode);
+    let (profile, profile_dir) = profile(mode);
+    let mut cargo = command("cargo");
+    cargo.args(["rustc", "--lib", "--package", "sluice-spin", "--target", "wasm32-wasip2", profile]);
+    if mode == Mode::Release {
+        // wasm-opt does not read components, so the linker leaves the names out.
+        cargo.args(["--", "-Cstrip=symbols"]);
+    }
+    wasm_environment(toolchain, &mut cargo);
+    show("compiling crates/spin", &mut cargo)?;
+
+    let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join("sluice_spin.wasm");
+    let stamp = Stamp::of(&[&compiled])?;
+    if !stamp.is_on(&folder) {
+        prepare(&folder)?;
+        copy(&compiled, &folder.join("gateway.wasm"))?;
+        stamp.put_on(&folder)?;
+    }
+    Ok(folder)
+}
+
+fn profile(mode: Mode) -> (&'static str, &'static str) {
+    match mode {
+        Mode::Dev => ("--profile=dev", "debug"),
+        Mode::Release => ("--profile=release", "release"),
+    }
+}
+
+/// For speed, or for size if the fast one is too large to be good at an edge. Leaves out names and debug sections.
+fn optimise(node_tools: &Path, from: &Path, to: &Path) -> Result<()> {
+    for level in ["-O3", "-Oz"] {
+        let mut wasm_opt = command(node_tools.join("wasm-opt"));
+        wasm_opt.args([level, "--strip-debug", "--strip-producers"]).args(WASM_FEATURES);
+        step(&format!("wasm-opt {level}"), wasm_opt.arg(from).arg("-o").arg(to))?;
+        if gzip_len(&read(to)?)? <= SIZE_LIMIT_GZIP_BYTES {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What a bundle was made from, so that making it again can be skipped.
+struct Stamp(String);
+
+impl Stamp {
+    fn of(inputs: &[&Path]) -> Result<Self> {
+        let mut text = format!("{RUSTFLAGS} {WASM_FEATURES:?}\n");
+        for input in inputs {
+            let about = fs::metadata(input).with_context(|| format!("cannot read {}", input.display()))?;
+            let written = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            text += &format!("{} {} {}\n", input.display(), about.len(), written.as_nanos());
+        }
+        Ok(Self(text))
+    }
+
+    fn file(folder: &Path) -> PathBuf {
+        folder.with_extension("stamp")
+    }
+
+    fn is_on(&self, folder: &Path) -> bool {
+        folder.is_dir() && fs::read_to_string(Self::file(folder)).is_ok_and(|text| text == self.0)
+    }
+
+    fn put_on(&self, folder: &Path) -> Result<()> {
+        let file = Self::file(folder);
+        fs::write(&file, &self.0).with_context(|| format!("cannot write {}", file.display()))
+    }
+}
+
+fn prepare(folder: &Path) -> Result<()> {
+    let _ = fs::remove_file(Stamp::file(folder));
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+fn gzip_len(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}
+
+fn print_sizes(folders: &[PathBuf]) -> Result<()> {
+    println!("{:<40} {:>12} {:>12}", "file", "bytes", "gzip");
+    for folder in folders {
+        let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        files.sort();
+        let (mut raw, mut packed) = (0, 0);
+        for file in &files {
+            let bytes = read(file)?;
+            let gzip = gzip_len(&bytes)?;
+            println!("{:<40} {:>12} {gzip:>12}", short(file), bytes.len());
+            raw += bytes.len();
+            packed += gzip;
+        }
+        if 1 < files.len() {
+            println!("{:<40} {raw:>12} {packed:>12}", format!("{} in all", short(folder)));
+        }
+    }
+    Ok(())
+}
+
+fn short(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
