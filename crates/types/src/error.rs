@@ -178,9 +178,11 @@ impl ErrorKind {
             | Self::FirstTokenTimeout
             | Self::UpstreamInvalid
             | Self::UpstreamTruncated => Retry::SameTarget,
-            Self::UpstreamCredentials | Self::UpstreamModelNotFound | Self::ContextLengthExceeded => Retry::NextTarget,
+            Self::Unsupported
+            | Self::UpstreamCredentials
+            | Self::UpstreamModelNotFound
+            | Self::ContextLengthExceeded => Retry::NextTarget,
             Self::InvalidRequest
-            | Self::Unsupported
             | Self::Unauthenticated
             | Self::Forbidden
             | Self::NotFound
@@ -251,15 +253,6 @@ impl Failure {
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         Self { param: Some(param.into()), ..Self::new(ErrorKind::InvalidRequest, message) }
     }
-}
-
-/// One call to one target that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// The target, as `provider/model`.
-    pub target: String,
-    /// Why it failed.
-    pub kind: ErrorKind,
 }
 
 impl fmt::Display for Failure {
