@@ -11,7 +11,7 @@ use futures::Stream;
 use tokio::time::{Sleep, sleep};
 
 use super::fault::{At, BadBody, Break, Faults};
-use super::gzip;
+use super::gzip::Gzip;
 use super::log::{Outcome, Recorder};
 use super::socket::Fuse;
 
@@ -188,12 +188,17 @@ impl Reply {
         self.steps = steps;
     }
 
-    /// Compresses what is sent: a member per chunk, which readers join.
+    /// Compresses what is sent, piece by piece.
     pub fn gzip(&mut self) {
+        let mut gzip = Gzip::new();
         for step in &mut self.steps {
             if let Step::Send(bytes) = step {
-                *bytes = gzip::stored(bytes).into();
+                *bytes = gzip.push(bytes).into();
             }
+        }
+        let complete = !self.steps.iter().any(|step| matches!(step, Step::Hang | Step::Reset));
+        if complete {
+            self.steps.push(Step::Send(gzip.finish().into()));
         }
         let sent = |step: &Step| if let Step::Send(bytes) = step { bytes.len() } else { 0 };
         self.length = self.length.map(|_| self.steps.iter().map(sent).sum());
