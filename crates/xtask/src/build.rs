@@ -226,7 +226,12 @@ fn gzip_len(bytes: &[u8]) -> Result<usize> {
     Ok(encoder.finish()?.len())
 }
 
-fn print_sizes(folders: &[PathBuf]) -> Result<()> {
+/// Prints the size of each file in these folders, as it is and compressed.
+///
+/// # Errors
+///
+/// If a folder or file cannot be read.
+pub fn print_sizes(folders: &[PathBuf]) -> Result<()> {
     println!("{:<40} {:>12} {:>12}", "file", "bytes", "gzip");
     for folder in folders {
         let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;

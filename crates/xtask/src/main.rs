@@ -4,15 +4,16 @@
 #![allow(clippy::disallowed_methods, reason = "a native tool: it has a clock, an environment and threads")]
 
 mod build;
+mod children;
 mod dev;
 mod process;
 mod progress;
+mod seed;
 mod setup;
 mod test;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Chores of this repository.
@@ -43,11 +44,12 @@ pub enum Host {
 }
 
 fn main() -> ExitCode {
-    let result: Result<ExitCode> = match Arguments::parse().command {
+    let arguments = Arguments::parse();
+    let result = children::stop_on_signals().and_then(|()| match arguments.command {
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
-    };
+    });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE

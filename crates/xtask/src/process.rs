@@ -1,5 +1,6 @@
 //! Running other programs: where the repository is, what is on PATH, and steps that show how long they take.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
+use crate::children::Running;
 use crate::progress::Progress;
 
 /// How much of a failed tool's output is worth showing.
@@ -56,12 +58,8 @@ pub fn output_of(command: &mut Command) -> Option<String> {
 ///
 /// If it cannot be started or fails; the error names `what` was being done.
 pub fn show(what: &str, command: &mut Command) -> Result<()> {
-    let status = command
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .status()
-        .with_context(|| format!("{what}: cannot start {}", name_of(command)))?;
-    check(what, status)
+    let running = Running::start(command.stdin(Stdio::null()).stdout(std::io::stderr())).context(what.to_owned())?;
+    check(what, running.wait()?)
 }
 
 /// Runs a long command quietly, showing `what` is going on and for how long.
@@ -71,7 +69,7 @@ pub fn show(what: &str, command: &mut Command) -> Result<()> {
 /// If it cannot be started or fails: its last lines of output are printed, and the error names `what` was being done.
 pub fn step(what: &str, command: &mut Command) -> Result<()> {
     let progress = Progress::start(what);
-    let (status, lines) = run_captured(command).with_context(|| format!("{what}: cannot start {}", name_of(command)))?;
+    let (status, lines) = run_captured(command).context(what.to_owned())?;
     if status.success() {
         progress.done();
         return Ok(());
@@ -94,18 +92,18 @@ pub fn attempt(what: &str, command: &mut Command) -> bool {
 }
 
 fn run_captured(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (sender, lines) = mpsc::channel();
-    collect(child.stdout.take(), sender.clone());
-    collect(child.stderr.take(), sender);
-    let mut kept = std::collections::VecDeque::new();
+    collect(running.child.stdout.take(), sender.clone());
+    collect(running.child.stderr.take(), sender);
+    let mut kept = VecDeque::new();
     for line in lines {
         if kept.len() == LINES_KEPT {
             kept.pop_front();
         }
         kept.push_back(line);
     }
-    Ok((child.wait()?, kept.into()))
+    Ok((running.wait()?, kept.into()))
 }
 
 fn collect(stream: Option<impl Read + Send + 'static>, lines: mpsc::Sender<String>) {
@@ -124,10 +122,6 @@ fn check(what: &str, status: ExitStatus) -> Result<()> {
         bail!("{what} failed ({status})");
     }
     Ok(())
-}
-
-fn name_of(command: &Command) -> String {
-    command.get_program().to_string_lossy().into_owned()
 }
 
 /// Takes the names of download hosts out of a tool's output: they belong to this machine's network, not in a log.
