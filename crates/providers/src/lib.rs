@@ -1,5 +1,8 @@
 //! Wire formats and the catalogue of providers: bytes in, values out. Nothing here waits, sends or reads a clock.
 
+pub mod auth;
 pub mod builtin;
+pub mod catalog;
 pub mod format;
+pub mod prices;
 pub mod sse;
