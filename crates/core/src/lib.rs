@@ -1,9 +1,13 @@
 //! The gateway without a host: what callers and operators see, decided over plain values, with the world behind
 //! [`port`].
 
+pub mod config;
 pub mod cors;
 pub mod cost_log;
+pub mod gateway;
 pub mod generations;
 pub mod key;
 pub mod port;
+pub mod relay;
 pub mod route;
+pub mod routing;

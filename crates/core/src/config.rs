@@ -1,0 +1,412 @@
+//! The configuration of a running gateway.
+//!
+//! ```text
+//! sluice.yaml ──(the command `sluice`)──► JSON ──serde──► Document ──compile──► Config
+//!                                            shape: types      meaning: names, sums
+//! ```
+//!
+//! A [`document::Document`] is the file as it is written; a [`Config`] is what the gateway works with, in which every
+//! name leads somewhere and nothing is left to validate. YAML stays outside: the bundles read JSON only.
+
+mod compile;
+mod digest;
+pub mod document;
+pub mod not_yet;
+pub mod number;
+pub mod path;
+pub mod suggest;
+pub mod text;
+
+use std::{collections::HashMap, rc::Rc, time::Duration};
+
+use sluice_providers::{
+    auth::Auth,
+    catalog,
+    format::{Chat, Dialect},
+    prices,
+};
+use sluice_types::{
+    error::{ErrorKind, RetryClass},
+    money::Price,
+};
+
+use document::Document;
+pub use path::{Problem, Warning};
+
+/// What the gateway works with. Made once per version of the document and shared by all requests of an isolate.
+#[derive(Debug)]
+pub struct Config {
+    /// A digest of the document: two documents that say the same have the same.
+    pub version: String,
+    /// Limits on what callers send.
+    pub limits: Limits,
+    /// Which websites may call from a browser.
+    pub cors: Cors,
+    providers: HashMap<String, Rc<Provider>>,
+    /// By name: the aliases of the document, and the built-in models.
+    models: HashMap<String, Rc<Model>>,
+    /// The same, in the order they are listed to callers.
+    listed: Vec<Rc<Model>>,
+}
+
+impl Config {
+    /// Reads a document from JSON.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with what the document says; or the first thing wrong with its shape, since nothing
+    /// behind that can be trusted. `sluice config check` tells all of both.
+    pub fn from_json(json: &[u8]) -> Result<Self, Vec<Problem>> {
+        let document: Document = serde_json::from_slice(json)
+            .map_err(|error| vec![Problem::new(path::Path::default(), error.to_string())])?;
+        Self::compile(&document).map(|(config, _)| config)
+    }
+
+    /// Makes sense of a document.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with what it says.
+    pub fn compile(document: &Document) -> Result<(Self, Vec<Warning>), Vec<Problem>> {
+        compile::compile(document)
+    }
+
+    /// The model a caller asks for by `name`: an alias of the document, else `provider/model` where the provider is
+    /// configured or built in. Whether the tenant may use it is not asked here.
+    pub fn model(&self, name: &str) -> Option<Rc<Model>> {
+        if let Some(model) = self.models.get(name) {
+            return Some(Rc::clone(model));
+        }
+        let reference: text::Reference = name.parse().ok()?;
+        let provider = self.providers.get(&reference.provider)?;
+        let target = Target::plain(Rc::clone(provider), &reference.model)?;
+        Some(Rc::new(Model {
+            name: name.to_owned(),
+            strategy: Strategy::Single,
+            targets: vec![target],
+            retry: RetryPolicy::default(),
+            strict: false,
+        }))
+    }
+
+    /// The models to list to callers: the aliases by name, then the built-in ones.
+    pub fn models(&self) -> impl Iterator<Item = &Rc<Model>> {
+        self.listed.iter()
+    }
+
+    /// The provider called `name`, where it is configured or built in.
+    pub fn provider(&self, name: &str) -> Option<&Rc<Provider>> {
+        self.providers.get(name)
+    }
+}
+
+impl Default for Config {
+    /// The configuration of an empty file.
+    fn default() -> Self {
+        compile::empty()
+    }
+}
+
+/// A name callers send, and what answers to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The name.
+    pub name: String,
+    /// How targets are picked.
+    pub strategy: Strategy,
+    /// Where requests may go, in order of preference; never empty.
+    pub targets: Vec<Target>,
+    /// What is tried again at the same target.
+    pub retry: RetryPolicy,
+    /// Whether a request is refused when a target cannot express all of it.
+    pub strict: bool,
+}
+
+/// How targets are picked. The document knows more; those are served as `Fallback` until their time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// The one target there is.
+    Single,
+    /// The first that answers, in order.
+    Fallback,
+}
+
+/// One place a request can go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// `provider/model`, for headers, records and metrics.
+    pub id: String,
+    /// Where it runs.
+    pub provider: Rc<Provider>,
+    /// The model, as the provider names it.
+    pub model: String,
+    /// Share of traffic relative to its siblings.
+    pub weight: number::Weight,
+    /// How long one try may take, from the request to the last byte.
+    pub timeout: Duration,
+    /// How long a streamed try may take until its first token.
+    pub first_token_timeout: Option<Duration>,
+    /// What it costs; `None` if nobody knows.
+    pub price: Option<Price>,
+    /// Its limits and capabilities, where the list has it.
+    pub entry: Option<&'static prices::Entry>,
+}
+
+impl Target {
+    /// A target with nothing said about it but where it is; `None` if a built-in provider has no such model.
+    fn plain(provider: Rc<Provider>, model: &str) -> Option<Self> {
+        let known = catalog::BUILTIN_MODELS.contains(&model);
+        if matches!(provider.upstream, Upstream::Builtin) && !known {
+            return None;
+        }
+        let entry = prices::lookup(&provider.name, model);
+        Some(Self {
+            id: format!("{}/{model}", provider.name),
+            price: provider.price(model).or_else(|| entry.and_then(prices::Entry::price)),
+            provider,
+            model: model.to_owned(),
+            weight: number::Weight::default(),
+            timeout: document::Target::TIMEOUT.0,
+            first_token_timeout: None,
+            entry,
+        })
+    }
+
+    /// How many tokens fit into a request and its answer; `None` if nobody knows.
+    pub fn context_window(&self) -> Option<u32> {
+        self.entry.and_then(prices::Entry::context_tokens)
+    }
+}
+
+/// What is tried again at the same target, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Tries per target, the first included; at least 1.
+    pub attempts: u32,
+    /// Which failures are worth another try.
+    pub on: RetryOn,
+    /// The shortest and the longest wait between tries.
+    pub backoff: (Duration, Duration),
+}
+
+impl RetryPolicy {
+    /// Whether a failure of this kind is worth another try at the same target.
+    pub fn covers(&self, kind: ErrorKind) -> bool {
+        kind.retry_class().is_some_and(|class| self.on.contains(class))
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::from(&document::Retry::default())
+    }
+}
+
+/// A set of failure classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryOn(u8);
+
+impl RetryOn {
+    /// Whether `class` is in the set.
+    pub fn contains(self, class: RetryClass) -> bool {
+        self.0 & Self::bit(class) != 0
+    }
+
+    fn bit(class: RetryClass) -> u8 {
+        match class {
+            RetryClass::RateLimited => 1,
+            RetryClass::Unavailable => 2,
+            RetryClass::Timeout => 4,
+            RetryClass::Network => 8,
+        }
+    }
+}
+
+impl FromIterator<RetryClass> for RetryOn {
+    fn from_iter<I: IntoIterator<Item = RetryClass>>(classes: I) -> Self {
+        Self(classes.into_iter().fold(0, |set, class| set | Self::bit(class)))
+    }
+}
+
+/// Where models run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    /// The name in the configuration.
+    pub name: String,
+    /// How it is reached.
+    pub upstream: Upstream,
+    /// Prices of the operator's own, by model.
+    prices: HashMap<String, Price>,
+}
+
+impl Provider {
+    /// What the operator says `model` costs; what is built in costs nothing.
+    fn price(&self, model: &str) -> Option<Price> {
+        match self.upstream {
+            Upstream::Builtin => Some(Price::default()),
+            Upstream::Http(_) => self.prices.get(model).copied(),
+        }
+    }
+}
+
+/// How a provider is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Upstream {
+    /// It is compiled in.
+    Builtin,
+    /// By HTTP.
+    Http(HttpProvider),
+}
+
+/// A provider that is reached by HTTP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpProvider {
+    /// Where it is, without a slash at its end.
+    pub base_url: String,
+    /// How it wants its credential.
+    pub auth: Auth,
+    /// Headers sent with every request, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The dialect of chat it speaks.
+    pub chat: Option<Chat>,
+    /// Whether it makes embeddings, in OpenAI's format.
+    pub embeddings: bool,
+    /// How its dialect differs from the format's own.
+    pub dialect: Dialect,
+}
+
+/// Limits on what callers send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// How long a body may take to come in.
+    pub body_timeout: Duration,
+}
+
+/// Which websites may call from a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// The websites as browsers name them; `*` for any.
+    pub origins: Vec<String>,
+    /// How long a browser may keep the answer to its preflight request.
+    pub max_age: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(json: &str) -> Config {
+        Config::from_json(json.as_bytes()).unwrap()
+    }
+
+    fn problems(json: &str) -> Vec<String> {
+        Config::from_json(json.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_empty_document_serves_the_built_in_model_only() {
+        let config = config("{}");
+        let names: Vec<_> = config.models().map(|model| model.name.as_str()).collect();
+        assert_eq!(names, ["builtin/extractive"]);
+        let model = config.model("builtin/extractive").unwrap();
+        assert_eq!(model.targets[0].price, Some(Price::default()));
+        assert_eq!(config.model("builtin/other"), None);
+        assert_eq!(config.model("openai/gpt-4o-mini"), None);
+        assert_eq!(config.limits, Limits { max_body: 20_000_000, body_timeout: Duration::from_secs(30) });
+        assert_eq!(config.cors.origins, ["*"]);
+        assert_eq!(config.version, Config::default().version);
+    }
+
+    #[test]
+    fn a_configured_provider_serves_any_model_by_its_own_name() {
+        let config = config(
+            r#"{"providers": {"openai": {}, "house": {"format": "openai_chat",
+            "base_url": "http://127.0.0.1:9100/v1/", "prices": {"m": {"input": 0.15, "output": 1}}}}}"#,
+        );
+        let model = config.model("openai/gpt-4o-mini-2024-07-18").unwrap();
+        assert_eq!((model.strategy, model.targets.len()), (Strategy::Single, 1));
+        assert_eq!(model.targets[0].id, "openai/gpt-4o-mini-2024-07-18");
+        assert_eq!(model.targets[0].context_window(), Some(128_000));
+        let house = config.model("house/m").unwrap();
+        assert_eq!(house.targets[0].price.unwrap().input, 150_000_000);
+        let Upstream::Http(http) = &house.targets[0].provider.upstream else { panic!("by HTTP") };
+        assert_eq!((http.base_url.as_str(), &http.auth), ("http://127.0.0.1:9100/v1", &Auth::None));
+        assert!(http.embeddings && config.model("house/other").unwrap().targets[0].price.is_none());
+        assert!(["house", "house/", "/m", "house/a b", ""].iter().all(|name| config.model(name).is_none()));
+    }
+
+    #[test]
+    fn a_server_that_speaks_messages_is_told_who_asks_as_messages_does() {
+        let config = config(
+            r#"{"providers": {"own": {"format": "anthropic_messages", "api_key": "$OWN",
+            "base_url": "https://own.example.com/v1", "headers": {"X-Team": "search"}}}}"#,
+        );
+        let Upstream::Http(http) = &config.provider("own").unwrap().upstream else { panic!("by HTTP") };
+        assert!(
+            matches!(&http.auth, Auth::Header(name, secret) if name == "x-api-key" && secret.name() == "OWN")
+        );
+        let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["anthropic-version", "x-team"]);
+        assert!(!http.embeddings);
+    }
+
+    #[test]
+    fn retries_cover_the_classes_named() {
+        let config = config(
+            r#"{"models": {"a": {"targets": ["builtin/extractive"],
+            "retry": {"attempts": 3, "on": ["timeout"]}}}}"#,
+        );
+        let retry = &config.model("a").unwrap().retry;
+        assert_eq!((retry.attempts, retry.backoff.1), (3, Duration::from_secs(5)));
+        assert!(retry.covers(ErrorKind::FirstTokenTimeout) && !retry.covers(ErrorKind::UpstreamNetwork));
+        assert!(RetryPolicy::default().covers(ErrorKind::UpstreamNetwork));
+        assert!(!RetryPolicy::default().covers(ErrorKind::InvalidRequest));
+    }
+
+    #[test]
+    fn the_version_changes_with_the_meaning_and_not_with_the_spelling() {
+        let plain = config(r#"{"models": {"a": {"targets": ["builtin/extractive"]}}}"#).version;
+        let spelled = config(
+            r#"{"limits": {"max_body": "20000KB"}, "models": {"a": {"strict": false,
+            "targets": [{"model": "builtin/extractive", "timeout": "600s", "weight": 1}]}}}"#,
+        );
+        assert_eq!(plain, spelled.version);
+        assert_eq!(plain.len(), 32);
+        let other = config(r#"{"models": {"a": {"targets": ["builtin/extractive"], "strict": true}}}"#);
+        assert_ne!(plain, other.version);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let problems = problems(
+            r#"{"providers": {"opnai": {}}, "models": {
+            "a": {"targets": []}, "b": {"strategy": "single", "targets": ["groq/x", "grok/x"]},
+            "c": {"targets": ["builtin/extractve"], "retry": {"attempts": 0, "backoff": "5s..1s"}}}}"#,
+        );
+        let starts = [
+            "providers.opnai.format: needed because `opnai` is not in the catalogue",
+            "providers.opnai.base_url: needed because",
+            "models.a.targets: must have at least one target",
+            "models.b.targets: strategy `single` takes one target, not 2",
+            "models.b.targets[0]: no provider `groq`",
+            "models.b.targets[1]: no provider `grok`",
+            "models.c.retry.attempts: must be from 1 to 10",
+            "models.c.retry.backoff: the shortest wait (5s) is longer than the longest (1s)",
+            "models.c.targets[0]: `builtin` has no model `extractve`, only extractive; did you mean",
+        ];
+        for (problem, start) in problems.iter().zip(starts) {
+            assert!(problem.starts_with(start), "{problem}\n{start}");
+        }
+        assert_eq!(problems.len(), starts.len(), "{problems:#?}");
+    }
+
+    #[test]
+    fn a_wrong_shape_is_told_without_the_value_of_a_key() {
+        let found = problems(r#"{"providers": {"openai": {"api_key": "sk-live-123"}}}"#);
+        assert!(found[0].contains("$OPENAI_API_KEY") && !found[0].contains("sk-live"), "{found:?}");
+        assert!(problems(r#"{"provider": {}}"#)[0].contains("unknown field `provider`"));
+        assert!(!problems("[").is_empty() && !problems("").is_empty());
+    }
+}

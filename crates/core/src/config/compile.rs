@@ -1,0 +1,169 @@
+//! From the document to what the gateway works with. Every problem is collected; none stops the search for more.
+
+mod model;
+mod provider;
+
+use std::{collections::HashMap, rc::Rc};
+
+use sluice_providers::catalog;
+
+use super::{
+    Config, Cors, Limits, Model, Provider, RetryPolicy, Strategy, Target, Upstream, digest,
+    document::{self, Document},
+    not_yet,
+    path::{Path, Problem, Warning},
+    suggest,
+};
+
+/// What is collected on the way.
+#[derive(Default)]
+struct Notes {
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+}
+
+impl Notes {
+    fn problem(&mut self, path: Path, message: impl Into<String>) {
+        self.problems.push(Problem::new(path, message));
+    }
+
+    fn warn(&mut self, path: Path, message: impl Into<String>) {
+        self.warnings.push(Warning::new(path, message));
+    }
+}
+
+/// The compiled form of `document` and what its author may want to know, or all that is wrong with it.
+pub fn compile(document: &Document) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
+    let mut notes = Notes { warnings: not_yet::warnings(document), ..Notes::default() };
+    let providers = providers(document, &mut notes);
+    let root = Path::default();
+    let mut aliases = Vec::new();
+    for (name, model) in &document.models {
+        let at = root.key("models").key(name);
+        check_name(name, &at, &mut notes);
+        aliases.extend(model::compile(name, model, document, &providers, &at, &mut notes).map(Rc::new));
+    }
+    check_policies(document, &mut notes);
+    if !notes.problems.is_empty() {
+        return Err(notes.problems);
+    }
+    Ok((assemble(document, providers, aliases), notes.warnings))
+}
+
+/// The compiled form of an empty document, in which nothing can be wrong.
+pub fn empty() -> Config {
+    let document = Document::default();
+    let providers = providers(&document, &mut Notes::default());
+    assemble(&document, providers, Vec::new())
+}
+
+fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
+    let builtin =
+        Provider { name: catalog::BUILTIN.to_owned(), upstream: Upstream::Builtin, prices: HashMap::new() };
+    let mut providers = HashMap::from([(builtin.name.clone(), Rc::new(builtin))]);
+    for (name, written) in &document.providers {
+        let at = Path::default().key("providers").key(name);
+        if let Some(provider) = provider::compile(name, written, &at, notes) {
+            providers.insert(name.clone(), Rc::new(provider));
+        }
+    }
+    providers
+}
+
+fn assemble(
+    document: &Document,
+    providers: HashMap<String, Rc<Provider>>,
+    aliases: Vec<Rc<Model>>,
+) -> Config {
+    let builtin = providers.get(catalog::BUILTIN).into_iter().flat_map(|provider| {
+        catalog::BUILTIN_MODELS.iter().filter_map(|&model| {
+            let target = Target::plain(Rc::clone(provider), model)?;
+            let (name, targets) = (target.id.clone(), vec![target]);
+            let (strategy, retry) = (Strategy::Single, RetryPolicy::default());
+            Some(Rc::new(Model { name, strategy, targets, retry, strict: false }))
+        })
+    });
+    let mut listed = aliases;
+    let mut models: HashMap<_, _> =
+        listed.iter().map(|model| (model.name.clone(), Rc::clone(model))).collect();
+    for model in builtin {
+        // An alias of the same name wins.
+        models.entry(model.name.clone()).or_insert_with(|| {
+            listed.push(Rc::clone(&model));
+            model
+        });
+    }
+    let document::Limits { max_body, body_timeout } = document.limits;
+    let cors = &document.cors;
+    Config {
+        version: digest::version(document),
+        limits: Limits { max_body: max_body.0, body_timeout: body_timeout.0 },
+        cors: Cors {
+            origins: cors.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
+            max_age: cors.max_age.0,
+        },
+        providers,
+        models,
+        listed,
+    }
+}
+
+fn check_name(name: &str, at: &Path, notes: &mut Notes) {
+    let visible = !name.contains(|c: char| c.is_whitespace() || c.is_control());
+    if name.is_empty() || 128 < name.len() || !visible {
+        notes.problem(
+            at.clone(),
+            "a model's name must have 1 to 128 bytes and neither spaces nor control characters",
+        );
+    }
+}
+
+fn check_policies(document: &Document, notes: &mut Notes) {
+    let root = Path::default();
+    for (name, guardrail) in &document.guardrails {
+        let at = root.key("guardrails").key(name);
+        for (side, checks) in [("input", &guardrail.input), ("output", &guardrail.output)] {
+            for (index, check) in checks.iter().enumerate() {
+                if checks.iter().take(index).any(|earlier| earlier.name == check.name) {
+                    notes.problem(at.key(side).index(index), "the same check stands here twice");
+                }
+            }
+        }
+    }
+    let defaults = &document.tenants.defaults;
+    let at = root.key("tenants").key("defaults");
+    let limits = [
+        ("requests_per_minute", defaults.requests_per_minute),
+        ("tokens_per_minute", defaults.tokens_per_minute),
+    ];
+    for (name, limit) in limits {
+        if limit == Some(0) {
+            notes.problem(at.key(name), "must be at least 1; leave it out for no limit");
+        }
+    }
+    if document.limits.max_body.0 == 0 {
+        notes.problem(root.key("limits").key("max_body"), "must be at least 1B");
+    }
+    if document.limits.body_timeout.0.is_zero() {
+        notes.problem(root.key("limits").key("body_timeout"), "must be longer than nothing");
+    }
+    if let Some(reference) = &document.embeddings.default {
+        let known =
+            reference.provider == catalog::BUILTIN || document.providers.contains_key(&reference.provider);
+        if !known {
+            let at = root.key("embeddings").key("default");
+            notes.problem(at, unknown_provider(&reference.provider, document));
+        }
+    }
+}
+
+/// What to say of a provider that is not under `providers`.
+fn unknown_provider(name: &str, document: &Document) -> String {
+    let configured = document.providers.keys().map(String::as_str).chain([catalog::BUILTIN]);
+    if catalog::find(name).is_some() {
+        return format!("provider `{name}` is not configured; add `{name}: {{}}` under `providers`");
+    }
+    let known = configured.chain(catalog::all().iter().map(|provider| provider.name));
+    let hint = suggest::hint(name, known);
+    format!("no provider `{name}` under `providers`{hint}")
+}

@@ -1,0 +1,129 @@
+//! `providers`: where models run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+use crate::config::{
+    number::Dollars,
+    text::{BaseUrl, Credential},
+};
+
+/// One provider.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Provider {
+    /// The dialect of chat it speaks. Needed unless the catalogue knows the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<ChatFormat>,
+    /// The format of its embeddings. Default: `openai_embeddings` where `format` is `openai_chat`, else `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<EmbeddingsFormat>,
+    /// Where it is, up to and without `/chat/completions` or `/messages`. Default: the catalogue's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<BaseUrl>,
+    /// The secret or variable of the host that holds its key. Default: the variable the catalogue names; none for
+    /// a provider the catalogue does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<Credential>,
+    /// Headers sent with every request to it, beside those of the format. Not for secrets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// How its dialect differs from the format's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// Prices of its models, by model: for models the list lacks or prices of your own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Prices>,
+    /// The region it runs in (`bedrock`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The secret or variable of the host that holds the access key's id (`bedrock`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_key_id: Option<Credential>,
+    /// The secret or variable of the host that holds the secret access key (`bedrock`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_access_key: Option<Credential>,
+    /// The secret or variable of the host that holds a session's token (`bedrock`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<Credential>,
+}
+
+/// A dialect of chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ChatFormat {
+    /// OpenAI Chat Completions, spoken by most providers and servers.
+    OpenaiChat,
+    /// Anthropic Messages.
+    AnthropicMessages,
+}
+
+/// A format of embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EmbeddingsFormat {
+    /// OpenAI embeddings.
+    OpenaiEmbeddings,
+    /// The provider makes none.
+    None,
+}
+
+/// How a provider's dialect differs from the format's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Dialect {
+    /// Members it calls otherwise: the format's name to the provider's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rename: BTreeMap<String, String>,
+    /// Members it refuses; they are not sent.
+    #[serde(skip_serializing_if = "is_default")]
+    pub drop: Vec<String>,
+    /// The member that limits the tokens of an answer, such as `max_completion_tokens`.
+    pub max_tokens: String,
+    /// Whether a stream may be asked for usage with `stream_options`.
+    pub stream_usage: bool,
+}
+
+impl Default for Dialect {
+    fn default() -> Self {
+        Self {
+            rename: BTreeMap::new(),
+            drop: Vec::new(),
+            max_tokens: "max_tokens".to_owned(),
+            stream_usage: true,
+        }
+    }
+}
+
+/// Prices in US dollars per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// Text read.
+    pub input: Dollars,
+    /// Text written.
+    pub output: Dollars,
+    /// Text read from the provider's prompt cache. Default: `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_read: Option<Dollars>,
+    /// Text written to the provider's prompt cache for five minutes; an hour costs 1.6 times as much. Default:
+    /// `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<Dollars>,
+    /// Thoughts. Default: `output`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Dollars>,
+    /// Sound read. Default: `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_in: Option<Dollars>,
+    /// Sound written. Default: `output`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_out: Option<Dollars>,
+}

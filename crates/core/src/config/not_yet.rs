@@ -1,0 +1,67 @@
+//! What the grammar allows and this version does not do yet, in one place: whoever builds it deletes its lines here.
+
+use sluice_providers::catalog;
+
+use super::{
+    document::{CacheMode, Document, Strategy},
+    path::{Path, Warning},
+};
+
+/// What `document` asks for that has no effect yet.
+pub fn warnings(document: &Document) -> Vec<Warning> {
+    let root = Path::default();
+    let mut found = Vec::new();
+    let mut not_yet = |path: Path, what: &str| {
+        found.push(Warning::new(path, format!("{what} not yet in force in this version")));
+    };
+    for name in document.providers.keys().filter(|name| catalog::PLANNED.contains(&name.as_str())) {
+        not_yet(root.key("providers").key(name), "accepted, but the provider is");
+    }
+    for (name, model) in &document.models {
+        let at = root.key("models").key(name);
+        if model.breaker.is_some() {
+            not_yet(at.key("breaker"), "circuit breakers are");
+        }
+        if model.cache.mode != CacheMode::Off {
+            not_yet(at.key("cache"), "the cache is");
+        }
+        if !model.guardrails.is_empty() {
+            not_yet(at.key("guardrails"), "guardrails are");
+        }
+    }
+    if document.embeddings.default.is_some() {
+        not_yet(root.key("embeddings").key("default"), "embeddings of Sluice's own are");
+    }
+    let defaults = &document.tenants.defaults;
+    let at = root.key("tenants").key("defaults");
+    if defaults.requests_per_minute.is_some() {
+        not_yet(at.key("requests_per_minute"), "rate limits are");
+    }
+    if defaults.tokens_per_minute.is_some() {
+        not_yet(at.key("tokens_per_minute"), "rate limits are");
+    }
+    if defaults.budget.is_some() {
+        not_yet(at.key("budget"), "budgets are");
+    }
+    for (name, model) in &document.models {
+        if let Some(strategy) = model.strategy.filter(|strategy| served_as_fallback(*strategy)) {
+            let message =
+                format!("strategy `{}` is served as fallback order by this version", strategy.name());
+            found.push(Warning::new(root.key("models").key(name).key("strategy"), message));
+        }
+    }
+    found
+}
+
+/// Whether a strategy is only known by name.
+pub fn served_as_fallback(strategy: Strategy) -> bool {
+    match strategy {
+        Strategy::Single | Strategy::Fallback => false,
+        Strategy::LoadBalance
+        | Strategy::LeastCost
+        | Strategy::LeastLatency
+        | Strategy::Score
+        | Strategy::Conditional
+        | Strategy::Semantic => true,
+    }
+}
