@@ -37,6 +37,11 @@ const KNOWN: &[&str] = &[
     "top_p",
 ];
 
+/// What everyone sent until October 2026.
+const FIRST_VERSION: &str = "2023-06-01";
+/// What the SDKs send since.
+const SECOND_VERSION: &str = "2026-10-21";
+
 /// What the request is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
@@ -49,6 +54,7 @@ pub fn read(headers: &HeaderMap, body: &[u8], purpose: For) -> Checked<Ask> {
     authenticate(headers)?;
     let object = check::object(body)?;
     check::known_members(&object, KNOWN, "")?;
+    check_version(headers, &object)?;
     let mut ask =
         Ask { model: check::model(&object)?, seed: hash(body), parallel: true, count: 1, ..Ask::default() };
     if purpose == For::Message {
@@ -88,10 +94,23 @@ pub fn authenticate(headers: &HeaderMap) -> Checked {
         return Err(Refusal { status: 401, message, param: None, code: None });
     }
     let version = headers.get("anthropic-version").and_then(|version| version.to_str().ok());
-    ensure(version.is_some(), "anthropic-version", || "anthropic-version: header is required".into())?;
-    ensure(version == Some("2023-06-01"), "anthropic-version", || {
-        format!("anthropic-version: \"{}\" is not a valid version", version.unwrap_or_default())
+    let Some(version) = version else {
+        return refuse("anthropic-version", "anthropic-version: header is required");
+    };
+    ensure(version == FIRST_VERSION || version == SECOND_VERSION, "anthropic-version", || {
+        format!("anthropic-version: \"{version}\" is not a valid version")
     })
+}
+
+/// The second version took the sampling parameters away, even at their defaults.
+fn check_version(headers: &HeaderMap, object: &Map<String, Value>) -> Checked {
+    if headers.get("anthropic-version").is_none_or(|version| version != SECOND_VERSION) {
+        return Ok(());
+    }
+    for name in ["temperature", "top_p", "top_k"] {
+        ensure(!object.contains_key(name), name, || format!("{name}: Extra inputs are not permitted"))?;
+    }
+    Ok(())
 }
 
 fn read_options(object: &Map<String, Value>, ask: &mut Ask) -> Checked {

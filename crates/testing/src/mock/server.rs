@@ -135,7 +135,12 @@ enum Shape {
 
 impl Shape {
     fn refusal(self, refusal: &Refusal) -> Reply {
-        let body = self.error(refusal.status, &refusal.message, refusal.param.as_deref(), refusal.code);
+        let body = self.error(
+            refusal.status,
+            &refusal.message,
+            refusal.param.as_deref(),
+            refusal.code.filter(|_| self == Self::OpenAi),
+        );
         Reply { status: refusal.status, ..reply::whole(body, &Faults::default()) }
     }
 
