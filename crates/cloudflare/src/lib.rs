@@ -1,9 +1,25 @@
-//! Sluice on Cloudflare Workers.
+//! Sluice on Cloudflare Workers: the entry point, and one file per port. Nothing is decided here.
+//!
+//! One instance serves many requests of an isolate at once. What belongs to a request (bindings, streams, the context)
+//! lives in [`Worker`] and ends with it; what the isolate keeps is the gateway's own cache.
 
-use worker::{Context, Env, Request, Response, Result, event};
+mod body;
+mod clock;
+mod entry;
+mod http_client;
+mod kv;
+mod later;
+mod log;
+mod rng;
+mod secrets;
 
-/// Answers every request with a greeting, until the gateway is wired in.
-#[event(fetch)]
-async fn fetch(_request: Request, _env: Env, _context: Context) -> Result<Response> {
-    Response::ok("hello from sluice\n")
+use std::rc::Rc;
+
+use worker::{Context, Env};
+
+/// A request's handle on the host.
+#[derive(Clone)]
+pub struct Worker {
+    env: Env,
+    context: Rc<Context>,
 }

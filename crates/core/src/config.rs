@@ -33,6 +33,9 @@ use sluice_types::{
 use document::Document;
 pub use path::{Problem, Warning};
 
+/// The configuration that is compiled into the bundle, as JSON: `sluice.yaml` as it was when the bundle was built.
+pub const EMBEDDED: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
+
 /// What the gateway works with. Made once per version of the document and shared by all requests of an isolate.
 #[derive(Debug)]
 pub struct Config {

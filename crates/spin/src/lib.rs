@@ -1,10 +1,17 @@
-//! Sluice on Spin.
+//! Sluice on Spin: the entry point, and one file per port. Nothing is decided here.
+//!
+//! One instance serves many requests at once, and lives for seconds: what it keeps is the gateway's own cache.
 
-use spin_sdk::http::{IntoResponse, Request};
-use spin_sdk::http_service;
+mod body;
+mod clock;
+mod entry;
+mod http_client;
+mod kv;
+mod later;
+mod log;
+mod rng;
+mod secrets;
 
-/// Answers every request with a greeting, until the gateway is wired in.
-#[http_service]
-async fn handle(_request: Request) -> impl IntoResponse {
-    "hello from sluice\n"
-}
+/// A request's handle on the host. Spin's imports are global, so there is nothing to hold.
+#[derive(Clone, Copy)]
+pub struct Spin;

@@ -87,12 +87,11 @@ fn compile_target(
 
 /// A model the list lacks may be new, or a slip of the fingers.
 fn warn_of_unlisted(target: &Target, at: &Path, notes: &mut Notes) {
-    let provider = target.provider.name.as_str();
-    let mut listed = prices::all().iter().filter(|entry| entry.provider() == provider).peekable();
-    if target.price.is_some() || target.entry.is_some() || listed.peek().is_none() {
+    let listed = prices::of(&target.provider.name);
+    if target.price.is_some() || target.entry.is_some() || listed.is_empty() {
         return;
     }
-    let hint = suggest::hint(&target.model, listed.map(prices::Entry::model));
+    let hint = suggest::hint(&target.model, listed.iter().map(prices::Entry::model));
     let message = format!(
         "`{}` is not in the price list ({}): its cost will be unknown unless `prices` tells it{hint}",
         target.id,

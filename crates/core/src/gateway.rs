@@ -1,0 +1,153 @@
+//! The life of a request.
+//!
+//! ```text
+//! receive → authenticate → admit → [template] → [input guardrails] → [cache lookup] → [retrieve]
+//!         → plan targets → attempt… → commit at the first output byte → relay [through output guardrails] → settle
+//! ```
+//!
+//! Stages in brackets are not here yet; ARCHITECTURE.md says where each goes in. No stage turns back to an earlier one,
+//! and none knows which host it runs on.
+
+mod admit;
+mod attempt;
+mod chat;
+mod configure;
+mod costs;
+mod count;
+mod embed;
+mod models;
+mod receive;
+mod reply;
+mod settle;
+mod stream;
+
+use std::rc::Rc;
+
+use futures::future::LocalBoxFuture;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use sluice_providers::format::Chat;
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
+
+use self::{admit::Keys, configure::Current, reply::Problem};
+pub use self::reply::{Reply, ReplyBody};
+use crate::{
+    config::Config,
+    cors,
+    cost_log::Journal,
+    port::{Body, Host},
+    route::{self, Route},
+};
+
+/// A request as a host hands it over.
+pub struct Call<B> {
+    /// Method, path, headers.
+    pub head: Parts,
+    /// The body, unread.
+    pub body: B,
+    /// Ends when the caller has gone away; never, where the host cannot tell.
+    pub gone: LocalBoxFuture<'static, ()>,
+}
+
+/// The gateway of one isolate. What it keeps is a cache, but for the records on their way to the cost log.
+pub struct Gateway {
+    config: Current,
+    keys: Keys,
+    journal: Journal,
+}
+
+/// What every stage may want to know of the request at hand.
+struct Context<'a, H> {
+    host: &'a H,
+    /// The request's id.
+    id: &'a str,
+    started: Timestamp,
+    /// The caller's protocol.
+    protocol: Chat,
+    headers: &'a HeaderMap,
+    config: Rc<Config>,
+}
+
+impl Gateway {
+    /// A gateway that falls back on `embedded`, a compiled configuration in JSON, until the store has one.
+    pub fn new(embedded: &'static str) -> Rc<Self> {
+        Rc::new(Self { config: Current::new(embedded), keys: Keys::default(), journal: Journal::default() })
+    }
+
+    /// Answers `call`. Never fails: every fault is an answer in the caller's protocol.
+    pub async fn handle<H: Host, B: Body>(self: &Rc<Self>, host: &H, call: Call<B>) -> Reply {
+        let started = host.now();
+        let id = format!("req_{:016x}{:016x}", host.random(), host.random());
+        let Call { head, body, gone } = call;
+        let protocol = route::protocol(head.uri.path(), &head.headers);
+        let (config, outcome) = match self.config(host).await {
+            Ok(config) => {
+                let context = Context { host, id: &id, started, protocol, headers: &head.headers, config: config.clone() };
+                (Some(config), self.route(&context, &head, body, gone).await)
+            }
+            Err(failure) => (None, Err(failure.into())),
+        };
+        let mut reply = outcome.unwrap_or_else(|problem| reply::error(protocol, &problem, &id));
+        let headers = &mut reply.headers;
+        for name in ["sluice-request-id", "x-request-id", "request-id"] {
+            reply::set(headers, name, &id);
+        }
+        reply::set(headers, "server-timing", &format!("total;dur={}", host.now().since(started).as_millis()));
+        let route = route::find(head.uri.path());
+        if let Some(config) = config.filter(|_| route.is_none_or(Route::is_public)) {
+            cors::allow(&head.headers, &config.cors.origins, headers);
+            if let Some(route) = route.filter(|_| cors::is_preflight(&head.method, &head.headers)) {
+                cors::preflight(&head.headers, &route.method(), config.cors.max_age.as_secs(), headers);
+            }
+        }
+        if head.method == Method::HEAD {
+            reply.body = ReplyBody::Whole(bytes::Bytes::new());
+        }
+        reply
+    }
+
+    async fn route<H: Host, B: Body>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        head: &Parts,
+        body: B,
+        gone: LocalBoxFuture<'static, ()>,
+    ) -> Result<Reply, Problem> {
+        let path = head.uri.path();
+        let Some(route) = route::find(path) else {
+            let message = format!("there is no {path} here; docs/api.md lists the routes");
+            return Err(Failure::new(ErrorKind::NotFound, message).into());
+        };
+        if cors::is_preflight(&head.method, &head.headers) {
+            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        }
+        let head_of_get = head.method == Method::HEAD && route.method() == Method::GET;
+        if head.method != route.method() && !head_of_get {
+            let message = format!("{path} takes {}, not {}", route.method(), head.method);
+            let mut problem = Problem::from(Failure::new(ErrorKind::MethodNotAllowed, message));
+            if let Ok(method) = HeaderValue::from_str(route.method().as_str()) {
+                problem.headers.insert(header::ALLOW, method);
+            }
+            return Err(problem);
+        }
+        match route {
+            Route::Health => Ok(Reply::json(b"{\"status\":\"ok\"}".as_slice())),
+            Route::Ready => self.ready(context).await,
+            Route::Costs => self.costs(context, head.uri.query()).await,
+            Route::Models => self.models(context).await,
+            Route::Model(name) => self.model(context, name).await,
+            Route::Chat(_) => self.chat(context, body, gone).await,
+            Route::CountTokens => self.count_tokens(context, body).await,
+            Route::Embeddings => self.embed(context, body, gone).await,
+        }
+    }
+
+    /// The store answers and the configuration stands.
+    async fn ready<H: Host>(&self, context: &Context<'_, H>) -> Result<Reply, Problem> {
+        context.host.get(configure::ACTIVE).await.map_err(admit::store_down)?;
+        let body = serde_json::json!({"status": "ok", "config": context.config.version});
+        Ok(Reply::json(body.to_string().into_bytes()))
+    }
+}

@@ -1,0 +1,133 @@
+//! Who calls, and what they may do.
+
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
+
+use super::{Context, Gateway, receive};
+use crate::{
+    config::Model,
+    generations::Generations,
+    key::{self, KeyRecord, TenantRecord},
+    port::{Host, Kv, KvError},
+};
+
+/// How long a key's record is believed: a revoked key works this much longer at most.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// How long a key that is not there is taken for absent, so that guessing does not reach the store.
+const ABSENT_BELIEVED: Duration = Duration::from_secs(5);
+
+/// The name of the admin key among the host's secrets.
+const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
+
+/// A caller whose key stands.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub key: KeyRecord,
+    pub tenant: TenantRecord,
+}
+
+/// Keys looked up lately.
+pub(super) struct Keys(RefCell<Generations<key::Digest, (Option<Rc<Caller>>, Timestamp)>>);
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self(RefCell::new(Generations::new(2_000)))
+    }
+}
+
+impl Gateway {
+    /// The caller whose virtual key the request shows.
+    pub(super) async fn authenticate<H: Host>(&self, context: &Context<'_, H>) -> Result<Rc<Caller>, Failure> {
+        let Some(shown) = key::presented(context.headers) else {
+            let message = "no API key: send `Authorization: Bearer sk-sluice-…` or `x-api-key: sk-sluice-…`";
+            return Err(Failure::new(ErrorKind::Unauthenticated, message));
+        };
+        let digest = key::digest(shown);
+        let known = self.keys.0.borrow_mut().get(&digest).filter(|(caller, read_at)| {
+            let believed = if caller.is_some() { BELIEVED } else { ABSENT_BELIEVED };
+            context.started.since(*read_at) < believed
+        });
+        let caller = match known {
+            Some((caller, _)) => caller,
+            None => {
+                let caller = look_up(context.host, &digest).await.map_err(store_down)?.map(Rc::new);
+                self.keys.0.borrow_mut().put(digest, (caller.clone(), context.started));
+                caller
+            }
+        };
+        let refused = |message: &str| Err(Failure::new(ErrorKind::Unauthenticated, message));
+        match caller {
+            None => refused("this API key is unknown"),
+            Some(caller) if caller.key.disabled || caller.tenant.disabled => refused("this API key is switched off"),
+            Some(caller) if caller.key.expires_at.is_some_and(|end| end <= context.started) => {
+                refused("this API key has expired")
+            }
+            Some(caller) => Ok(caller),
+        }
+    }
+
+    /// Lets only the operator pass.
+    pub(super) async fn authenticate_admin<H: Host>(&self, context: &Context<'_, H>) -> Result<(), Failure> {
+        let Some(admin) = context.host.secret(ADMIN_KEY).await else {
+            let message = format!("the admin API is off: set the secret {ADMIN_KEY} on the host");
+            return Err(Failure::new(ErrorKind::Forbidden, message));
+        };
+        match key::presented(context.headers) {
+            Some(shown) if key::same(shown, admin.expose()) => Ok(()),
+            Some(_) => Err(Failure::new(ErrorKind::Unauthenticated, "this is not the admin key")),
+            None => Err(Failure::new(ErrorKind::Unauthenticated, "no admin key: send `Authorization: Bearer …`")),
+        }
+    }
+
+    /// The model that `name` means to `caller`.
+    pub(super) fn admit_model<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<Rc<Model>, Failure> {
+        if !caller.tenant.may_name_model(name) {
+            let message = format!("this key may not use the model `{name}`");
+            return Err(Failure { param: Some("model".to_owned()), ..Failure::new(ErrorKind::Forbidden, message) });
+        }
+        context.config.model(name).ok_or_else(|| {
+            let message = format!("there is no model `{name}`: GET /v1/models lists what there is");
+            Failure { param: Some("model".to_owned()), ..Failure::new(ErrorKind::ModelNotFound, message) }
+        })
+    }
+}
+
+/// The end user a request names: our own header, else the body's member.
+pub(super) fn user(headers: &HeaderMap, named: Option<&str>) -> Option<String> {
+    receive::text(headers, "sluice-user").or(named).map(|user| user.chars().take(128).collect())
+}
+
+/// The failure that a silent store means to whoever needs it.
+pub(super) fn store_down(error: KvError) -> Failure {
+    Failure::new(ErrorKind::StoreUnavailable, format!("the gateway's store does not answer: {error}"))
+}
+
+async fn look_up<H: Host>(host: &H, digest: &key::Digest) -> Result<Option<Caller>, KvError> {
+    let Some(key) = read::<H, KeyRecord>(host, &key::store_key(digest)).await? else { return Ok(None) };
+    if !key::is_tenant_id(&key.tenant) {
+        return Ok(None);
+    }
+    let tenant = read::<H, TenantRecord>(host, &key::tenant_store_key(&key.tenant)).await?;
+    // The id is the prefix of all that a tenant owns: a record under another's key is no tenant.
+    Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant }))
+}
+
+async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
+    let Some(bytes) = Kv::get(host, key).await? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => Err(KvError(format!("the record {} cannot be read: {error}", key.split('/').next().unwrap_or("")))),
+    }
+}

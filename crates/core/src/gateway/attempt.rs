@@ -1,0 +1,231 @@
+//! Calling targets, one after the other.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use sluice_providers::format::Chat;
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
+
+use super::{Context, admit::Caller, receive, reply::Problem, settle::Shared};
+use crate::{
+    config::{HttpProvider, Model, Target},
+    port::{Body, BodyError, Host, NetworkError},
+    routing::{Plan, Step},
+};
+
+/// The one header of a caller's that goes on, and only to a provider of the same protocol.
+const BETA: &str = "anthropic-beta";
+
+/// The longest whole answer taken from a provider, in bytes.
+const MAX_ANSWER: usize = 32 << 20;
+
+/// The most that is read of a provider's error, in bytes.
+const MAX_ERROR: usize = 64 << 10;
+
+/// Walks the model's targets until one answers.
+///
+/// Each attempt starts from the caller's own request. Only providers that the tenant allows are asked.
+pub(super) async fn walk<H: Host, T>(
+    context: &Context<'_, H>,
+    caller: &Caller,
+    model: &Model,
+    session: &Shared,
+    attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
+) -> Result<T, Problem> {
+    let allowed = |target: &Target| caller.tenant.may_use_provider(&target.provider.name);
+    let order: Vec<usize> =
+        model.targets.iter().enumerate().filter(|(_, target)| allowed(target)).map(|(at, _)| at).collect();
+    if order.is_empty() {
+        let message = format!("no provider of the model `{}` is allowed for this tenant", model.name);
+        return Err(Failure::new(ErrorKind::Forbidden, message).into());
+    }
+    let mut plan = Plan::new(&model.targets, order, &model.retry);
+    let mut step = plan.start();
+    let mut told: Option<Failure> = None;
+    loop {
+        let target = match step {
+            Step::Try { target, delay } => {
+                if !delay.is_zero() {
+                    context.host.sleep(delay).await;
+                }
+                model.targets.get(target)
+            }
+            Step::Fail => None,
+        };
+        let Some(target) = target else {
+            let failure = told.unwrap_or_else(|| Failure::new(ErrorKind::Internal, "no target was tried"));
+            let attempts = session.borrow().record.attempts.clone();
+            return Err(Problem { failure, attempts, headers: HeaderMap::new() });
+        };
+        session.borrow_mut().trying(target);
+        match attempt(target).await {
+            Ok(value) => return Ok(value),
+            Err(failure) => {
+                session.borrow_mut().attempt_failed(target, failure.kind);
+                step = plan.failed(&failure, dice(context.host));
+                // That a last resort cannot say it either tells less than why the targets before it failed.
+                if told.is_none() || failure.kind != ErrorKind::Unsupported {
+                    told = Some(failure);
+                }
+            }
+        }
+    }
+}
+
+/// A draw from `0.0..1.0`.
+fn dice<H: Host>(host: &H) -> f64 {
+    (host.random() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What one call may take.
+pub(super) struct Deadline {
+    began: Timestamp,
+    limit: Duration,
+    kind: ErrorKind,
+}
+
+impl Deadline {
+    /// The end of the whole call to `target`.
+    pub fn total<H: Host>(host: &H, target: &Target) -> Self {
+        Self { began: host.now(), limit: target.timeout, kind: ErrorKind::UpstreamTimeout }
+    }
+
+    /// The end of the wait for the first output of `target`.
+    pub fn first_token<H: Host>(host: &H, target: &Target) -> Self {
+        let total = Self::total(host, target);
+        match target.first_token_timeout {
+            Some(limit) if limit < total.limit => Self { limit, kind: ErrorKind::FirstTokenTimeout, ..total },
+            _ => total,
+        }
+    }
+
+    /// What `work` gives, if it ends in time.
+    pub async fn bound<H: Host, T>(&self, host: &H, work: impl Future<Output = T>) -> Result<T, Failure> {
+        receive::within(host, self.left(host), work).await.ok_or_else(|| self.missed())
+    }
+
+    /// What is left of it.
+    pub fn left<H: Host>(&self, host: &H) -> Duration {
+        self.limit.saturating_sub(host.now().since(self.began))
+    }
+
+    /// The failure that passing it is.
+    pub fn missed(&self) -> Failure {
+        let what = if self.kind == ErrorKind::FirstTokenTimeout { "a first token" } else { "a whole answer" };
+        Failure::new(self.kind, format!("the provider did not give {what} within {} ms", self.limit.as_millis()))
+    }
+}
+
+/// A request to a provider.
+pub(super) struct Outgoing<'a> {
+    pub provider: &'a HttpProvider,
+    /// The provider's format, for its errors.
+    pub format: Chat,
+    /// Below the provider's base URL.
+    pub path: &'static str,
+    pub body: Vec<u8>,
+}
+
+/// Sends a request and gives the answer if that is a success.
+pub(super) async fn send<H: Host>(
+    context: &Context<'_, H>,
+    outgoing: Outgoing<'_>,
+    deadline: &Deadline,
+) -> Result<Response<H::Body>, Failure> {
+    let format = outgoing.format;
+    let request = request(context, outgoing).await?;
+    let response = deadline.bound(context.host, context.host.send(request)).await?.map_err(network)?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let wait = retry_after(response.headers());
+    let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?.unwrap_or_default();
+    if status.is_redirection() {
+        let message = format!("the provider redirects ({status}), and redirects are not followed: set its base_url right");
+        return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
+    }
+    Err(format.read_error(status.as_u16(), &body, wait))
+}
+
+/// The whole body of a provider's answer.
+pub(super) async fn whole<H: Host>(
+    host: &H,
+    response: Response<H::Body>,
+    deadline: &Deadline,
+) -> Result<Bytes, Failure> {
+    deadline.bound(host, response.into_body().whole(MAX_ANSWER)).await?.map_err(|error| match error {
+        BodyError::Network(error) => network(error),
+        BodyError::TooLarge => {
+            Failure::new(ErrorKind::UpstreamInvalid, format!("the provider's answer is larger than {MAX_ANSWER} bytes"))
+        }
+    })
+}
+
+/// The failure that a broken connection is.
+pub(super) fn network(error: NetworkError) -> Failure {
+    Failure::new(ErrorKind::UpstreamNetwork, format!("the provider could not be reached or broke off: {error}"))
+}
+
+async fn request<H: Host>(context: &Context<'_, H>, outgoing: Outgoing<'_>) -> Result<Request<Bytes>, Failure> {
+    let Outgoing { provider, format, path, body } = outgoing;
+    let mut builder = Request::post(format!("{}{path}", provider.base_url))
+        .header(header::CONTENT_TYPE, "application/json")
+        // Hosts differ in what they decompress; answers of this size gain little by it.
+        .header(header::ACCEPT_ENCODING, "identity")
+        .header(header::USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")));
+    for (name, value) in &provider.headers {
+        builder = builder.header(name, value);
+    }
+    if context.protocol == format && format == Chat::AnthropicMessages {
+        for beta in context.headers.get_all(BETA) {
+            builder = builder.header(BETA, beta);
+        }
+    }
+    if let Some(secret) = provider.auth.secret() {
+        let Some(value) = context.host.secret(secret.name()).await else {
+            let message = format!("the secret {} is not set on the gateway's host", secret.name());
+            return Err(Failure::new(ErrorKind::UpstreamCredentials, message));
+        };
+        if let Some((name, value)) = provider.auth.header(&value) {
+            let value = HeaderValue::from_str(value.expose()).map_err(|_| {
+                let message = format!("the secret {} cannot be sent in a header", secret.name());
+                Failure::new(ErrorKind::UpstreamCredentials, message)
+            })?;
+            builder = builder.header(name, value);
+        }
+    }
+    builder.body(Bytes::from(body)).map_err(|error| {
+        Failure::new(ErrorKind::Internal, format!("the provider's address or headers cannot be sent: {error}"))
+    })
+}
+
+/// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
+    let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// Adds who answered, after how many calls, and what of the request was left unsaid.
+pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String]) {
+    let session = session.borrow();
+    if let Some(target) = &session.record.target {
+        super::reply::set(headers, "sluice-target", target);
+    }
+    super::reply::set(headers, "sluice-attempts", &(session.record.attempts.len() + 1).to_string());
+    if !dropped.is_empty() {
+        super::reply::set(headers, "sluice-dropped", &dropped.join(", "));
+    }
+}
+
+/// Adds what the answer cost, where that is known before it is sent.
+pub(super) fn stamp_cost(headers: &mut HeaderMap, session: &Shared) {
+    if let Some(cost) = session.borrow().record.cost_nano_usd {
+        super::reply::set(headers, "sluice-cost-usd", &cost.to_string());
+    }
+}

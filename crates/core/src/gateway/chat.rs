@@ -1,0 +1,243 @@
+//! Chat, from either protocol to any target.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use futures::future::{Either, LocalBoxFuture, select};
+use http::{HeaderValue, StatusCode, header};
+use sluice_providers::{
+    builtin,
+    format::{self, Chat, Meta},
+    prices::Entry,
+    tokens,
+};
+use sluice_types::{
+    answer::Answer,
+    chat,
+    error::{ErrorKind, Failure},
+    usage::{Source, Usage},
+};
+
+use super::{
+    Context, Gateway, Reply, admit, attempt,
+    attempt::{Deadline, Outgoing},
+    receive,
+    reply::Problem,
+    settle::{self, Session, Shared},
+    stream::{self, Opened},
+};
+use crate::{
+    config::{HttpProvider, Target, Upstream},
+    port::{Body, Host},
+    relay::Relay,
+};
+
+/// What a caller asked, read once.
+pub(super) struct Ask<'a> {
+    pub protocol: Chat,
+    pub body: &'a Bytes,
+    pub request: chat::Request<'a>,
+    pub strict: bool,
+}
+
+/// What an attempt came to.
+enum Outcome<B> {
+    /// All of it, in the caller's format.
+    Whole { body: Bytes, dropped: Vec<String> },
+    /// A stream that has begun to speak.
+    Stream { opened: Opened<B>, dropped: Vec<String> },
+    /// A stream that is already there.
+    Events { pieces: Vec<Bytes>, dropped: Vec<String> },
+}
+
+impl Gateway {
+    /// Answers a chat request.
+    pub(super) async fn chat<H: Host, B: Body>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        body: B,
+        mut gone: LocalBoxFuture<'static, ()>,
+    ) -> Result<Reply, Problem> {
+        let caller = self.authenticate(context).await?;
+        let body = receive::body(context, body).await?;
+        let request = context.protocol.read_request(&body)?;
+        let model = self.admit_model(context, &caller, &request.model)?;
+
+        let mut record = settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "chat");
+        record.request_model = request.model.to_string();
+        record.stream = request.stream;
+        record.user = admit::user(context.headers, request.user.as_deref());
+        record.tags = receive::tags(context.headers)?;
+        let session = Session::shared(record);
+
+        let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict };
+        let outcome = {
+            let attempts = attempt::walk(context, &caller, &model, &session, async |target: &Target| {
+                self.attempt_chat(context, &ask, target, &session).await
+            });
+            match select(std::pin::pin!(attempts), &mut gone).await {
+                Either::Left((outcome, _)) => Some(outcome),
+                Either::Right(_) => None,
+            }
+        };
+        let Some(outcome) = outcome else {
+            // Dropping the attempt has cancelled it. What was sent may be charged for: count the prompt.
+            let input_uncached = tokens::request(&ask.request);
+            let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
+            session.borrow_mut().left(usage);
+            self.settle(context.host, &session);
+            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        };
+        let outcome = outcome.inspect_err(|problem| {
+            session.borrow_mut().failed(problem.failure.kind);
+            self.settle(context.host, &session);
+        })?;
+        Ok(match outcome {
+            Outcome::Whole { body, dropped } => {
+                let mut reply = Reply::json(body);
+                attempt::stamp(&mut reply.headers, &session, &dropped);
+                attempt::stamp_cost(&mut reply.headers, &session);
+                self.settle(context.host, &session);
+                reply
+            }
+            Outcome::Events { pieces, dropped } => {
+                let mut reply = Reply::events(Box::pin(futures::stream::iter(pieces)));
+                attempt::stamp(&mut reply.headers, &session, &dropped);
+                self.settle(context.host, &session);
+                reply
+            }
+            Outcome::Stream { opened, dropped } => {
+                let stream = stream::run(self.clone(), context.host.clone(), opened, session.clone(), gone);
+                let mut reply = Reply::events(stream);
+                attempt::stamp(&mut reply.headers, &session, &dropped);
+                reply
+            }
+        })
+    }
+
+    async fn attempt_chat<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        ask: &Ask<'_>,
+        target: &Target,
+        session: &Shared,
+    ) -> Result<Outcome<H::Body>, Failure> {
+        match &target.provider.upstream {
+            Upstream::Builtin => {
+                let answer = builtin::answer(&target.model, &ask.request)?;
+                Ok(ready(context, ask, &answer, session))
+            }
+            Upstream::Http(provider) => self.call(context, ask, target, provider, session).await,
+        }
+    }
+
+    async fn call<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        ask: &Ask<'_>,
+        target: &Target,
+        provider: &HttpProvider,
+        session: &Shared,
+    ) -> Result<Outcome<H::Body>, Failure> {
+        let Some(upstream) = provider.chat else {
+            return Err(Failure::new(ErrorKind::Unsupported, format!("{} has no chat", target.provider.name)));
+        };
+        let written = write(ask, target, provider, upstream)?;
+        let deadline = if ask.request.stream {
+            Deadline::first_token(context.host, target)
+        } else {
+            Deadline::total(context.host, target)
+        };
+        let total = Deadline::total(context.host, target);
+        let outgoing = Outgoing { provider, format: upstream, path: upstream.path(), body: written.body };
+        let response = attempt::send(context, outgoing, &deadline).await?;
+        if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
+            let estimate = tokens::request(&ask.request);
+            session.borrow_mut().input_estimate = estimate;
+            let relay = Relay::new(upstream, ask.protocol, upstream == ask.protocol, &meta(context, ask), estimate);
+            let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
+            return Ok(Outcome::Stream { opened, dropped: written.dropped });
+        }
+        let bytes = attempt::whole(context.host, response, &deadline).await?;
+        let answer = upstream.read_answer(&bytes)?;
+        if ask.request.stream {
+            return Ok(ready(context, ask, &answer, session));
+        }
+        session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
+        let body = if upstream == ask.protocol {
+            bytes
+        } else {
+            ask.protocol.write_answer(&answer, &meta(context, ask)).into()
+        };
+        Ok(Outcome::Whole { body, dropped: written.dropped })
+    }
+}
+
+/// The caller's request as `upstream` wants it: patched where it is the caller's own format, written anew elsewhere.
+fn write(
+    ask: &Ask<'_>,
+    target: &Target,
+    provider: &HttpProvider,
+    upstream: Chat,
+) -> Result<format::Written, Failure> {
+    let spec = format::Target {
+        model: &target.model,
+        dialect: &provider.dialect,
+        strict: ask.strict,
+        default_max_tokens: target.entry.and_then(Entry::output_tokens),
+        same_format: false,
+    };
+    if upstream == ask.protocol {
+        return Ok(format::Written { body: upstream.patch_request(ask.body, &spec)?, dropped: Vec::new() });
+    }
+    upstream.write_request(&ask.request, &spec)
+}
+
+/// An answer that is there as a whole, in the form the caller asked for.
+fn ready<H: Host, B>(context: &Context<'_, H>, ask: &Ask<'_>, answer: &Answer<'_>, session: &Shared) -> Outcome<B> {
+    let usage = usage(ask, answer);
+    let mut session = session.borrow_mut();
+    session.used(usage, Some(answer.model.to_string()));
+    let meta = meta(context, ask);
+    if !ask.request.stream {
+        let body = ask.protocol.write_answer(answer, &meta).into();
+        return Outcome::Whole { body, dropped: Vec::new() };
+    }
+    session.first_token(context.host.now());
+    let mut relay = Relay::new(ask.protocol, ask.protocol, false, &meta, usage.input());
+    let note = |usage: &Usage| session.note(usage);
+    let mut pieces = Vec::new();
+    format::events(answer, &mut |event| {
+        let mut out = Vec::new();
+        relay.event(&event, &note, &mut out);
+        if !out.is_empty() {
+            pieces.push(Bytes::from(out));
+        }
+    });
+    Outcome::Events { pieces, dropped: Vec::new() }
+}
+
+fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
+    Meta {
+        id: context.id,
+        created: context.started.0 / 1000,
+        model: &ask.request.model,
+        note: None,
+        include_usage: ask.request.include_usage,
+        same_format: false,
+    }
+}
+
+/// Tokens as the provider counted them, else by length.
+fn usage(ask: &Ask<'_>, answer: &Answer<'_>) -> Usage {
+    answer.usage.unwrap_or_else(|| Usage {
+        input_uncached: tokens::request(&ask.request),
+        output_text: tokens::answer(answer),
+        source: Source::Estimated,
+        ..Usage::default()
+    })
+}
+
+fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+}

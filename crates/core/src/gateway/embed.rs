@@ -1,0 +1,115 @@
+//! Embeddings.
+
+use std::{pin::pin, rc::Rc};
+
+use bytes::Bytes;
+use futures::future::{Either, LocalBoxFuture, select};
+use http::StatusCode;
+use sluice_providers::{
+    format::{self, Chat, openai_embeddings},
+    tokens,
+};
+use sluice_types::{
+    embeddings::{Input, Request},
+    error::{ErrorKind, Failure},
+    usage::{Source, Usage},
+};
+
+use super::{
+    Context, Gateway, Reply, admit,
+    attempt::{self, Deadline, Outgoing},
+    receive,
+    reply::Problem,
+    settle::{self, Session, Shared},
+};
+use crate::{
+    config::{Target, Upstream},
+    port::{Body, Host},
+};
+
+impl Gateway {
+    /// Answers a request for embeddings.
+    pub(super) async fn embed<H: Host, B: Body>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        body: B,
+        mut gone: LocalBoxFuture<'static, ()>,
+    ) -> Result<Reply, Problem> {
+        let caller = self.authenticate(context).await?;
+        let body = receive::body(context, body).await?;
+        let request = openai_embeddings::read_request(&body)?;
+        let model = self.admit_model(context, &caller, &request.model)?;
+
+        let mut record = settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "embeddings");
+        record.request_model = request.model.to_string();
+        record.user = admit::user(context.headers, request.user.as_deref());
+        record.tags = receive::tags(context.headers)?;
+        let session = Session::shared(record);
+
+        let outcome = {
+            let attempts = attempt::walk(context, &caller, &model, &session, async |target: &Target| {
+                attempt_embed(context, &request, &body, target, &session).await
+            });
+            match select(pin!(attempts), &mut gone).await {
+                Either::Left((outcome, _)) => Some(outcome),
+                Either::Right(_) => None,
+            }
+        };
+        let Some(outcome) = outcome else {
+            session.borrow_mut().left(estimate(&request, Source::Partial));
+            self.settle(context.host, &session);
+            return Ok(Reply::empty(StatusCode::NO_CONTENT));
+        };
+        if let Err(problem) = &outcome {
+            session.borrow_mut().failed(problem.failure.kind);
+        }
+        self.settle(context.host, &session);
+        let mut reply = Reply::json(outcome?);
+        attempt::stamp(&mut reply.headers, &session, &[]);
+        attempt::stamp_cost(&mut reply.headers, &session);
+        Ok(reply)
+    }
+}
+
+async fn attempt_embed<H: Host>(
+    context: &Context<'_, H>,
+    request: &Request<'_>,
+    body: &[u8],
+    target: &Target,
+    session: &Shared,
+) -> Result<Bytes, Failure> {
+    let provider = match &target.provider.upstream {
+        Upstream::Http(provider) if provider.embeddings => provider,
+        Upstream::Http(_) | Upstream::Builtin => {
+            return Err(Failure::new(ErrorKind::Unsupported, format!("{} makes no embeddings", target.id)));
+        }
+    };
+    let spec = format::Target {
+        model: &target.model,
+        dialect: &provider.dialect,
+        strict: false,
+        default_max_tokens: None,
+        same_format: true,
+    };
+    let body = openai_embeddings::patch_request(body, &spec)?;
+    let deadline = Deadline::total(context.host, target);
+    let outgoing = Outgoing { provider, format: Chat::OpenaiChat, path: "/embeddings", body };
+    let response = attempt::send(context, outgoing, &deadline).await?;
+    let bytes = attempt::whole(context.host, response, &deadline).await?;
+    let answer = openai_embeddings::answer(&bytes, request.encoding)?;
+    let usage = answer.usage.unwrap_or_else(|| estimate(request, Source::Estimated));
+    session.borrow_mut().used(usage, Some(answer.model));
+    Ok(answer.body.map_or(bytes, Bytes::from))
+}
+
+fn estimate(request: &Request<'_>, source: Source) -> Usage {
+    let input_uncached = match &request.input {
+        Input::Texts(texts) => texts.iter().map(|text| tokens::text(text)).sum(),
+        // Numbers in a JSON list: as many as commas, and one.
+        Input::Tokens(lists) => lists
+            .iter()
+            .map(|list| memchr::memchr_iter(b',', list.text().as_bytes()).count() as u64 + 1)
+            .sum(),
+    };
+    Usage { input_uncached, source, ..Usage::default() }
+}

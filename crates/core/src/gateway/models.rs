@@ -1,0 +1,102 @@
+//! The models a caller may name.
+
+use std::rc::Rc;
+
+use serde::Serialize;
+use sluice_providers::format::Chat;
+use sluice_types::error::{ErrorKind, Failure};
+
+use super::{Context, Gateway, Reply, reply::Problem};
+use crate::{config::Model, port::Host};
+
+/// A model, in the words of both protocols' SDKs.
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Models of a configuration have no birthday.
+    created: u64,
+    owned_by: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    display_name: &'a str,
+    created_at: &'static str,
+}
+
+impl<'a> Listed<'a> {
+    fn new(model: &'a Model) -> Self {
+        let provider = model.targets.first().map_or("", |target| target.provider.name.as_str());
+        let owned_by = if model.targets.len() == 1 { provider } else { "sluice" };
+        Self {
+            id: &model.name,
+            object: "model",
+            created: 0,
+            owned_by,
+            kind: "model",
+            display_name: &model.name,
+            created_at: "1970-01-01T00:00:00Z",
+        }
+    }
+}
+
+impl Gateway {
+    /// Lists the configured models that the caller may name, whole: there is no second page.
+    pub(super) async fn models<H: Host>(self: &Rc<Self>, context: &Context<'_, H>) -> Result<Reply, Problem> {
+        let caller = self.authenticate(context).await?;
+        let models: Vec<&Rc<Model>> =
+            context.config.models().filter(|model| caller.tenant.may_name_model(&model.name)).collect();
+        let data: Vec<Listed<'_>> = models.iter().map(|model| Listed::new(model)).collect();
+        let list = match context.protocol {
+            Chat::OpenaiChat => serde_json::json!({"object": "list", "data": data}),
+            Chat::AnthropicMessages => serde_json::json!({
+                "data": data,
+                "has_more": false,
+                "first_id": data.first().map(|model| model.id),
+                "last_id": data.last().map(|model| model.id),
+            }),
+        };
+        Ok(Reply::json(list.to_string().into_bytes()))
+    }
+
+    /// Tells about one model.
+    pub(super) async fn model<H: Host>(self: &Rc<Self>, context: &Context<'_, H>, name: &str) -> Result<Reply, Problem> {
+        let caller = self.authenticate(context).await?;
+        let Some(name) = decode(name) else {
+            return Err(Failure::new(ErrorKind::ModelNotFound, "the model's name is not valid in a URL").into());
+        };
+        let model = self.admit_model(context, &caller, &name)?;
+        Ok(Reply::json(serde_json::to_vec(&Listed::new(&model)).unwrap_or_default()))
+    }
+}
+
+/// A path's percent-encoded text; SDKs encode the slash of `provider/model`.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2)?;
+        rest = tail;
+        let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn names_are_percent_decoded() {
+        assert_eq!(decode("openai%2Fgpt-x").as_deref(), Some("openai/gpt-x"));
+        assert_eq!(decode("a/b").as_deref(), Some("a/b"));
+        for wrong in ["%", "%2", "%zz", "%ff", "%+1"] {
+            assert_eq!(decode(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Writing down what a request was and cost, whatever became of it.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use bytes::Bytes;
+use sluice_providers::prices;
+use sluice_types::{
+    error::{Attempt, ErrorKind},
+    json::Raw,
+    money::{NanoUsd, Price},
+    time::Timestamp,
+    usage::Usage,
+};
+
+use super::Gateway;
+use crate::{
+    config::Target,
+    cost_log::{Duty, Entry, Record},
+    port::Host,
+};
+
+/// How often a write of the cost log is tried before the record goes to the operator's log instead.
+const WRITES: u32 = 4;
+
+/// The status of a request whose caller left, as nginx has it; nobody sees it but readers of the log.
+pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// What is known of one request, from admission to its record. Shared by the answer's stream and the task that settles,
+/// and never borrowed across an `await`.
+#[derive(Debug)]
+pub struct Session {
+    /// The row as it will be written.
+    pub record: Record,
+    /// The prompt's tokens by our estimate.
+    pub input_estimate: u64,
+    /// Prices of the target now tried.
+    price: Option<Price>,
+    /// Whether the row was handed over.
+    settled: bool,
+}
+
+/// A session's handle.
+pub type Shared = Rc<RefCell<Session>>;
+
+impl Session {
+    /// A session that begins with `record`.
+    pub fn shared(record: Record) -> Shared {
+        Rc::new(RefCell::new(Self { record, input_estimate: 0, price: None, settled: false }))
+    }
+
+    /// An attempt at `target` begins.
+    pub fn trying(&mut self, target: &Target) {
+        self.record.provider = Some(target.provider.name.clone());
+        self.record.target = Some(target.id.clone());
+        self.price = target.price;
+    }
+
+    /// The attempt failed.
+    pub fn attempt_failed(&mut self, target: &Target, kind: ErrorKind) {
+        self.record.attempts.push(Attempt { target: target.id.clone(), kind });
+    }
+
+    /// The request failed.
+    pub fn failed(&mut self, kind: ErrorKind) {
+        self.record.error = Some(kind.code().to_owned());
+        self.record.status = kind.status();
+    }
+
+    /// Tokens are counted.
+    pub fn used(&mut self, usage: Usage, model: Option<String>) {
+        self.record.usage = usage;
+        self.record.cost_nano_usd = self.cost(&usage);
+        if model.is_some() {
+            self.record.response_model = model;
+        }
+    }
+
+    /// The caller has left; `usage` is what had been used until then.
+    pub fn left(&mut self, usage: Usage) {
+        self.used(usage, None);
+        self.record.partial = true;
+        self.record.status = CLIENT_CLOSED_REQUEST;
+    }
+
+    /// What `usage` costs at the target now tried; `None` where its price is unknown.
+    pub fn cost(&self, usage: &Usage) -> Option<NanoUsd> {
+        self.price.map(|price| price.cost(usage))
+    }
+
+    /// The first output has come.
+    pub fn first_token(&mut self, now: Timestamp) {
+        self.record.first_token_ms = u64::try_from(now.since(self.record.time).as_millis()).ok();
+    }
+
+    /// What a stream's last usage frame tells in its `sluice` member.
+    pub fn note(&self, usage: &Usage) -> Option<Raw<'static>> {
+        Raw::write(&serde_json::json!({
+            "request_id": self.record.id,
+            "target": self.record.target,
+            "attempts": self.record.attempts.len() + 1,
+            "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
+        }))
+    }
+}
+
+/// A fresh row for a request of `tenant` by `key`.
+pub fn row(id: &str, time: Timestamp, tenant: &str, key: &str, operation: &str) -> Record {
+    Record {
+        id: id.to_owned(),
+        time,
+        tenant: tenant.to_owned(),
+        key: key.to_owned(),
+        operation: operation.to_owned(),
+        request_model: String::new(),
+        provider: None,
+        target: None,
+        response_model: None,
+        status: 200,
+        error: None,
+        stream: false,
+        partial: false,
+        attempts: Vec::new(),
+        usage: Usage::default(),
+        cost_nano_usd: Some(NanoUsd(0)),
+        price_version: prices::VERSION.to_owned(),
+        duration_ms: 0,
+        first_token_ms: None,
+        user: None,
+        tags: BTreeMap::new(),
+    }
+}
+
+impl Gateway {
+    /// Hands the session's row to the cost log, once. Returns at once; the write happens after the answer.
+    pub(super) fn settle<H: Host>(self: &Rc<Self>, host: &H, session: &Shared) {
+        let now = host.now();
+        let duty = {
+            let mut session = session.borrow_mut();
+            if std::mem::replace(&mut session.settled, true) {
+                return;
+            }
+            session.record.duration_ms = u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
+            self.journal.add(&session.record, now)
+        };
+        let Duty::Write(wait) = duty else { return };
+        let (gateway, writer) = (self.clone(), host.clone());
+        host.later(Box::pin(async move {
+            if !wait.is_zero() {
+                writer.sleep(wait).await;
+            }
+            for entry in gateway.journal.take(writer.now(), || writer.random()) {
+                write(&writer, entry).await;
+            }
+        }));
+    }
+}
+
+/// Writes one entry of the cost log. A store that stays away makes it a line of the operator's log: nothing is lost
+/// without a trace.
+async fn write<H: Host>(host: &H, entry: Entry) {
+    let value = Bytes::from(entry.value);
+    for tried in 1..=WRITES {
+        match host.put(&entry.key, value.clone(), Some(&entry.summary)).await {
+            Ok(()) => return,
+            Err(error) if tried == WRITES => {
+                let rows = String::from_utf8_lossy(&value);
+                host.log(&format!("cost log: {error}; {} not written: {rows}", entry.key));
+            }
+            Err(_) => host.sleep(std::time::Duration::from_millis(250 << tried)).await,
+        }
+    }
+}

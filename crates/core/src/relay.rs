@@ -1,0 +1,291 @@
+//! A provider's stream on its way to the caller, as a machine fed by hand: bytes in, bytes out.
+//!
+//! ```text
+//! opening ──first delta or finish──► committed ──end marker──► ended
+//!    └── error frame, unreadable frame, end of body: a failed attempt
+//!                                        └── the same after commit: an error frame to the caller
+//! ```
+//!
+//! A stream in the caller's own format is relayed frame by frame as it came, so that nothing unknown is lost; any other
+//! is read into events and written anew. What a guardrail will have to see are the events between reader and writer.
+
+use sluice_providers::{
+    format::{Chat, Meta, Reader, Writer},
+    sse::Decoder,
+};
+use sluice_types::{
+    answer::FinishReason,
+    error::{ErrorKind, Failure},
+    event::{Delta, Event},
+    json::Raw,
+    usage::{Source, Usage},
+};
+
+/// What is to be told in the last usage frame's `sluice` member, once the tokens are counted.
+pub type Note<'a> = &'a dyn Fn(&Usage) -> Option<Raw<'static>>;
+
+/// What a stream has told so far.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Tokens as the provider counted them.
+    pub usage: Option<Usage>,
+    /// The model as the provider names it.
+    pub model: Option<String>,
+    /// Why the first answer ended.
+    pub finish: Option<FinishReason>,
+    /// Bytes of text, refusals and tool arguments.
+    text_bytes: u64,
+    /// Bytes of reasoning.
+    reasoning_bytes: u64,
+}
+
+impl Seen {
+    /// Tokens counted, or estimated where the provider did not say: `input` is the prompt's estimate; output is taken
+    /// as four bytes a token. `cut` marks an answer that broke off: what was told is kept, the rest estimated.
+    pub fn usage(&self, input: u64, cut: bool) -> Usage {
+        let guess = |bytes: u64| bytes.div_ceil(4);
+        match self.usage {
+            Some(usage) if !cut => usage,
+            Some(usage) => Usage {
+                output_text: usage.output_text.max(guess(self.text_bytes)),
+                reasoning: usage.reasoning.max(guess(self.reasoning_bytes)),
+                source: Source::Partial,
+                ..usage
+            },
+            None => Usage {
+                input_uncached: input,
+                output_text: guess(self.text_bytes),
+                reasoning: guess(self.reasoning_bytes),
+                source: if cut { Source::Partial } else { Source::Estimated },
+                ..Usage::default()
+            },
+        }
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Start { model, .. } => self.model = Some(model.to_string()),
+            Event::Delta { delta, .. } => match delta {
+                Delta::Text(text) | Delta::Refusal(text) | Delta::Arguments { json: text, .. } => {
+                    self.text_bytes += text.len() as u64;
+                }
+                Delta::Reasoning(text) => self.reasoning_bytes += text.len() as u64,
+                Delta::ToolCall { name, .. } => self.text_bytes += name.len() as u64,
+                Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
+            },
+            Event::Finish { choice, finish } if *choice == 0 => self.finish = Some(finish.reason),
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Finish { .. } | Event::End | Event::Failed(_) => {}
+        }
+    }
+}
+
+/// A provider's stream on its way to the caller.
+pub struct Relay {
+    decoder: Decoder,
+    reader: Reader,
+    writer: Writer,
+    caller: Chat,
+    verbatim: bool,
+    include_usage: bool,
+    input_estimate: u64,
+    seen: Seen,
+    committed: bool,
+    ended: bool,
+    usage_told: bool,
+}
+
+impl Relay {
+    /// A relay from `upstream`'s format to `caller`'s. `verbatim` keeps frames as they came and asks that both be the
+    /// same format; `include_usage` is whether the caller asked for a usage frame; `input_estimate` the prompt's
+    /// tokens, should the provider not count.
+    pub fn new(upstream: Chat, caller: Chat, verbatim: bool, meta: &Meta<'_>, input_estimate: u64) -> Self {
+        Self {
+            decoder: Decoder::default(),
+            reader: Reader::new(upstream),
+            writer: Writer::new(caller, meta),
+            caller,
+            verbatim: verbatim && upstream == caller,
+            include_usage: meta.include_usage,
+            input_estimate,
+            seen: Seen::default(),
+            committed: false,
+            ended: false,
+            usage_told: false,
+        }
+    }
+
+    /// What the stream has told so far.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether any output has come: from here on nothing is retried.
+    pub fn committed(&self) -> bool {
+        self.committed
+    }
+
+    /// Whether the provider said it is done.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes bytes from the provider and writes what they mean to the caller.
+    ///
+    /// # Errors
+    ///
+    /// What the provider's error frame says, or that a frame cannot be read.
+    pub fn push(&mut self, bytes: &[u8], note: Note<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.decoder.push(bytes);
+        self.drain(note, out)
+    }
+
+    /// The provider's body has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UpstreamTruncated`] if the stream had not.
+    pub fn finish(&mut self, note: Note<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.decoder.finish();
+        self.drain(note, out)?;
+        if self.ended {
+            return Ok(());
+        }
+        let mut ended = false;
+        self.reader.finish(&mut |event| ended |= event == Event::End);
+        if !ended {
+            return Err(Failure::new(ErrorKind::UpstreamTruncated, "the provider's stream stopped before its end"));
+        }
+        self.end(note, out);
+        Ok(())
+    }
+
+    /// Writes events that came from no stream (the builtin provider, a stored answer).
+    pub fn event(&mut self, event: &Event<'_>, note: Note<'_>, out: &mut Vec<u8>) {
+        self.seen.event(event);
+        self.committed |= matches!(event, Event::Delta { .. } | Event::Finish { .. });
+        if *event == Event::End {
+            self.end(note, out);
+        } else {
+            self.writer.event(event, out);
+        }
+    }
+
+    /// Writes the error frame that ends a stream after output has gone out.
+    pub fn fail(&self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
+        self.caller.write_stream_error(failure, request_id, out);
+    }
+
+    /// Writes a sign of life that means nothing.
+    pub fn heartbeat(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.caller.heartbeat());
+    }
+
+    fn end(&mut self, note: Note<'_>, out: &mut Vec<u8>) {
+        let usage = self.seen.usage(self.input_estimate, false);
+        self.writer.end(Some(&usage), note(&usage).as_ref(), out);
+        self.ended = true;
+    }
+
+    fn drain(&mut self, note: Note<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
+        loop {
+            if self.ended {
+                return Ok(());
+            }
+            let Self { decoder, reader, writer, seen, committed, .. } = self;
+            let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
+            let mut tells = Tells::default();
+            let verbatim = self.verbatim;
+            reader.frame(&frame, &mut |event| {
+                seen.event(&event);
+                match &event {
+                    Event::Start { .. } => tells.start = true,
+                    Event::Delta { .. } => tells.output = true,
+                    Event::Finish { .. } => tells.finish = true,
+                    Event::Usage(_) => tells.usage = true,
+                    Event::End => tells.end = true,
+                    Event::Failed(_) => {}
+                }
+                match event {
+                    Event::Failed(failure) => tells.failure = Some(failure),
+                    Event::End => {}
+                    // The writer learns who answers, in case it must write the end itself.
+                    event if verbatim && tells.start => writer.event(&event, &mut Vec::new()),
+                    _ if verbatim => {}
+                    event => writer.event(&event, out),
+                }
+            });
+            *committed |= tells.output || tells.finish;
+            if let Some(failure) = tells.failure.take() {
+                return Err(failure);
+            }
+            if verbatim {
+                let raw = frame.raw;
+                match Self::verbatim(self.caller, self.include_usage, self.usage_told, &tells) {
+                    Verbatim::AsItCame => out.extend_from_slice(raw),
+                    Verbatim::Left => {}
+                    Verbatim::WithNote => {
+                        let usage = seen.usage(self.input_estimate, false);
+                        append_member(raw, note(&usage).as_ref(), out);
+                        self.usage_told = true;
+                    }
+                    Verbatim::EndAnew => {
+                        let usage = seen.usage(self.input_estimate, false);
+                        writer.end(Some(&usage), note(&usage).as_ref(), out);
+                    }
+                }
+                self.ended = tells.end;
+            } else if tells.end {
+                self.end(note, out);
+            }
+        }
+    }
+
+    /// What becomes of a frame in the caller's own format.
+    fn verbatim(caller: Chat, include_usage: bool, usage_told: bool, tells: &Tells) -> Verbatim {
+        match caller {
+            Chat::OpenaiChat if tells.end && include_usage && !usage_told => Verbatim::EndAnew,
+            Chat::OpenaiChat if tells.usage && include_usage => Verbatim::WithNote,
+            Chat::OpenaiChat if tells.usage && !tells.output && !tells.finish => Verbatim::Left,
+            Chat::AnthropicMessages if tells.usage && tells.finish => Verbatim::WithNote,
+            Chat::OpenaiChat | Chat::AnthropicMessages => Verbatim::AsItCame,
+        }
+    }
+}
+
+/// What one frame told.
+#[derive(Default)]
+struct Tells {
+    start: bool,
+    output: bool,
+    finish: bool,
+    usage: bool,
+    end: bool,
+    failure: Option<Failure>,
+}
+
+enum Verbatim {
+    AsItCame,
+    /// The caller did not ask for it: we did.
+    Left,
+    WithNote,
+    /// The provider counted nothing: an estimated usage frame goes before the end.
+    EndAnew,
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorKind::UpstreamInvalid, format!("the provider's stream cannot be read: {error}"))
+}
+
+/// Writes `frame` with the member `sluice` at the end of its JSON object.
+fn append_member(frame: &[u8], note: Option<&Raw<'_>>, out: &mut Vec<u8>) {
+    match (note, memchr::memrchr(b'}', frame).and_then(|brace| frame.split_at_checked(brace))) {
+        (Some(note), Some((object, rest))) => {
+            out.extend_from_slice(object);
+            out.extend_from_slice(b",\"sluice\":");
+            out.extend_from_slice(note.text().as_bytes());
+            out.extend_from_slice(rest);
+        }
+        _ => out.extend_from_slice(frame),
+    }
+}

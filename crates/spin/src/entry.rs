@@ -1,0 +1,50 @@
+//! The entry point: a request of Spin's in, an answer of the gateway's out.
+
+use std::{convert::Infallible, rc::Rc};
+
+use bytes::Bytes;
+use futures::{
+    StreamExt,
+    future::pending,
+    stream::{self, LocalBoxStream},
+};
+use http_body_util::{Either, Full, StreamBody};
+use sluice_core::{
+    config,
+    gateway::{Call, Gateway, ReplyBody},
+};
+use spin_sdk::{http::Request, http_service};
+
+use crate::{Spin, body::Incoming};
+
+thread_local! {
+    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
+}
+
+/// A frame of a streamed answer.
+type Piece = Result<http_body_util::BodyFrame, Infallible>;
+
+/// An answer's body.
+type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
+
+/// Answers a request.
+#[http_service]
+async fn handle(request: Request) -> http::Response<Outgoing> {
+    let (mut head, body) = request.into_parts();
+    // Spin's own headers (`spin-full-url` and its kin) tell nothing that the gateway may go by.
+    let own: Vec<_> = head.headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
+    for name in own {
+        head.headers.remove(name);
+    }
+    // Spin tells only by a failed write that the caller has gone: the answer's stream is dropped then.
+    let call = Call { head, body: Incoming::new(body), gone: Box::pin(pending()) };
+    let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
+    let body = match reply.body {
+        ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
+        ReplyBody::Stream(pieces) => Either::Right(StreamBody::new(pieces.map(|piece| Ok(frame(piece))).boxed_local())),
+    };
+    let mut response = http::Response::new(body);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
