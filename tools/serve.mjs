@@ -5,22 +5,30 @@
 // --port 0 lets the system pick. --seed is JSON {"kv": {key: text}, "variables": {NAME: text}}: entries written to KV
 // before it is ready, and plain bindings. --state keeps KV in a folder; without it KV ends with the process.
 // Prints `ready http://127.0.0.1:PORT` once it answers; everything else goes to standard error. Stops on SIGINT,
-// SIGTERM, when its standard input closes and when its parent dies, and takes workerd with it.
+// SIGTERM, when its standard input closes and when its parent dies, and takes workerd with it; killed, too (on Linux).
 
-import { fstatSync, readFileSync, readdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { fstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import module from "node:module";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 process.env.WRANGLER_SEND_METRICS = "false";
 process.env.WRANGLER_HIDE_BANNER = "true";
 
+// Newer Nodes keep what they compiled, which halves the start.
+module.enableCompileCache?.();
+
 const ADDRESS = "127.0.0.1";
-const MANIFEST = fileURLToPath(new URL("../wrangler.toml", import.meta.url));
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const MANIFEST = here("../wrangler.toml");
 const SEED_BATCH = 100;
 
 let server;
+let guard;
 let stopping = false;
 
 /** Ends workerd, then this process. */
@@ -29,6 +37,7 @@ async function stop(code) {
   stopping = true;
   try {
     await server?.dispose();
+    guard?.kill();
   } finally {
     process.exit(code);
   }
@@ -49,6 +58,53 @@ function stopWithParent() {
   }
   const parent = process.ppid;
   setInterval(() => process.ppid === parent || stop(0), 1000).unref();
+}
+
+/** Ends workerd when this process is killed and cannot: its end closes the pipe that the guard reads. */
+function startGuard() {
+  let children;
+  try {
+    children = readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim();
+  } catch {
+    return;
+  }
+  guard = spawn("sh", ["-c", `read _; kill -9 ${children}`], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
+  guard.on("error", () => {}).unref();
+}
+
+/**
+ * What wrangler makes of wrangler.toml. Importing wrangler takes more than a second, so the answer is kept beside it
+ * for as long as neither the manifest nor the tools change.
+ */
+async function workerOptions() {
+  const hash = createHash("sha256").update(MANIFEST);
+  for (const file of [MANIFEST, here("package-lock.json"), fileURLToPath(import.meta.url)]) {
+    hash.update(readFileSync(file));
+  }
+  const cache = here(`node_modules/.cache/sluice/${hash.digest("hex")}.json`);
+  try {
+    return JSON.parse(readFileSync(cache, "utf8"));
+  } catch {
+    // Not there yet.
+  }
+  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
+  const config = unstable_readConfig({ config: MANIFEST }, { hideWarnings: true });
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+  // Not what wrangler reads from .dev.vars: a run is what its arguments say.
+  const options = { ...workerOptions, name: config.name, bindings: config.vars };
+  let isPlain = true;
+  const text = JSON.stringify(options, (_, value) => {
+    isPlain &&= typeof value !== "function" && typeof value !== "symbol";
+    return value;
+  });
+  if (isPlain) {
+    mkdirSync(dirname(cache), { recursive: true });
+    writeFileSync(cache, text);
+  }
+  return options;
 }
 
 /** The bundle's modules, the entry point first. */
@@ -89,10 +145,7 @@ async function serve({ bundle, port, seed, state }) {
   if (port !== 0 && !(await portIsFree(port))) {
     return fail(`port ${port} of ${ADDRESS} is taken: choose another with --port`);
   }
-  const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
-  const { Miniflare, NoOpLog } = await import("miniflare");
-  const config = unstable_readConfig({ config: MANIFEST }, { hideWarnings: true });
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+  const [{ Miniflare, NoOpLog }, options] = await Promise.all([import("miniflare"), workerOptions()]);
   const folder = resolve(bundle);
 
   server = new Miniflare({
@@ -107,20 +160,19 @@ async function serve({ bundle, port, seed, state }) {
     },
     workers: [
       {
-        ...workerOptions,
-        name: config.name,
+        ...options,
         modules: modules(folder),
         modulesRoot: folder,
-        // Not what wrangler would read from .dev.vars: a run is what its arguments say.
-        bindings: { ...config.vars, ...variables },
+        bindings: { ...options.bindings, ...variables },
         // Straight to the Worker, as deployed: Miniflare's own front door is one more Worker, which costs time.
         unsafeDirectSockets: [{ host: ADDRESS, port }],
       },
     ],
   });
   await server.ready;
+  startGuard();
   await fillKv(kv);
-  const url = (await server.unsafeGetDirectURL(config.name)).origin;
+  const url = (await server.unsafeGetDirectURL(options.name)).origin;
   const answer = await fetch(`${url}/healthz`);
   await answer.arrayBuffer();
   if (!stopping) process.stdout.write(`ready ${url}\n`);
@@ -128,7 +180,7 @@ async function serve({ bundle, port, seed, state }) {
 
 const { values } = parseArgs({
   options: {
-    bundle: { type: "string", default: fileURLToPath(new URL("../target/bundle/cloudflare", import.meta.url)) },
+    bundle: { type: "string", default: here("../target/bundle/cloudflare") },
     port: { type: "string", default: "0" },
     seed: { type: "string" },
     state: { type: "string" },
