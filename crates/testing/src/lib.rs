@@ -1,4 +1,8 @@
 //! What Sluice is tested with.
 
+#[cfg(feature = "host")]
+pub mod contract;
+#[cfg(feature = "host")]
+pub mod memory;
 #[cfg(feature = "mock")]
 pub mod mock;

@@ -15,6 +15,9 @@ struct Args {
     /// Do not record requests for `/_log`.
     #[arg(long)]
     no_log: bool,
+    /// Stop when standard input ends, which it does when the parent dies.
+    #[arg(long)]
+    exit_on_stdin_close: bool,
 }
 
 #[tokio::main]
@@ -25,5 +28,13 @@ async fn main() -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "ready {}", mock.url())?;
     out.flush()?;
+    if args.exit_on_stdin_close {
+        tokio::select! {
+            served = mock.serve() => served?,
+            _ = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()) => {}
+        }
+        // A read of standard input cannot be cancelled and would keep the runtime.
+        std::process::exit(0);
+    }
     Ok(mock.serve().await?)
 }

@@ -1,0 +1,80 @@
+//! What every adapter of a port must keep, as plain functions. They run on the memory host in unit tests, and on the
+//! real hosts in scenarios, through what callers see.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sluice_core::port::{Clock, Kv, Rng};
+
+/// A store gives back what it was given, replaces it, and knows what it does not have.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn kv_reads_what_it_wrote(kv: &impl Kv) {
+    assert_eq!(kv.get("contract/absent").await.unwrap(), None);
+    for value in [&b""[..], b"one", b"\x00\xff two", "drei \u{1f980}".as_bytes()] {
+        kv.put("contract/key", Bytes::copy_from_slice(value), Some("{}")).await.unwrap();
+        assert_eq!(kv.get("contract/key").await.unwrap().as_deref(), Some(value));
+    }
+}
+
+/// A store lists by prefix, in order, all of it.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn kv_lists_by_prefix(kv: &impl Kv) {
+    let count = 1_100; // more than a page of any host
+    for number in (0..count).rev() {
+        let summary = number.to_string();
+        kv.put(&format!("contract/list/{number:05}"), Bytes::from_static(b"x"), Some(&summary)).await.unwrap();
+    }
+    kv.put("contract/lisu", Bytes::from_static(b"x"), None).await.unwrap();
+    let listed = kv.list("contract/list/").await.unwrap();
+    assert_eq!(listed.len(), count);
+    for (number, entry) in listed.iter().enumerate() {
+        assert_eq!(entry.key, format!("contract/list/{number:05}"));
+        assert!(entry.summary.as_ref().is_none_or(|summary| *summary == number.to_string()));
+    }
+}
+
+/// Time passes while one sleeps.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn clock_passes_while_sleeping(clock: &impl Clock) {
+    let before = clock.now();
+    clock.sleep(Duration::from_millis(20)).await;
+    assert!(Duration::from_millis(19) <= clock.now().since(before));
+}
+
+/// Dice do not repeat themselves.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn rng_does_not_repeat(rng: &impl Rng) {
+    let mut drawn: Vec<u64> = (0..1_000).map(|_| rng.random()).collect();
+    drawn.sort_unstable();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 1_000);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryHost;
+
+    #[test]
+    fn the_memory_host_keeps_the_contracts() {
+        let host = MemoryHost::default();
+        host.run(async {
+            kv_reads_what_it_wrote(&host).await;
+            kv_lists_by_prefix(&host).await;
+            clock_passes_while_sleeping(&host).await;
+            rng_does_not_repeat(&host).await;
+        });
+    }
+}

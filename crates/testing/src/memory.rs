@@ -1,0 +1,403 @@
+//! A host in memory, with a clock that stands still until nothing else can happen: a test of an hour's timeouts takes
+//! microseconds, and always the same ones.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap, VecDeque},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::future::{LocalBoxFuture, poll_fn};
+use sluice_core::port::{Body, Clock, Http, Kv, KvError, Later, Listed, Log, NetworkError, Rng, Secrets};
+use sluice_types::{secret::Secret, time::Timestamp};
+
+/// What a scripted provider does, step by step.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Sends bytes.
+    Send(Bytes),
+    /// Waits.
+    Wait(Duration),
+    /// Breaks the connection.
+    Break,
+    /// Says nothing ever again.
+    Hang,
+}
+
+/// What a scripted provider answers to one request.
+#[derive(Clone, Debug)]
+pub struct Script {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    before: Duration,
+    steps: Vec<Step>,
+}
+
+/// An answer of `status` with a JSON body.
+pub fn answer(status: u16, body: impl Into<Bytes>) -> Script {
+    Script {
+        status,
+        headers: vec![("content-type", "application/json".to_owned())],
+        before: Duration::ZERO,
+        steps: vec![Step::Send(body.into())],
+    }
+}
+
+/// A stream of server-sent events.
+pub fn stream(steps: impl IntoIterator<Item = Step>) -> Script {
+    Script {
+        status: 200,
+        headers: vec![("content-type", "text/event-stream".to_owned())],
+        before: Duration::ZERO,
+        steps: steps.into_iter().collect(),
+    }
+}
+
+impl Script {
+    /// The same after a wait before the headers.
+    #[must_use]
+    pub fn after(self, before: Duration) -> Self {
+        Self { before, ..self }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// A host in memory. Clones share everything.
+#[derive(Clone, Default)]
+pub struct MemoryHost(Rc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    kv: RefCell<BTreeMap<String, (Bytes, Option<String>)>>,
+    kv_down: Cell<bool>,
+    now: Cell<u64>,
+    timers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    drawn: Cell<u64>,
+    secrets: RefCell<HashMap<String, String>>,
+    scripts: RefCell<HashMap<String, VecDeque<Script>>>,
+    asked: RefCell<Vec<http::Request<Bytes>>>,
+    cancelled: Cell<u32>,
+    later: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+    logged: RefCell<Vec<String>>,
+}
+
+impl MemoryHost {
+    /// A host whose clock says `now`.
+    pub fn at(now: Timestamp) -> Self {
+        let host = Self::default();
+        host.0.now.set(now.0);
+        host
+    }
+
+    /// Has the provider at `authority` (such as `a.test`) answer its next unscripted request so.
+    #[must_use]
+    pub fn reply(self, authority: &str, script: Script) -> Self {
+        self.0.scripts.borrow_mut().entry(authority.to_owned()).or_default().push_back(script);
+        self
+    }
+
+    /// Sets a secret.
+    #[must_use]
+    pub fn with_secret(self, name: &str, value: &str) -> Self {
+        self.0.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Puts a value into the store.
+    #[must_use]
+    pub fn with_value(self, key: &str, value: impl Into<Bytes>) -> Self {
+        self.0.kv.borrow_mut().insert(key.to_owned(), (value.into(), None));
+        self
+    }
+
+    /// Whether the store is away.
+    pub fn store_down(&self, down: bool) {
+        self.0.kv_down.set(down);
+    }
+
+    /// The requests that went out.
+    pub fn asked(&self) -> Vec<http::Request<Bytes>> {
+        self.0.asked.borrow().clone()
+    }
+
+    /// The authorities that were asked, in order.
+    pub fn asked_hosts(&self) -> Vec<String> {
+        self.0.asked.borrow().iter().map(|request| request.uri().host().unwrap_or("").to_owned()).collect()
+    }
+
+    /// How many answers were let go of before their end.
+    pub fn cancelled(&self) -> u32 {
+        self.0.cancelled.get()
+    }
+
+    /// The store's values under `prefix`, as text.
+    pub fn values(&self, prefix: &str) -> Vec<String> {
+        let kv = self.0.kv.borrow();
+        let under = kv.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        under.map(|(_, (value, _))| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// The lines that were logged.
+    pub fn logged(&self) -> Vec<String> {
+        self.0.logged.borrow().clone()
+    }
+
+    /// Runs `work` to its end; work for later goes on beside it. When nothing can go on, time passes to the next timer.
+    ///
+    /// # Panics
+    ///
+    /// If nothing can go on and no timer is set: the test would hang.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        self.drive(|context| match work.as_mut().poll(context) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+        .unwrap_or_else(|| panic!("nothing can go on and no timer is set"))
+    }
+
+    /// Runs all work for later to its end.
+    pub fn settle(&self) {
+        self.drive(|_| self.0.later.borrow().is_empty().then_some(()));
+    }
+
+    fn drive<T>(&self, mut poll: impl FnMut(&mut Context<'_>) -> Option<T>) -> Option<T> {
+        struct Flag(AtomicBool);
+        impl Wake for Flag {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let waker = Waker::from(flag.clone());
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Some(value) = poll(&mut context) {
+                return Some(value);
+            }
+            // Work for later may add more of its kind.
+            let mut going = std::mem::take(&mut *self.0.later.borrow_mut());
+            going.retain_mut(|work| work.as_mut().poll(&mut context).is_pending());
+            let added = !self.0.later.borrow().is_empty();
+            self.0.later.borrow_mut().splice(0..0, going);
+            if flag.0.swap(false, Ordering::SeqCst) || added {
+                continue;
+            }
+            if let Some(value) = poll(&mut context) {
+                return Some(value);
+            }
+            if flag.0.swap(false, Ordering::SeqCst) {
+                continue;
+            }
+            let ((at, _), waker) = self.0.timers.borrow_mut().pop_first()?;
+            self.0.now.set(at.max(self.0.now.get()));
+            waker.wake();
+        }
+    }
+}
+
+impl Clock for MemoryHost {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.now.get())
+    }
+
+    async fn sleep(&self, span: Duration) {
+        let id = self.random();
+        let until = self.now().plus(span).0;
+        let set = Timer { host: self.clone(), key: (until, id) };
+        poll_fn(|context| {
+            if until <= self.0.now.get() {
+                return Poll::Ready(());
+            }
+            self.0.timers.borrow_mut().insert(set.key, context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Takes a timer back when its wait is dropped.
+struct Timer {
+    host: MemoryHost,
+    key: (u64, u64),
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.host.0.timers.borrow_mut().remove(&self.key);
+    }
+}
+
+impl Rng for MemoryHost {
+    fn random(&self) -> u64 {
+        // SplitMix64 (Steele, Lea, Flood 2014): the same numbers in every run.
+        let seed = self.0.drawn.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.0.drawn.set(seed);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl Kv for MemoryHost {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, KvError> {
+        self.up()?;
+        Ok(self.0.kv.borrow().get(key).map(|(value, _)| value.clone()))
+    }
+
+    async fn put(&self, key: &str, value: Bytes, summary: Option<&str>) -> Result<(), KvError> {
+        self.up()?;
+        self.0.kv.borrow_mut().insert(key.to_owned(), (value, summary.map(str::to_owned)));
+        Ok(())
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<Listed>, KvError> {
+        self.up()?;
+        let kv = self.0.kv.borrow();
+        let under = kv.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        Ok(under.map(|(key, (_, summary))| Listed { key: key.clone(), summary: summary.clone() }).collect())
+    }
+}
+
+impl MemoryHost {
+    fn up(&self) -> Result<(), KvError> {
+        if self.0.kv_down.get() { Err(KvError("the store is away".to_owned())) } else { Ok(()) }
+    }
+}
+
+impl Secrets for MemoryHost {
+    async fn secret(&self, name: &str) -> Option<Secret> {
+        self.0.secrets.borrow().get(name).map(Secret::new)
+    }
+}
+
+impl Later for MemoryHost {
+    fn later(&self, work: LocalBoxFuture<'static, ()>) {
+        self.0.later.borrow_mut().push(work);
+    }
+}
+
+impl Log for MemoryHost {
+    fn log(&self, line: &str) {
+        self.0.logged.borrow_mut().push(line.to_owned());
+    }
+}
+
+impl Http for MemoryHost {
+    type Body = Scripted;
+
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Scripted>, NetworkError> {
+        let host = request.uri().host().unwrap_or("").to_owned();
+        self.0.asked.borrow_mut().push(request);
+        let script = self.0.scripts.borrow_mut().get_mut(&host).and_then(VecDeque::pop_front);
+        let Some(script) = script else { return Err(NetworkError("connection refused".to_owned())) };
+        if !script.before.is_zero() {
+            self.sleep(script.before).await;
+        }
+        if matches!(script.steps.first(), Some(Step::Break)) {
+            return Err(NetworkError("connection reset".to_owned()));
+        }
+        let mut builder = http::Response::builder().status(script.status);
+        for (name, value) in &script.headers {
+            builder = builder.header(*name, value);
+        }
+        let body = Scripted { host: self.clone(), steps: script.steps.into(), waiting_until: None, ended: false };
+        builder.body(body).map_err(|error| NetworkError(error.to_string()))
+    }
+}
+
+/// A scripted body, of a provider's answer or a caller's request.
+pub struct Scripted {
+    host: MemoryHost,
+    steps: VecDeque<Step>,
+    /// When the wait that is now the first step will be over.
+    waiting_until: Option<Timestamp>,
+    ended: bool,
+}
+
+impl Scripted {
+    /// A caller's body that does `steps`.
+    pub fn new(host: &MemoryHost, steps: impl IntoIterator<Item = Step>) -> Self {
+        // A caller's body is not a call that could be cancelled.
+        Self { host: host.clone(), steps: steps.into_iter().collect(), waiting_until: None, ended: true }
+    }
+}
+
+impl Body for Scripted {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, NetworkError> {
+        loop {
+            // A step is taken off only when it is done: dropping this future loses nothing.
+            match self.steps.front().cloned() {
+                None => {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                Some(Step::Send(bytes)) => {
+                    self.steps.pop_front();
+                    if !bytes.is_empty() {
+                        return Ok(Some(bytes));
+                    }
+                }
+                Some(Step::Wait(span)) => {
+                    let until = *self.waiting_until.get_or_insert_with(|| self.host.now().plus(span));
+                    self.host.sleep(until.since(self.host.now())).await;
+                    self.waiting_until = None;
+                    self.steps.pop_front();
+                }
+                Some(Step::Break) => {
+                    self.ended = true;
+                    return Err(NetworkError("connection reset".to_owned()));
+                }
+                Some(Step::Hang) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.host.0.cancelled.set(self.host.0.cancelled.get() + 1);
+        }
+    }
+}
+
+/// A future that ends when told to: a caller who leaves.
+#[derive(Clone, Default)]
+pub struct Leaving(Rc<(Cell<bool>, RefCell<Option<Waker>>)>);
+
+impl Leaving {
+    /// The caller leaves.
+    pub fn leave(&self) {
+        self.0.0.set(true);
+        if let Some(waker) = self.0.1.take() {
+            waker.wake();
+        }
+    }
+
+    /// What the gateway is given.
+    pub fn gone(&self) -> Pin<Box<dyn Future<Output = ()>>> {
+        let state = self.0.clone();
+        Box::pin(poll_fn(move |context| {
+            if state.0.get() {
+                return Poll::Ready(());
+            }
+            state.1.replace(Some(context.waker().clone()));
+            Poll::Pending
+        }))
+    }
+}
