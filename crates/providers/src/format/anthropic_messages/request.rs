@@ -1,0 +1,18 @@
+//! Requests: read from callers, written for providers, or handed on with only the model's name changed.
+
+mod blocks;
+mod content;
+mod dropped;
+mod options;
+mod patch;
+mod read;
+mod thinking;
+mod turns;
+mod write;
+
+pub(super) use self::content::read_parts;
+pub use self::{
+    patch::patch_request,
+    read::{read_count_request, read_request},
+    write::write_request,
+};

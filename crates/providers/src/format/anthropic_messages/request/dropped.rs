@@ -1,0 +1,98 @@
+//! What a request asks for and this format cannot say.
+
+use sluice_types::{
+    chat::Request,
+    error::{ErrorKind, Failure},
+    json::{Raw, Str},
+};
+
+/// Members that do not change what is answered: how it is billed, stored, cached or counted. Leaving one out is told
+/// to the caller, and no reason to refuse, however strict the model is.
+const HINTS: &[&str] = &[
+    "metadata",
+    "name",
+    "prediction",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream_options",
+];
+
+/// The names of what is left out.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    names: Vec<String>,
+    strict: bool,
+}
+
+impl Dropped {
+    pub(super) fn new(strict: bool) -> Self {
+        Self { names: Vec::new(), strict }
+    }
+
+    /// Leaves `name` out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the target is strict and `name` is more than a hint.
+    pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
+        if self.strict && !HINTS.contains(&name) {
+            let message =
+                format!("`{name}` cannot be said in Anthropic Messages here, and the model is strict");
+            return Err(Failure {
+                param: Some(name.to_owned()),
+                ..Failure::new(ErrorKind::Unsupported, message)
+            });
+        }
+        if !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The same for `name` if it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(super) fn add_if(&mut self, asked: bool, name: &str) -> Result<(), Failure> {
+        if asked { self.add(name) } else { Ok(()) }
+    }
+
+    /// Leaves out what this format has no member for, and the members of the caller's format that are unknown here.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(super) fn add_foreign(&mut self, request: &Request<'_>, same_format: bool) -> Result<(), Failure> {
+        self.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
+        self.add_if(request.seed.is_some(), "seed")?;
+        self.add_if(request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty")?;
+        self.add_if(request.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty")?;
+        if !same_format {
+            for (name, value) in &request.extra.0 {
+                self.add_if(!is_neutral(name, value), name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names, in the order they were found.
+    pub(super) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+}
+
+/// Whether a member asks for nothing: left out, nothing is lost.
+fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
+    match value.text() {
+        "null" | "false" | "{}" | "[]" | "0" => true,
+        _ if name == "modalities" => {
+            value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
+        }
+        _ => false,
+    }
+}

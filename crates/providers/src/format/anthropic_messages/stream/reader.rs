@@ -1,0 +1,302 @@
+//! A provider's frames, read into events.
+//!
+//! ```text
+//! message_start → (content_block_start → content_block_delta* → content_block_stop)* → message_delta → message_stop
+//! ```
+//!
+//! `ping` and what is unknown may come anywhere and are passed over; `error` ends all. Blocks of kinds that no other
+//! format can tell (server tools and their results) give no events.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sluice_types::{
+    answer::Finish,
+    error::{ErrorKind, Failure},
+    event::{Delta, Event},
+    json::Str,
+};
+
+use super::super::{
+    error::{ErrorBody, read_unannounced},
+    finish,
+    usage::{self, Counts},
+};
+use crate::sse::Frame;
+
+/// Reads a provider's stream.
+#[derive(Debug, Default)]
+pub struct Reader {
+    /// Counts told so far.
+    counts: Counts,
+    /// The blocks that have been started and not stopped: one at a time, unless a provider is careless.
+    open: Vec<Block>,
+    /// How many tool calls have been started.
+    calls: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Answering,
+    /// The provider has said why it ended.
+    Finished,
+    /// The stream is over; whatever follows is not read.
+    Over,
+}
+
+/// A block that has not been stopped.
+#[derive(Debug)]
+struct Block {
+    index: u32,
+    /// Which tool call it is, if it is one.
+    call: Option<u32>,
+    /// Arguments told when the block was started, for want of any after it.
+    input: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Str<'a>>,
+    #[serde(default)]
+    index: u32,
+    #[serde(borrow)]
+    delta: Option<WireDelta<'a>>,
+    #[serde(borrow)]
+    content_block: Option<WireBlock<'a>>,
+    #[serde(borrow)]
+    message: Option<WireMessage<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireMessage<'a> {
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    model: Option<Str<'a>>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct WireBlock<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<Str<'a>>,
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    name: Option<Str<'a>>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<Str<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Str<'a>>,
+    #[serde(borrow)]
+    signature: Option<Str<'a>>,
+    #[serde(borrow)]
+    data: Option<Str<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireDelta<'a> {
+    #[serde(borrow)]
+    text: Option<Str<'a>>,
+    #[serde(borrow)]
+    thinking: Option<Str<'a>>,
+    #[serde(borrow)]
+    signature: Option<Str<'a>>,
+    #[serde(borrow)]
+    partial_json: Option<Str<'a>>,
+    #[serde(borrow)]
+    stop_reason: Option<Str<'a>>,
+    #[serde(borrow)]
+    stop_sequence: Option<Str<'a>>,
+}
+
+/// The kinds of frame that are read; one of these that is broken ends the stream, others are nobody's loss.
+const KNOWN: [&str; 6] = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+];
+
+impl Reader {
+    /// Tells `emit` what `frame` says. A frame that cannot be read is an [`Event::Failed`].
+    pub fn frame(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        // Some that stand before a provider end every stream as OpenAI does.
+        if self.state == State::Over || frame.data == "[DONE]" {
+            return;
+        }
+        match serde_json::from_str::<Wire<'_>>(frame.data) {
+            Ok(wire) => self.read(frame.event, wire, emit),
+            Err(_) => self.broken(frame, emit),
+        }
+    }
+
+    /// The body has ended: emits [`Event::End`] if the provider had said why its answer ended, and only the last,
+    /// empty frame is missing.
+    pub fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
+        if self.state == State::Finished {
+            self.state = State::Over;
+            emit(Event::End);
+        }
+    }
+
+    fn read(&mut self, event: Option<&str>, wire: Wire<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        match wire.kind.as_deref().or(event).unwrap_or_default() {
+            "content_block_delta" => {
+                if let Some(delta) = wire.delta {
+                    self.delta(wire.index, delta, emit);
+                }
+            }
+            "content_block_start" => {
+                if let Some(block) = wire.content_block {
+                    self.start_block(wire.index, block, emit);
+                }
+            }
+            "content_block_stop" => self.stop_block(wire.index, emit),
+            "message_start" => {
+                if let Some(message) = wire.message {
+                    let (id, model) = (message.id.unwrap_or_default(), message.model.unwrap_or_default());
+                    emit(Event::Start { id, model, created: None });
+                    self.usage(message.usage, emit);
+                }
+            }
+            "message_delta" => {
+                self.usage(wire.usage, emit);
+                if let Some(delta) = wire.delta
+                    && delta.stop_reason.is_some()
+                {
+                    self.finished(delta.stop_reason, delta.stop_sequence, emit);
+                }
+            }
+            "message_stop" => {
+                if self.state == State::Answering {
+                    self.finished(None, None, emit);
+                }
+                self.state = State::Over;
+                emit(Event::End);
+            }
+            "error" => self.failed(read_unannounced(&ErrorBody::from(wire.error)), emit),
+            "ping" => {}
+            // Not a frame of this format, but an error all the same.
+            _ if wire.kind.is_none() && wire.error.is_some() => {
+                self.failed(read_unannounced(&ErrorBody::from(wire.error)), emit);
+            }
+            _ => {}
+        }
+    }
+
+    fn start_block(&mut self, index: u32, block: WireBlock<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        let mut open = Block { index, call: None, input: None };
+        match block.kind.as_deref().unwrap_or_default() {
+            "tool_use" => {
+                let call = self.calls;
+                self.calls = self.calls.saturating_add(1);
+                open.call = Some(call);
+                let input = block.input.map(RawValue::get).filter(|input| !matches!(*input, "null" | "{}"));
+                open.input = Some(input.unwrap_or("{}").to_owned());
+                let (id, name) = (block.id.unwrap_or_default(), block.name.unwrap_or_default());
+                tell(Delta::ToolCall { index: call, id, name }, emit);
+            }
+            // What a block begins with is empty at the provider's own service, not so everywhere.
+            "text" => tell_some(block.text, Delta::Text, emit),
+            "thinking" => {
+                tell_some(block.thinking, Delta::Reasoning, emit);
+                tell_some(block.signature, Delta::Signature, emit);
+            }
+            "redacted_thinking" => tell_some(block.data, Delta::RedactedReasoning, emit),
+            _ => {}
+        }
+        self.open.retain(|open| open.index != index);
+        self.open.push(open);
+    }
+
+    fn delta(&mut self, index: u32, delta: WireDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        tell_some(delta.text, Delta::Text, emit);
+        tell_some(delta.thinking, Delta::Reasoning, emit);
+        tell_some(delta.signature, Delta::Signature, emit);
+        if let Some(json) = delta.partial_json
+            && !json.is_empty()
+            && let Some(block) = self.open.iter_mut().find(|block| block.index == index)
+            && let Some(call) = block.call
+        {
+            block.input = None;
+            tell(Delta::Arguments { index: call, json }, emit);
+        }
+    }
+
+    fn stop_block(&mut self, index: u32, emit: &mut dyn FnMut(Event<'_>)) {
+        let Some(at) = self.open.iter().position(|block| block.index == index) else { return };
+        let block = self.open.remove(at);
+        if let (Some(call), Some(input)) = (block.call, block.input) {
+            tell(Delta::Arguments { index: call, json: Str::from(input) }, emit);
+        }
+    }
+
+    fn usage(&mut self, raw: Option<&RawValue>, emit: &mut dyn FnMut(Event<'_>)) {
+        if let Some(raw) = raw {
+            self.counts.update(usage::read(raw).0);
+            emit(Event::Usage(self.counts.usage()));
+        }
+    }
+
+    fn finished(
+        &mut self,
+        raw: Option<Str<'_>>,
+        stop_sequence: Option<Str<'_>>,
+        emit: &mut dyn FnMut(Event<'_>),
+    ) {
+        self.state = State::Finished;
+        let reason = finish::read(raw.as_deref(), 0 < self.calls);
+        emit(Event::Finish { choice: 0, finish: Finish { reason, stop_sequence, raw } });
+    }
+
+    fn failed(&mut self, failure: Failure, emit: &mut dyn FnMut(Event<'_>)) {
+        self.state = State::Over;
+        emit(Event::Failed(failure));
+    }
+
+    fn broken(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        #[derive(Deserialize)]
+        struct Kind<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: Option<Str<'a>>,
+        }
+
+        let kind = match serde_json::from_str::<Kind<'_>>(frame.data) {
+            Ok(Kind { kind }) => kind,
+            Err(_) => Some(Str::from("message_delta")),
+        };
+        let kind = kind.as_deref().or(frame.event).unwrap_or_default();
+        if kind == "error" || KNOWN.contains(&kind) {
+            let message = format!("a `{kind}` frame of the provider's stream cannot be read");
+            self.failed(Failure::new(ErrorKind::UpstreamInvalid, message), emit);
+        }
+    }
+}
+
+fn tell(delta: Delta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+    emit(Event::Delta { choice: 0, delta });
+}
+
+fn tell_some<'a>(
+    text: Option<Str<'a>>,
+    delta: impl FnOnce(Str<'a>) -> Delta<'a>,
+    emit: &mut dyn FnMut(Event<'_>),
+) {
+    if let Some(text) = text
+        && !text.is_empty()
+    {
+        tell(delta(text), emit);
+    }
+}
