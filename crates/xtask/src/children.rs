@@ -1,7 +1,7 @@
 //! The programs we started, each in a process group of its own, so that one signal to us ends all of them.
 
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -25,6 +25,8 @@ pub struct Running {
     /// The process, for its pipes.
     pub child: Child,
     group: Pid,
+    /// Open until we end: `Child::wait` would close it, and servers stop when it is.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Running {
@@ -40,10 +42,11 @@ impl Running {
             bail!("stopping");
         }
         let name = command.get_program().to_string_lossy().into_owned();
-        let child = command.process_group(0).spawn().with_context(|| format!("cannot start {name}"))?;
+        let mut child = command.process_group(0).spawn().with_context(|| format!("cannot start {name}"))?;
         let group = Pid::from_raw(i32::try_from(child.id()).context("a process id that is too large")?);
         running.push(group);
-        Ok(Self { child, group })
+        let stdin = child.stdin.take();
+        Ok(Self { child, group, _stdin: stdin })
     }
 
     /// Waits until it ends by itself. If it ends because we were told to stop, this does not return.
