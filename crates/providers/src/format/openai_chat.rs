@@ -1,0 +1,22 @@
+//! OpenAI Chat Completions: `POST /v1/chat/completions`, as callers speak it and as providers do.
+//!
+//! Providers differ in small ways; what is read is the union of what they are known to send, what is written is what
+//! OpenAI documents, with these additions: thoughts are `reasoning_content`, and where they are sealed, `thinking_blocks`
+//! repeats them whole so that a caller can send them back (LiteLLM's convention); a finish reason that had another name
+//! is repeated as `native_finish_reason`, a stop text that was met is `stop_reason` (vLLM's); `sluice` is our own.
+
+mod answer;
+mod error;
+mod finish;
+mod request;
+mod stream;
+mod usage;
+mod wire;
+
+pub(super) use self::{answer::unreadable, usage::read as read_usage, wire::Text};
+pub use self::{
+    answer::{read_answer, write_answer},
+    error::{read_error, write_error, write_stream_error},
+    request::{patch_request, read_request, write_request},
+    stream::{Reader, Writer, heartbeat},
+};

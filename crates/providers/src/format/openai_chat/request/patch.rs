@@ -1,0 +1,107 @@
+//! A request that stays in its format: only what must change does.
+
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    json::{Members, Raw},
+};
+
+use crate::format::{
+    Target, Written,
+    json::{self, ObjectWriter},
+};
+
+/// Rewrites `body` for `target`: the model, the dialect's renames and drops, and asking a stream for usage. All other
+/// members keep their order and their values every byte.
+///
+/// # Errors
+///
+/// [`InvalidRequest`](ErrorKind::InvalidRequest) if the body is no JSON object; [`Unsupported`](ErrorKind::Unsupported) if
+/// the target is strict and its dialect refuses a member.
+pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
+    let body = json::body(body)?;
+    let dialect = target.dialect;
+    let streams = body.boolean("stream")?.unwrap_or_default();
+    let limit = body.get("max_completion_tokens")?.or(body.get("max_tokens")?).map(|value| value.raw.get());
+    let message_drops = message_drops(target);
+    let mut dropped = Vec::new();
+    let (mut limited, mut asked) = (false, false);
+    let mut out = Vec::with_capacity(
+        body.fields().iter().map(|(name, raw)| name.len() + raw.get().len() + 4).sum::<usize>() + 128,
+    );
+    let mut object = ObjectWriter::open(&mut out);
+    for (name, raw) in body.fields() {
+        match &**name {
+            "model" => object.set("model", target.model),
+            "stream_options" if streams => {
+                if dialect.stream_usage && !asked {
+                    asked = true;
+                    ask_for_usage(Some(raw.get()), object.member("stream_options"));
+                }
+            }
+            "max_tokens" | "max_completion_tokens" => {
+                if let Some(limit) = limit.filter(|_| !limited) {
+                    limited = true;
+                    match dialect.name(&dialect.max_tokens) {
+                        Some(theirs) => object.raw(theirs, limit),
+                        None => dropped.push(name.to_string()),
+                    }
+                }
+            }
+            "messages" if !message_drops.is_empty() => {
+                let out = object.member(dialect.name("messages").unwrap_or("messages"));
+                if !without_members(raw.get(), &message_drops, out) {
+                    out.extend_from_slice(raw.get().as_bytes());
+                }
+            }
+            name => match dialect.name(name) {
+                Some(theirs) => object.raw(theirs, raw.get()),
+                None if raw.get() == "null" => {}
+                None => dropped.push(name.to_owned()),
+            },
+        }
+    }
+    if streams && dialect.stream_usage && !asked {
+        ask_for_usage(None, object.member("stream_options"));
+    }
+    object.close();
+    if let Some(name) = dropped.first().filter(|_| target.strict) {
+        return Err(refused(name));
+    }
+    Ok(Written { body: out, dropped })
+}
+
+/// The failure of a strict target that cannot be asked for `name`.
+pub(super) fn refused(name: &str) -> Failure {
+    Failure {
+        param: Some(name.to_owned()),
+        ..Failure::new(ErrorKind::Unsupported, format!("the model's provider does not support {name}"))
+    }
+}
+
+/// The members of messages that the dialect refuses.
+pub(super) fn message_drops<'t>(target: &Target<'t>) -> Vec<&'t str> {
+    target.dialect.drop.iter().filter_map(|name| name.strip_prefix("messages[].")).collect()
+}
+
+/// Writes `stream_options` with `include_usage`, keeping what else it holds.
+pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
+    let mut members: Members<'_> =
+        options.and_then(|options| serde_json::from_str(options).ok()).unwrap_or_default();
+    if let Some(yes) = Raw::parse("true") {
+        members.set("include_usage", yes);
+    }
+    json::write(out, &members);
+}
+
+/// Writes the list `messages` without the members `drops`; `false` and nothing written if it is no list of objects.
+fn without_members(messages: &str, drops: &[&str], out: &mut Vec<u8>) -> bool {
+    let Ok(messages) = serde_json::from_str::<Vec<Members<'_>>>(messages) else { return false };
+    json::list(out, &messages, |out, message| {
+        let mut object = ObjectWriter::open(out);
+        for (name, value) in message.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
+            object.raw(name, value.text());
+        }
+        object.close();
+    });
+    true
+}

@@ -1,0 +1,304 @@
+//! Turns written as messages.
+//!
+//! One turn may become several messages: results of tools are messages of their own and must follow the calls at once, so
+//! they go first; what a result holds besides text goes into the user's message after them, for a tool's message takes
+//! only text.
+
+use sluice_types::{
+    chat::{Media, Part, Role, Turn},
+    json::{Members, Raw, Str},
+};
+
+use super::patch::message_drops;
+use crate::format::{
+    Target,
+    json::{self, ObjectWriter},
+};
+
+/// Writes `turns` as the list of messages, noting in `dropped` what cannot be said.
+pub(super) fn write_all(
+    turns: &[Turn<'_>],
+    target: &Target<'_>,
+    out: &mut Vec<u8>,
+    dropped: &mut Vec<String>,
+) {
+    let mut writer =
+        Messages { same_format: target.same_format, drops: message_drops(target), out, dropped, first: true };
+    writer.out.push(b'[');
+    for turn in turns {
+        match turn.role {
+            Role::System => writer.plain("system", turn),
+            Role::Developer => writer.plain(if target.same_format { "developer" } else { "system" }, turn),
+            Role::User => writer.user(turn),
+            Role::Assistant => writer.assistant(turn),
+        }
+    }
+    writer.out.push(b']');
+}
+
+struct Messages<'o, 't> {
+    same_format: bool,
+    /// Members of messages that the dialect refuses.
+    drops: Vec<&'t str>,
+    out: &'o mut Vec<u8>,
+    dropped: &'o mut Vec<String>,
+    first: bool,
+}
+
+impl Messages<'_, '_> {
+    fn open(&mut self, role: &str) -> ObjectWriter<'_> {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+        let mut object = ObjectWriter::open(self.out);
+        object.set("role", role);
+        object
+    }
+
+    fn drop(&mut self, name: &str) {
+        if !self.dropped.iter().any(|dropped| dropped == name) {
+            self.dropped.push(name.to_owned());
+        }
+    }
+
+    /// Notes what of `parts` cannot be written, and gives the rest.
+    fn sayable<'p, 'a>(&mut self, parts: impl IntoIterator<Item = &'p Part<'a>>) -> Vec<&'p Part<'a>> {
+        let mut said = Vec::new();
+        for part in parts {
+            let unsayable = match part {
+                Part::Reasoning { .. } | Part::RedactedReasoning { .. } => continue,
+                Part::Image { source: Media::File { .. }, .. } => Some("image file"),
+                Part::Document { source: Media::Url(_), .. } => Some("document url"),
+                Part::Document { source: Media::File { .. }, .. } if !self.same_format => {
+                    Some("document file")
+                }
+                Part::Other { kind, .. } if !self.same_format => Some(&**kind),
+                Part::Text { .. }
+                | Part::Image { .. }
+                | Part::Document { .. }
+                | Part::Audio { .. }
+                | Part::ToolCall { .. }
+                | Part::ToolResult { .. }
+                | Part::Refusal { .. }
+                | Part::Other { .. } => None,
+            };
+            match unsayable {
+                Some(name) => self.drop(name),
+                None => said.push(part),
+            }
+        }
+        said
+    }
+
+    fn plain(&mut self, role: &str, turn: &Turn<'_>) {
+        let parts = self.sayable(&turn.parts);
+        self.message(role, turn.name.as_ref(), &parts, &turn.extra);
+    }
+
+    fn message(&mut self, role: &str, name: Option<&Str<'_>>, parts: &[&Part<'_>], extra: &Members<'_>) {
+        let same_format = self.same_format;
+        let drops = std::mem::take(&mut self.drops);
+        let mut object = self.open(role);
+        object.set_some("name", name);
+        content(parts, same_format, object.member("content"));
+        write_extra(extra, same_format, &drops, &mut object);
+        object.close();
+        self.drops = drops;
+    }
+
+    fn user(&mut self, turn: &Turn<'_>) {
+        let mut after = Vec::new();
+        let mut results = 0;
+        for part in &turn.parts {
+            let Part::ToolResult { call_id, parts, .. } = part else {
+                after.push(part);
+                continue;
+            };
+            results += 1;
+            let mut inside = self.sayable(parts);
+            if !self.same_format {
+                after.extend(inside.extract_if(.., |part| !matches!(part, Part::Text { .. })));
+            }
+            let alone = turn.parts.len() == 1;
+            let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+            let mut object = self.open("tool");
+            object.set("tool_call_id", call_id);
+            object.set_some("name", turn.name.as_ref().filter(|_| alone));
+            content(&inside, same_format, object.member("content"));
+            write_extra(&turn.extra, same_format && alone, &drops, &mut object);
+            object.close();
+            self.drops = drops;
+        }
+        let after = self.sayable(after);
+        if !after.is_empty() || results == 0 {
+            self.message("user", turn.name.as_ref(), &after, &turn.extra);
+        }
+    }
+
+    fn assistant(&mut self, turn: &Turn<'_>) {
+        let parts = self.sayable(&turn.parts);
+        if parts.is_empty() && !self.same_format {
+            return;
+        }
+        let (calls, said): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_call(part));
+        let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+        let mut object = self.open("assistant");
+        object.set_some("name", turn.name.as_ref());
+        if same_format {
+            thoughts(&turn.parts, &drops, &mut object);
+        }
+        let refusal = match said.as_slice() {
+            [Part::Refusal { text }] => Some(text),
+            [rest @ .., Part::Refusal { text }]
+                if rest.iter().all(|part| matches!(part, Part::Text { .. })) =>
+            {
+                Some(text)
+            }
+            _ => None,
+        };
+        let said = refusal.and_then(|_| said.split_last()).map_or(said.as_slice(), |(_, rest)| rest);
+        if said.is_empty() {
+            object.raw("content", "null");
+        } else {
+            content(said, same_format, object.member("content"));
+        }
+        object.set_some("refusal", refusal);
+        if !calls.is_empty() {
+            json::list(object.member("tool_calls"), &calls, |out, part| call(part, same_format, out));
+        }
+        write_extra(&turn.extra, same_format, &drops, &mut object);
+        object.close();
+        self.drops = drops;
+    }
+}
+
+fn write_extra(extra: &Members<'_>, same_format: bool, drops: &[&str], object: &mut ObjectWriter<'_>) {
+    if same_format {
+        for (name, value) in extra.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
+            object.set(name, value);
+        }
+    }
+}
+
+/// Whether the part stands among an assistant's calls. Calls of unknown kinds have an id, parts of content have none.
+fn is_call(part: &Part<'_>) -> bool {
+    match part {
+        Part::ToolCall { .. } => true,
+        Part::Other { raw, .. } => {
+            raw.read::<Members<'_>>().is_ok_and(|members| members.value("id").is_some())
+        }
+        _ => false,
+    }
+}
+
+/// What the model thought, as its maker's family takes it back.
+fn thoughts(parts: &[Part<'_>], drops: &[&str], object: &mut ObjectWriter<'_>) {
+    let sealed = |part: &&Part<'_>| {
+        matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::RedactedReasoning { .. })
+    };
+    let text: String = parts
+        .iter()
+        .filter_map(|part| if let Part::Reasoning { text, .. } = part { Some(&**text) } else { None })
+        .collect();
+    if !text.is_empty() && !drops.contains(&"reasoning_content") {
+        object.set("reasoning_content", &text);
+    }
+    if parts.iter().any(|part| sealed(&part)) && !drops.contains(&"thinking_blocks") {
+        super::super::wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
+    }
+}
+
+/// Writes content: one text as a string, which every server understands, else a list of parts.
+fn content(parts: &[&Part<'_>], same_format: bool, out: &mut Vec<u8>) {
+    match parts {
+        [] => out.extend_from_slice(b"\"\""),
+        [Part::Text { text, cache }] if cache.is_none() || !same_format => json::write(out, text),
+        parts => json::list(out, parts, |out, part| write_part(part, same_format, out)),
+    }
+}
+
+fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+    if let Part::Other { raw, .. } = part {
+        return json::write(out, raw);
+    }
+    let mut object = ObjectWriter::open(out);
+    let cache = match part {
+        Part::Text { text, cache } => {
+            object.set("type", "text");
+            object.set("text", text);
+            cache
+        }
+        Part::Refusal { text } => {
+            object.set("type", "refusal");
+            object.set("refusal", text);
+            &None
+        }
+        Part::Image { source, detail, cache } => {
+            object.set("type", "image_url");
+            let mut image = ObjectWriter::open(object.member("image_url"));
+            media(source, image.member("url"));
+            image.set_some("detail", detail.as_ref());
+            image.close();
+            cache
+        }
+        Part::Document { source, name, cache } => {
+            object.set("type", "file");
+            let mut file = ObjectWriter::open(object.member("file"));
+            file.set_some("filename", name.as_ref());
+            let member = if matches!(source, Media::File { .. }) { "file_id" } else { "file_data" };
+            media(source, file.member(member));
+            file.close();
+            cache
+        }
+        Part::Audio { data, format } => {
+            object.set("type", "input_audio");
+            let mut audio = ObjectWriter::open(object.member("input_audio"));
+            audio.set("data", data);
+            audio.set("format", format);
+            audio.close();
+            &None
+        }
+        Part::ToolCall { .. }
+        | Part::ToolResult { .. }
+        | Part::Reasoning { .. }
+        | Part::RedactedReasoning { .. }
+        | Part::Other { .. } => &None,
+    };
+    object.set_some("cache_control", cache.as_ref().filter(|_: &&Raw<'_>| same_format));
+    object.close();
+}
+
+fn media(source: &Media<'_>, out: &mut Vec<u8>) {
+    match source {
+        Media::Url(text) | Media::File { id: text } => json::write(out, text),
+        Media::Base64 { media_type, data } => {
+            out.push(b'"');
+            for text in ["data:", media_type, ";base64,", data] {
+                json::write_inside(out, text);
+            }
+            out.push(b'"');
+        }
+    }
+}
+
+fn call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+    let Part::ToolCall { id, name, arguments, extra, cache } = part else {
+        if let Part::Other { raw, .. } = part {
+            json::write(out, raw);
+        }
+        return;
+    };
+    // An empty string is not JSON, which servers that parse the arguments refuse.
+    let arguments = if arguments.is_empty() && !same_format { "{}" } else { arguments };
+    let mut object = ObjectWriter::open(out);
+    object.set("id", id);
+    object.set("type", "function");
+    let mut function = ObjectWriter::open(object.member("function"));
+    function.set("name", name);
+    function.set("arguments", arguments);
+    function.close();
+    write_extra(extra, same_format, &[], &mut object);
+    object.set_some("cache_control", cache.as_ref().filter(|_| same_format));
+    object.close();
+}

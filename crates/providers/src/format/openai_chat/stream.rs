@@ -1,0 +1,13 @@
+//! Streamed answers.
+
+mod calls;
+mod read;
+mod write;
+
+pub(super) use self::calls::made_up_id;
+pub use self::{read::Reader, write::Writer};
+
+/// What keeps a silent stream open: a comment, which clients pass over.
+pub fn heartbeat() -> &'static [u8] {
+    b": keep-alive\n\n"
+}
