@@ -5,6 +5,7 @@
 
 mod build;
 mod children;
+mod codegen;
 mod dev;
 mod process;
 mod progress;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Arguments),
     /// Build the bundles of both hosts and print their sizes
     Build(build::Arguments),
+    /// Make the committed tables of providers and prices from their data
+    Codegen(codegen::Arguments),
 }
 
 /// Where a bundle runs.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
