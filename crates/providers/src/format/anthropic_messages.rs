@@ -11,6 +11,8 @@ mod answer;
 mod error;
 mod fields;
 mod finish;
+#[cfg(test)]
+mod properties;
 mod request;
 mod stream;
 mod usage;

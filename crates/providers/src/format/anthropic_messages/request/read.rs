@@ -188,3 +188,151 @@ fn diagnose_messages(messages: &Raw<'_>) -> Failure {
     }
     Failure::invalid("messages", "cannot be read")
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_types::chat::{Effort, Media, OutputFormat, Part, Reasoning, ToolChoice};
+
+    use super::*;
+
+    fn body(rest: &str) -> String {
+        format!(r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":"hi"}}]{rest}}}"#)
+    }
+
+    fn param(json: &str) -> (String, String) {
+        let failure = read_request(json.as_bytes()).unwrap_err();
+        assert_eq!(failure.kind, ErrorKind::InvalidRequest);
+        (failure.param.unwrap_or_default(), failure.message)
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_place() {
+        for (json, place) in [
+            (r#"{"model":"m","max_tokens":9}"#, "messages"),
+            (r#"{"model":"m","max_tokens":9,"messages":{}}"#, "messages"),
+            (r#"{"model":"m","max_tokens":9,"messages":[]}"#, "messages"),
+            (r#"{"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#, "model"),
+            (r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#, "max_tokens"),
+            (r#"{"model":"m","max_tokens":-1,"messages":[{"role":"user","content":"hi"}]}"#, "max_tokens"),
+            (
+                r#"{"model":"m","max_tokens":9,"messages":[{"role":"tool","content":"hi"}]}"#,
+                "messages[0].role",
+            ),
+            (r#"{"model":"m","max_tokens":9,"messages":[{"role":5,"content":"hi"}]}"#, "messages[0].role"),
+            (r#"{"model":"m","max_tokens":9,"messages":[{"role":"user"}]}"#, "messages[0].content"),
+            (
+                r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":7}]}"#,
+                "messages[0].content",
+            ),
+            (r#"{"model":"m","max_tokens":9,"messages":["hi"]}"#, "messages[0]"),
+        ] {
+            assert_eq!(param(json).0, place, "{json}");
+        }
+        for (rest, place) in [
+            (r#","temperature":"hot""#, "temperature"),
+            (r#","system":5"#, "system"),
+            (r#","system":[{"type":"text"}]"#, "system[0].text"),
+            (r#","stop_sequences":"END""#, "stop_sequences"),
+            (r#","thinking":{"type":"enabled"}"#, "thinking.budget_tokens"),
+            (r#","tool_choice":{"type":"tool"}"#, "tool_choice.name"),
+            (r#","tools":[{"name":5}]"#, "tools[0]"),
+            (r#","tools":[{"input_schema":{}}]"#, "tools[0].name"),
+            (r#","output_config":{"format":{"type":"json_schema"}}"#, "output_config.format.schema"),
+            (r#","model":"n""#, "model"),
+            (r#","messages":[{"role":"user","content":"ho"}]"#, "messages"),
+        ] {
+            assert_eq!(param(&body(rest)).0, place, "{rest}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_block_is_named_by_its_place() {
+        for (block, place) in [
+            ("7", ""),
+            (r#"{"text":"a"}"#, ".type"),
+            (r#"{"type":"text","text":7}"#, ".text"),
+            (r#"{"type":"image"}"#, ".source"),
+            (r#"{"type":"image","source":"x"}"#, ".source"),
+            (r#"{"type":"image","source":{"type":"base64","data":"AA"}}"#, ".source.media_type"),
+            (
+                r#"{"type":"image","source":{"type":"base64","media_type":1,"data":"AA"}}"#,
+                ".source.media_type",
+            ),
+            (r#"{"type":"tool_use","name":"f","input":{}}"#, ".id"),
+            (r#"{"type":"tool_result","content":[{"type":"text"}],"tool_use_id":"a"}"#, ".content[0].text"),
+            (r#"{"type":"thinking","signature":"s"}"#, ".thinking"),
+        ] {
+            let json = format!(
+                r#"{{"model":"m","max_tokens":9,"messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{block}]}}]}}"#
+            );
+            assert_eq!(param(&json).0, format!("messages[0].content[1]{place}"), "{block}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_told_plainly() {
+        for (json, told) in [("", "JSON"), ("[]", "object"), ("{\"model\":", "JSON"), ("\u{feff}", "JSON")] {
+            assert!(param(json).1.contains(told), "{json}");
+        }
+    }
+
+    #[test]
+    fn blocks_and_tools_unknown_here_are_kept_as_they_were_written() {
+        let json = r#"{"model":"m","max_tokens":9,"tools":[{"type":"web_search_20250305","name":"web_search" }],
+            "messages":[{"role":"user","content":[{"type":"search_result","text":7, "source":"s"}]}],"speed":"fast"}"#;
+        let request = read_request(json.as_bytes()).unwrap();
+        let Part::Other { kind, raw } = &request.turns[0].parts[0] else { panic!("not kept") };
+        assert_eq!(*kind, "search_result");
+        assert_eq!(raw.text(), r#"{"type":"search_result","text":7, "source":"s"}"#);
+        assert!(
+            matches!(&request.tools[0], sluice_types::chat::Tool::Other { raw, .. } if raw.text().ends_with(" }"))
+        );
+        assert_eq!(request.extra.value("speed").unwrap().text(), "\"fast\"");
+    }
+
+    #[test]
+    fn effort_and_thinking_meet_in_either_order() {
+        let thinking = r#""thinking":{"type":"adaptive","display":"omitted"}"#;
+        let effort = r#""output_config":{"effort":"low"}"#;
+        for (first, second) in [(thinking, effort), (effort, thinking)] {
+            let json = body(&format!(",{first},{second}"));
+            let request = read_request(json.as_bytes()).unwrap();
+            assert_eq!(request.reasoning, Some(Reasoning::Adaptive(Some(Effort::Low))));
+            assert_eq!(request.extra.value("thinking").unwrap().text(), r#"{"display":"omitted"}"#);
+            assert_eq!(request.extra.value("output_config"), None);
+        }
+        let json =
+            body(r#","output_config":{"effort":"low"},"thinking":{"type":"enabled","budget_tokens":2000}"#);
+        let request = read_request(json.as_bytes()).unwrap();
+        assert_eq!(request.reasoning, Some(Reasoning::Budget(2000)));
+        assert_eq!(request.extra.value("output_config").unwrap().text(), r#"{"effort":"low"}"#);
+    }
+
+    #[test]
+    fn options_are_read() {
+        let json = body(
+            r#","tool_choice":{"type":"any","disable_parallel_tool_use":true},"metadata":{"user_id":"u","k":1},
+               "output_config":{"format":{"type":"json_schema","schema":{"a": 1}}},"top_k":4,"stream":true,"top_p":null"#,
+        );
+        let request = read_request(json.as_bytes()).unwrap();
+        assert_eq!(request.tool_choice, Some(ToolChoice::Required));
+        assert_eq!(request.parallel_tool_calls, Some(false));
+        assert_eq!(request.user.as_deref(), Some("u"));
+        assert_eq!(request.extra.value("metadata").unwrap().text(), r#"{"k":1}"#);
+        assert!(
+            matches!(&request.output, OutputFormat::Schema { schema, .. } if schema.text() == r#"{"a": 1}"#)
+        );
+        assert!(request.stream && request.include_usage && request.top_p.is_none());
+    }
+
+    #[test]
+    fn a_document_of_text_is_a_document() {
+        let json = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[
+            {"type":"document","title":"t","source":{"type":"text","media_type":"text/plain","data":"hi"}}]}]}"#;
+        let request = read_request(json.as_bytes()).unwrap();
+        let Part::Document { source: Media::Base64 { data, .. }, .. } = &request.turns[0].parts[0] else {
+            panic!("no document")
+        };
+        assert_eq!(*data, "aGk=");
+    }
+}

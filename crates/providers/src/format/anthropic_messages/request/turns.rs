@@ -150,3 +150,117 @@ fn kind<'p>(part: &'p Part<'_>) -> &'p str {
         Part::Other { kind, .. } => kind,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_types::{chat::Turn, json::Members};
+
+    use super::*;
+
+    fn turn(role: Role, parts: Vec<Part<'static>>) -> Turn<'static> {
+        Turn { role, name: None, parts, extra: Members::default() }
+    }
+
+    fn text(text: &'static str) -> Part<'static> {
+        Part::Text { text: text.into(), cache: None }
+    }
+
+    fn call(id: &'static str) -> Part<'static> {
+        Part::ToolCall {
+            id: id.into(),
+            name: "f".into(),
+            arguments: "{}".into(),
+            extra: Members::default(),
+            cache: None,
+        }
+    }
+
+    fn result(id: &'static str) -> Part<'static> {
+        Part::ToolResult { call_id: id.into(), parts: vec![], is_error: false, cache: None }
+    }
+
+    /// The conversation in short: `U(a b) A(c)`, results in brackets.
+    fn arranged(turns: Vec<Turn<'static>>) -> String {
+        let request = Request { turns, ..Request::default() };
+        let mut dropped = Dropped::new(false);
+        let conversation = Conversation::arrange(&request, false, &mut dropped).unwrap();
+        let word = |part: &&Part<'_>| match part {
+            Part::Text { text, .. } => text.to_string(),
+            Part::ToolCall { id, .. } => format!("call-{id}"),
+            Part::ToolResult { call_id, .. } => format!("[{call_id}]"),
+            _ => "?".to_owned(),
+        };
+        let mut told: Vec<String> = Vec::new();
+        if !conversation.system.is_empty() {
+            told.push(format!("S({})", conversation.system.iter().map(word).collect::<Vec<_>>().join(" ")));
+        }
+        for turn in &conversation.turns {
+            let words: Vec<String> = turn.results.iter().chain(&turn.parts).map(word).collect();
+            told.push(format!("{}({})", if turn.assistant { "A" } else { "U" }, words.join(" ")));
+        }
+        told.join(" ")
+    }
+
+    #[test]
+    fn instructions_rise_and_neighbours_merge() {
+        let told = arranged(vec![
+            turn(Role::System, vec![text("s1")]),
+            turn(Role::User, vec![text("u1")]),
+            turn(Role::Developer, vec![text("s2")]),
+            turn(Role::User, vec![text("u2")]),
+            turn(Role::Assistant, vec![text("a1")]),
+            turn(Role::Assistant, vec![text("a2")]),
+        ]);
+        assert_eq!(told, "S(s1 s2) U(u1 u2) A(a1 a2)");
+    }
+
+    #[test]
+    fn results_stand_first_in_the_turn_after_their_call() {
+        let told = arranged(vec![
+            turn(Role::User, vec![text("u1")]),
+            turn(Role::Assistant, vec![call("1"), call("2")]),
+            turn(Role::User, vec![result("1")]),
+            turn(Role::User, vec![text("u2")]),
+            turn(Role::User, vec![result("2")]),
+        ]);
+        assert_eq!(told, "U(u1) A(call-1 call-2) U([1] [2] u2)");
+    }
+
+    #[test]
+    fn a_late_result_goes_back_to_its_call() {
+        let told = arranged(vec![
+            turn(Role::Assistant, vec![call("1")]),
+            turn(Role::User, vec![text("u1")]),
+            turn(Role::Assistant, vec![text("a1")]),
+            turn(Role::User, vec![result("1")]),
+            turn(Role::Assistant, vec![text("a2")]),
+        ]);
+        assert_eq!(told, "A(call-1) U([1] u1) A(a1 a2)");
+    }
+
+    #[test]
+    fn an_id_used_again_means_its_latest_call() {
+        let told = arranged(vec![
+            turn(Role::Assistant, vec![call("1")]),
+            turn(Role::User, vec![result("1")]),
+            turn(Role::Assistant, vec![call("1")]),
+            turn(Role::User, vec![result("1")]),
+        ]);
+        assert_eq!(told, "A(call-1) U([1]) A(call-1) U([1])");
+    }
+
+    #[test]
+    fn nothing_empty_is_left() {
+        let told = arranged(vec![
+            turn(Role::User, vec![text("u1"), text(" \n")]),
+            turn(Role::Assistant, vec![text("")]),
+            turn(Role::User, vec![text("u2")]),
+        ]);
+        assert_eq!(told, "U(u1 u2)");
+    }
+
+    #[test]
+    fn instructions_alone_become_the_users_words() {
+        assert_eq!(arranged(vec![turn(Role::System, vec![text("s1")])]), "U(s1)");
+    }
+}

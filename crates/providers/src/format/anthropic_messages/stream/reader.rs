@@ -300,3 +300,107 @@ fn tell_some<'a>(
         tell(delta(text), emit);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader tells of these data, in short.
+    fn told(frames: &[&str]) -> Vec<String> {
+        let mut reader = Reader::default();
+        let mut told = Vec::new();
+        let mut emit = |event: Event<'_>| {
+            told.push(match event {
+                Event::Start { id, .. } => format!("start {id}"),
+                Event::Delta { delta: Delta::Text(text), .. } => format!("text {text}"),
+                Event::Delta { delta: Delta::Reasoning(text), .. } => format!("thought {text}"),
+                Event::Delta { delta: Delta::Signature(seal), .. } => format!("seal {seal}"),
+                Event::Delta { delta: Delta::ToolCall { index, id, .. }, .. } => format!("call {index} {id}"),
+                Event::Delta { delta: Delta::Arguments { index, json }, .. } => {
+                    format!("args {index} {json}")
+                }
+                Event::Delta { delta, .. } => format!("{delta:?}"),
+                Event::Finish { finish, .. } => format!("finish {:?}", finish.reason),
+                Event::Usage(usage) => format!("usage {}+{}", usage.input(), usage.output()),
+                Event::End => "end".to_owned(),
+                Event::Failed(failure) => format!("failed {}", failure.kind),
+            });
+        };
+        for data in frames {
+            reader.frame(&Frame { event: None, data, raw: b"" }, &mut emit);
+        }
+        reader.finish(&mut emit);
+        told
+    }
+
+    #[test]
+    fn a_tool_without_arguments_is_called_with_an_empty_object() {
+        let start = |index: u32, input: &str| {
+            format!(
+                r#"{{"type":"content_block_start","index":{index},"content_block":{{"type":"tool_use","id":"t{index}","name":"f","input":{input}}}}}"#
+            )
+        };
+        let stop = |index: u32| format!(r#"{{"type":"content_block_stop","index":{index}}}"#);
+        let delta = |index: u32, json: &str| {
+            format!(
+                r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"input_json_delta","partial_json":"{json}"}}}}"#
+            )
+        };
+        let frames = [
+            start(1, "{}"),
+            delta(1, ""),
+            stop(1),
+            start(2, r#"{"q": 1}"#),
+            stop(2),
+            start(3, "{}"),
+            delta(3, "{}"),
+            stop(3),
+        ];
+        let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+        let expected =
+            ["call 0 t1", "args 0 {}", r#"call 1 t2"#, r#"args 1 {"q": 1}"#, "call 2 t3", "args 2 {}"];
+        assert_eq!(told(&frames), expected);
+    }
+
+    #[test]
+    fn blocks_of_the_providers_own_tools_are_passed_over() {
+        let frames = [
+            r#"{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}"#,
+            r#"{"type":"content_block_stop","index":0}"#,
+            r#"{"type":"content_block_start","index":1,"content_block":{"type":"web_search_tool_result","content":[]}}"#,
+            r#"{"type":"content_block_delta","index":2,"delta":{"type":"citations_delta","citation":{}}}"#,
+            r#"{"type":"something_new","delta":"what","index":-4}"#,
+        ];
+        assert_eq!(told(&frames), Vec::<String>::new());
+    }
+
+    #[test]
+    fn counts_are_told_as_they_come() {
+        let frames = [
+            r#"{"type":"message_start","message":{"id":"m1","usage":{"input_tokens":4,"cache_read_input_tokens":6,"output_tokens":1}}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":null,"output_tokens":7}}"#,
+            r#"{"type":"message_stop"}"#,
+            r#"{"type":"error","error":{"type":"api_error","message":"late"}}"#,
+        ];
+        assert_eq!(told(&frames), ["start m1", "usage 10+1", "usage 10+7", "finish Stop", "end"]);
+    }
+
+    #[test]
+    fn an_end_without_its_mark_is_an_end_and_a_cut_is_none() {
+        let finish = r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}"#;
+        assert_eq!(told(&[finish]), ["finish Length", "end"]);
+        let text = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#;
+        assert_eq!(told(&[text]), ["text a"]);
+    }
+
+    #[test]
+    fn errors_and_broken_frames_end_the_stream() {
+        let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
+        assert_eq!(told(&[overloaded, overloaded]), ["failed upstream_unavailable"]);
+        assert_eq!(told(&[r#"{"error":{"message":"no such thing"}}"#]), ["failed upstream_unavailable"]);
+        assert_eq!(told(&["{\"type\":"]), ["failed upstream_invalid"]);
+        let broken = r#"{"type":"content_block_delta","delta":{"text":5}}"#;
+        assert_eq!(told(&[broken]), ["failed upstream_invalid"]);
+    }
+}

@@ -274,3 +274,105 @@ impl Writer {
         out.extend_from_slice(b"\n\n");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_types::usage::Source;
+
+    use super::*;
+
+    fn writer() -> Writer {
+        Writer::new(&Meta {
+            id: "msg_1",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+        })
+    }
+
+    fn delta(delta: Delta<'static>) -> Event<'static> {
+        Event::Delta { choice: 0, delta }
+    }
+
+    fn call(index: u32) -> Event<'static> {
+        delta(Delta::ToolCall { index, id: "t".into(), name: "f".into() })
+    }
+
+    fn arguments(index: u32, json: &'static str) -> Event<'static> {
+        delta(Delta::Arguments { index, json: json.into() })
+    }
+
+    fn written(events: &[Event<'_>]) -> String {
+        let (mut writer, mut out) = (writer(), Vec::new());
+        for event in events {
+            writer.event(event, &mut out);
+        }
+        writer.end(None, None, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_start_waits_for_the_counts() {
+        let (mut writer, mut out) = (writer(), Vec::new());
+        writer.event(&Event::Start { id: "a".into(), model: "b".into(), created: None }, &mut out);
+        writer.event(&Event::Usage(Usage { input_uncached: 40, ..Usage::default() }), &mut out);
+        assert!(out.is_empty());
+        writer.event(&delta(Delta::Text("hi".into())), &mut out);
+        let start = String::from_utf8(out).unwrap();
+        assert!(start.starts_with("event: message_start\n"));
+        assert!(start.contains(r#""id":"a","type":"message","role":"assistant","model":"b""#), "{start}");
+        assert!(start.contains(r#""input_tokens":40"#), "{start}");
+    }
+
+    #[test]
+    fn each_thought_has_its_own_seal() {
+        let thought = |text: &'static str| delta(Delta::Reasoning(text.into()));
+        let seal = delta(Delta::Signature("s".into()));
+        let told = written(&[thought("a"), thought("b"), seal.clone(), thought("c"), seal]);
+        assert_eq!(told.matches("content_block_start\n").count(), 2);
+        assert_eq!(told.matches("content_block_stop\n").count(), 2);
+        assert_eq!(told.matches("signature_delta").count(), 2);
+    }
+
+    #[test]
+    fn mixed_arguments_end_the_stream_with_an_error() {
+        let told = written(&[call(0), call(1), arguments(1, "{"), arguments(0, "{}"), arguments(1, "}")]);
+        assert!(told.ends_with("\n\n") && told.contains("event: error\n"), "{told}");
+        assert!(!told.contains("message_stop"));
+        assert_eq!(
+            told.matches("content_block_start\n").count(),
+            told.matches("content_block_stop\n").count()
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_text_and_the_reason() {
+        let finish = Event::Finish { choice: 0, finish: Finish::plain(FinishReason::Stop) };
+        let told = written(&[delta(Delta::Refusal("no".into())), finish]);
+        assert!(told.contains(r#"{"type":"text_delta","text":"no"}"#));
+        assert!(told.contains(r#""stop_reason":"refusal""#));
+    }
+
+    #[test]
+    fn the_end_repeats_all_counts() {
+        let (mut writer, mut out) = (writer(), Vec::new());
+        let usage = Usage {
+            input_uncached: 4,
+            cache_read: 6,
+            output_text: 7,
+            source: Source::Provider,
+            ..Usage::default()
+        };
+        let note = Raw::parse(r#"{"cost_usd":0.1}"#).unwrap();
+        writer.end(Some(&usage), Some(&note), &mut out);
+        let told = String::from_utf8(out).unwrap();
+        let expected = concat!(
+            r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"#,
+            r#""usage":{"input_tokens":4,"cache_creation_input_tokens":0,"cache_read_input_tokens":6,"output_tokens":7},"#,
+            r#""sluice":{"cost_usd":0.1}}"#,
+        );
+        assert!(told.contains(expected), "{told}");
+    }
+}
