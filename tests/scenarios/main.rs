@@ -1,0 +1,22 @@
+//! What callers and operators see of the gateway, over HTTP, against the built Worker and the built Spin component.
+//!
+//! Each scenario is a function of a running gateway; `on_every_host!` makes it a test per host. All share one gateway
+//! a host and one configuration (`tests/src/seed.rs`): the prompt says what the provider does, in the words of
+//! `crates/testing/src/mock/{directive,fault}.rs`.
+
+mod after_commit;
+mod auth;
+mod before_commit;
+mod builtin;
+mod chat;
+mod cors;
+mod costs;
+mod count;
+mod embeddings;
+mod hang_up;
+mod intake;
+mod models;
+mod privacy;
+mod retry;
+mod stream;
+mod time;

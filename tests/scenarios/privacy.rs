@@ -1,0 +1,57 @@
+//! What providers and callers must not learn.
+
+use sluice_tests::gateway::Gateway;
+use sluice_tests::on_every_host;
+use sluice_tests::protocol::PROTOCOLS;
+use sluice_tests::seed::{self, PROVIDER_KEY, TENANT};
+
+fn the_callers_headers_stay_here(gateway: &Gateway) {
+    for protocol in PROTOCOLS {
+        for model in ["chat-openai", "chat-anthropic"] {
+            let id = gateway.unique("headers");
+            let body = protocol.ask(model, &format!("hi [[id {id}]]"), false);
+            let mut request = gateway.post(protocol.path(), &body).header("x-api-key", &seed::key(TENANT));
+            for (name, value) in [
+                ("cookie", "session=secret"),
+                ("x-forwarded-for", "203.0.113.9"),
+                ("cf-connecting-ip", "203.0.113.9"),
+                ("x-real-ip", "203.0.113.9"),
+                ("origin", "http://app.test"),
+                ("referer", "http://app.test/page"),
+                ("sluice-tags", "team=search"),
+                ("openai-organization", "org-of-the-caller"),
+                ("x-caller-private", "private"),
+            ] {
+                request = request.header(name, value);
+            }
+            // The mock refuses most of these itself.
+            request.send().expect(200);
+            let sent = gateway.mock().log(&id)[0]["headers"].to_string();
+            for private in
+                ["secret;", "session", "203.0.113.9", "app.test", "org-of-the-caller", "private", "sk-sluice"]
+            {
+                assert!(!sent.contains(private), "{protocol} {model}: {private} in {sent}");
+            }
+            assert!(sent.contains(PROVIDER_KEY), "{protocol} {model}: not the provider's own key: {sent}");
+        }
+    }
+}
+
+fn the_providers_secret_stays_here(gateway: &Gateway) {
+    for protocol in PROTOCOLS {
+        for fault in [
+            "",
+            "[[fault status=401]]",
+            "[[fault status=500]]",
+            "[[fault reset]]",
+            "[[fault body=malformed]]",
+        ] {
+            let answer = gateway.ask(protocol, "chat-openai", fault);
+            assert!(!answer.text().contains(PROVIDER_KEY), "{protocol} {fault}");
+            assert!(!answer.text().contains("127.0.0.1"), "the provider's address: {}", answer.text());
+            assert!(answer.header("request-id") != Some("req_mock"), "the provider's own request id");
+        }
+    }
+}
+
+on_every_host!(the_callers_headers_stay_here, the_providers_secret_stays_here);

@@ -1,0 +1,49 @@
+//! Where built things are: as `cargo xtask test` says in the environment, else where it would put them.
+
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+}
+
+/// The folder of the Cloudflare bundle.
+pub fn cloudflare_bundle() -> PathBuf {
+    find("SLUICE_CLOUDFLARE_BUNDLE", "target/bundle/cloudflare")
+}
+
+/// The script that serves it in workerd.
+pub fn serve_script() -> PathBuf {
+    find("SLUICE_SERVE", "tools/serve.mjs")
+}
+
+/// The Spin component.
+pub fn spin_component() -> PathBuf {
+    find("SLUICE_SPIN_COMPONENT", "target/bundle/spin/gateway.wasm")
+}
+
+/// The Spin manifest.
+pub fn spin_manifest() -> PathBuf {
+    find("SLUICE_SPIN_MANIFEST", "spin.toml")
+}
+
+/// The program that serves it.
+pub fn spin_host() -> PathBuf {
+    find("SLUICE_SPIN_HOST", "target/tool/spin-host")
+}
+
+/// The mock provider.
+pub fn mock_provider() -> PathBuf {
+    find("SLUICE_MOCK_PROVIDER", "target/tool/mock-provider")
+}
+
+/// The Python that has the SDKs.
+pub fn python() -> PathBuf {
+    find("SLUICE_PYTHON", "target/venv/bin/python")
+}
+
+fn find(variable: &str, usual: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
+    assert!(path.exists(), "{} is missing: `cargo xtask test` builds it, or set {variable}", path.display());
+    path
+}

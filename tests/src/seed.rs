@@ -1,0 +1,107 @@
+//! What a gateway under test starts with: tenants, keys and a configuration.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::mock::Mock;
+
+/// The admin key.
+pub const ADMIN_KEY: &str = "sluice-admin-test";
+
+/// The tenant of scenarios that do not care.
+pub const TENANT: &str = "test";
+
+/// Tenants of scenarios that sum costs, so that others do not disturb them.
+pub const TENANTS: &[&str] =
+    &[TENANT, "whole", "streamed", "failed", "left-early", "left-late", "fell-over", "other", "embedder"];
+
+/// The secret the gateway shows to providers; callers never see it.
+pub const PROVIDER_KEY: &str = "sk-provider-secret";
+
+/// The virtual key of a tenant.
+pub fn key(tenant: &str) -> String {
+    format!("sk-sluice-{tenant}")
+}
+
+/// The seed file's content.
+pub fn seed() -> Value {
+    let mut kv = Map::new();
+    let mut put = |key: String, value: &Value| kv.insert(key, value.to_string().into());
+    for tenant in TENANTS {
+        put(format!("tenant/{tenant}"), &json!({ "id": tenant }));
+        put(store_key(&key(tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
+    }
+    put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));
+    put(store_key(&key("choosy")), &json!({ "id": "key_choosy", "tenant": "choosy" }));
+    put(store_key(&key("disabled")), &json!({ "id": "key_disabled", "tenant": TENANT, "disabled": true }));
+    put(store_key(&key("expired")), &json!({ "id": "key_expired", "tenant": TENANT, "expires_at": 1_000 }));
+    put(store_key(&key("orphan")), &json!({ "id": "key_orphan", "tenant": "nobody" }));
+    put("config/version/test".into(), &config(Mock::shared()));
+    kv.insert("config/active".into(), "test".into());
+    json!({ "kv": kv, "variables": { "SLUICE_ADMIN_KEY": ADMIN_KEY, "HOUSE_KEY": PROVIDER_KEY } })
+}
+
+fn store_key(key: &str) -> String {
+    let digest: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("key/{digest}")
+}
+
+/// One configuration for all scenarios: prompts say what goes wrong, with `[[fault@primary …]]` and the like.
+fn config(mock: &Mock) -> Value {
+    let provider = |format: &str, id: &str| {
+        let price = json!({ "input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75 });
+        json!({
+            "format": format,
+            "base_url": mock.base_url(&format!("id={id}")),
+            "api_key": "$HOUSE_KEY",
+            "prices": { "m": price, "mock-embedding": { "input": 0.02, "output": 0 } },
+        })
+    };
+    let once = json!({ "attempts": 1 });
+    let quick = |attempts: u32| json!({ "attempts": attempts, "backoff": "10ms..2s" });
+    json!({
+        "providers": {
+            "openai-mock": provider("openai_chat", "openai"),
+            "anthropic-mock": provider("anthropic_messages", "anthropic"),
+            "primary": provider("openai_chat", "primary"),
+            "primary-anthropic": provider("anthropic_messages", "primary"),
+            "secondary": provider("openai_chat", "secondary"),
+            "secondary-anthropic": provider("anthropic_messages", "secondary"),
+            // Nothing listens on port 1.
+            "nowhere": { "format": "openai_chat", "base_url": "http://127.0.0.1:1/v1", "api_key": "$HOUSE_KEY" },
+            "keyless": { "format": "openai_chat", "base_url": mock.base_url("id=keyless"), "api_key": "$XAI_API_KEY" },
+        },
+        "models": {
+            "chat-openai": { "targets": ["openai-mock/m"], "retry": once },
+            "chat-anthropic": { "targets": ["anthropic-mock/m"], "retry": once },
+            "unpriced": { "targets": ["openai-mock/unpriced"], "retry": once },
+            "fallback": { "targets": ["primary/m", "secondary/m"], "retry": once },
+            "fallback-crossing": { "targets": ["primary-anthropic/m", "secondary/m"], "retry": once },
+            "fallback-anthropic": { "targets": ["primary-anthropic/m", "secondary-anthropic/m"], "retry": once },
+            "last-resort": { "targets": ["primary/m", "builtin/extractive"], "retry": once },
+            "persistent": { "targets": ["primary/m"], "retry": quick(3) },
+            "persistent-fallback": { "targets": ["primary/m", "secondary/m"], "retry": quick(2) },
+            "impatient": { "targets": [{ "model": "primary/m", "timeout": "600ms" }, "secondary/m"], "retry": once },
+            "impatient-alone": { "targets": [{ "model": "primary/m", "timeout": "600ms" }], "retry": once },
+            "eager": {
+                "targets": [{ "model": "primary/m", "first_token_timeout": "500ms", "timeout": "10s" }, "secondary/m"],
+                "retry": once,
+            },
+            "eager-anthropic": {
+                "targets": [
+                    { "model": "primary-anthropic/m", "first_token_timeout": "500ms", "timeout": "10s" },
+                    "secondary/m",
+                ],
+                "retry": once,
+            },
+            "unreachable": { "targets": ["nowhere/m", "secondary/m"], "retry": once },
+            "unreachable-alone": { "targets": ["nowhere/m"], "retry": once },
+            "keyless": { "targets": ["keyless/m", "secondary/m"], "retry": once },
+            "keyless-alone": { "targets": ["keyless/m"], "retry": once },
+            "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
+            "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },
+        },
+        "limits": { "max_body": "1MB", "body_timeout": "2s" },
+        "cors": { "origins": ["http://app.test", "http://localhost:5173"], "max_age": "1h" },
+    })
+}
