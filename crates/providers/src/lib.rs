@@ -6,3 +6,4 @@ pub mod catalog;
 pub mod format;
 pub mod prices;
 pub mod sse;
+pub mod tokens;
