@@ -31,10 +31,15 @@ async fn main() -> anyhow::Result<()> {
     if args.exit_on_stdin_close {
         tokio::select! {
             served = mock.serve() => served?,
-            _ = tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()) => {}
+            () = stdin_closed() => {}
         }
         // A read of standard input cannot be cancelled and would keep the runtime.
         std::process::exit(0);
     }
     Ok(mock.serve().await?)
+}
+
+async fn stdin_closed() {
+    let (mut from, mut into) = (tokio::io::stdin(), tokio::io::sink());
+    let _ = tokio::io::copy(&mut from, &mut into).await;
 }

@@ -46,7 +46,7 @@ const PRIVATE: &[&str] = &[
 ];
 
 /// Beginnings of such headers.
-const PRIVATE_PREFIXES: &[&str] = &["cf-", "x-forwarded-", "sluice-", "sec-fetch-", "sec-ch-"];
+const PRIVATE_PREFIXES: &[&str] = &["cf-", "x-forwarded-", "sluice-", "sec-ch-"];
 
 /// Refuses headers a gateway must not pass on. `foreign` are beginnings of other providers' headers.
 ///
