@@ -1,7 +1,7 @@
 //! `cargo xtask dev`: the gateway on this machine, with a tenant and a key that exist nowhere else.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -62,6 +62,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn check_port(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            bail!("port {port} of 127.0.0.1 is taken: choose another with --port, or stop what uses it")
+        }
         Err(error) => bail!("port {port} of 127.0.0.1 is not free ({error}): choose another with --port"),
     }
 }
@@ -165,7 +168,7 @@ fn welcome(url: &str, seed: &Seed) -> String {
     };
     format!(
         "ready {url}\n\n\
-         curl -N {url}/v1/chat/completions -H 'Authorization: Bearer {DEV_KEY}' -H 'Content-Type: application/json' \
+         curl -sN {url}/v1/chat/completions -H 'Authorization: Bearer {DEV_KEY}' -H 'Content-Type: application/json' \
          -d '{{\"model\":\"builtin/extractive\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"{QUESTION}\"}}]}}'\n\n\
          {providers}\n\
          admin key: {ADMIN_KEY} (this machine only)"
