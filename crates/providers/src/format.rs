@@ -113,6 +113,14 @@ impl Chat {
         }
     }
 
+    /// Where it is asked, below a provider's base URL.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "/chat/completions",
+            Self::AnthropicMessages => "/messages",
+        }
+    }
+
     /// Reads a caller's request.
     ///
     /// # Errors
@@ -147,10 +155,7 @@ impl Chat {
     pub fn patch_request(self, body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
         match self {
             Self::OpenaiChat => openai_chat::patch_request(body, target),
-            Self::AnthropicMessages => {
-                let body = anthropic_messages::patch_request(body, target)?;
-                Ok(Written { body, dropped: Vec::new() })
-            }
+            Self::AnthropicMessages => anthropic_messages::patch_request(body, target),
         }
     }
 

@@ -6,21 +6,6 @@ use sluice_types::{
     json::{Raw, Str},
 };
 
-/// Members that do not change what is answered: how it is billed, stored, cached or counted. Leaving one out is told
-/// to the caller, and no reason to refuse, however strict the model is.
-const HINTS: &[&str] = &[
-    "metadata",
-    "name",
-    "prediction",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "stream_options",
-];
-
 /// The names of what is left out.
 #[derive(Debug)]
 pub(super) struct Dropped {
@@ -37,9 +22,9 @@ impl Dropped {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the target is strict and `name` is more than a hint.
+    /// [`ErrorKind::Unsupported`] if the target is strict.
     pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
-        if self.strict && !HINTS.contains(&name) {
+        if self.strict {
             let message =
                 format!("`{name}` cannot be said in Anthropic Messages here, and the model is strict");
             return Err(Failure {

@@ -6,7 +6,7 @@ use sluice_types::{
 };
 
 use super::dropped::Dropped;
-use crate::format::{Target, json::ObjectWriter};
+use crate::format::{Target, Written, json::ObjectWriter};
 
 /// Puts the target's model in, renames and leaves out what the dialect says. Every other member keeps its place and
 /// its value byte by byte.
@@ -15,7 +15,7 @@ use crate::format::{Target, json::ObjectWriter};
 ///
 /// `InvalidRequest` if the body is not a JSON object; `Unsupported` if the target is strict and the provider refuses a
 /// member.
-pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Vec<u8>, Failure> {
+pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
     let members: Members<'_> = serde_json::from_slice(body)
         .map_err(|_| Failure::new(ErrorKind::InvalidRequest, "the body must be a JSON object"))?;
     let mut dropped = Dropped::new(target.strict);
@@ -29,7 +29,7 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Vec<u8>, Failur
         }
     }
     object.close();
-    Ok(out)
+    Ok(Written { body: out, dropped: dropped.into_names() })
 }
 
 #[cfg(test)]
@@ -54,6 +54,7 @@ mod tests {
         let body = br#"{"z":1.50,"model":"ours","top_k":3,"metadata":{},"messages":[ {"b":"\u0041"} ]}"#;
         let patched = patch_request(body, &target).unwrap();
         let expected = r#"{"z":1.50,"model":"theirs","k":3,"messages":[ {"b":"\u0041"} ]}"#;
-        assert_eq!(String::from_utf8(patched).unwrap(), expected);
+        assert_eq!(String::from_utf8(patched.body).unwrap(), expected);
+        assert_eq!(patched.dropped, ["metadata"]);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use sluice_types::{
     chat::{Media, Part, Request, Role},
     error::Failure,
+    json::Members,
 };
 
 use super::dropped::Dropped;
@@ -17,38 +18,51 @@ use super::dropped::Dropped;
 pub(super) struct Conversation<'r> {
     /// The instructions: texts only.
     pub(super) system: Vec<&'r Part<'r>>,
-    /// The turns; roles alternate and none is empty.
     pub(super) turns: Vec<Turn<'r>>,
 }
 
 /// One turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turn<'r> {
-    pub(super) assistant: bool,
+    pub(super) role: Role,
     /// Tool results, which come first.
     pub(super) results: Vec<&'r Part<'r>>,
     /// The rest.
     pub(super) parts: Vec<&'r Part<'r>>,
+    /// Members of a message in this format that are unknown here.
+    pub(super) extra: Option<&'r Members<'r>>,
 }
 
 impl<'r> Conversation<'r> {
-    /// Orders what `request` says, leaving out what cannot be said.
+    /// A conversation that came in this format, as it came.
+    pub(super) fn verbatim(request: &'r Request<'r>) -> Self {
+        let (system, turns) = match request.turns.split_first() {
+            Some((first, rest)) if first.role == Role::System => (first.parts.as_slice(), rest),
+            _ => (&[][..], request.turns.as_slice()),
+        };
+        let turns = turns.iter().map(|turn| Turn {
+            role: turn.role,
+            results: Vec::new(),
+            parts: turn.parts.iter().collect(),
+            extra: Some(&turn.extra),
+        });
+        Self { system: system.iter().collect(), turns: turns.collect() }
+    }
+
+    /// Orders what `request` says in another format, leaving out what cannot be said: roles alternate then, and no
+    /// turn is empty.
     ///
     /// # Errors
     ///
     /// As [`Dropped::add`].
-    pub(super) fn arrange(
-        request: &'r Request<'r>,
-        same_format: bool,
-        dropped: &mut Dropped,
-    ) -> Result<Self, Failure> {
+    pub(super) fn arrange(request: &'r Request<'r>, dropped: &mut Dropped) -> Result<Self, Failure> {
         let mut conversation = Self::default();
         // Where each call was made; an id that is used again means its latest call.
         let mut calls: BTreeMap<&'r str, usize> = BTreeMap::new();
         for turn in &request.turns {
             dropped.add_if(turn.name.is_some(), "name")?;
             for part in &turn.parts {
-                if !keep(part, same_format, dropped)? {
+                if !keep(part, false, dropped)? {
                     continue;
                 }
                 match (turn.role, part) {
@@ -58,9 +72,9 @@ impl<'r> Conversation<'r> {
                         let home = calls.get(&**call_id).map(|call| call + 1);
                         conversation.answer(home, part);
                     }
-                    (Role::User, _) => conversation.say(false, part),
+                    (Role::User, _) => conversation.say(Role::User, part),
                     (Role::Assistant, _) => {
-                        conversation.say(true, part);
+                        conversation.say(Role::Assistant, part);
                         if let Part::ToolCall { id, .. } = part {
                             calls.insert(id, conversation.turns.len() - 1);
                         }
@@ -71,14 +85,14 @@ impl<'r> Conversation<'r> {
         // A conversation of instructions alone has nobody to answer to here: they become the user's words.
         if conversation.turns.is_empty() && !conversation.system.is_empty() {
             let parts = std::mem::take(&mut conversation.system);
-            conversation.turns.push(Turn { assistant: false, results: Vec::new(), parts });
+            conversation.turns.push(Turn { role: Role::User, results: Vec::new(), parts, extra: None });
         }
         Ok(conversation)
     }
 
     /// Adds a part to the turn at the end; to a new one there if that is of the other role.
-    fn say(&mut self, assistant: bool, part: &'r Part<'r>) {
-        let at = self.end(assistant);
+    fn say(&mut self, role: Role, part: &'r Part<'r>) {
+        let at = self.end(role);
         if let Some(turn) = self.turns.get_mut(at) {
             turn.parts.push(part);
         }
@@ -86,16 +100,16 @@ impl<'r> Conversation<'r> {
 
     /// Adds a tool's result to the user's turn at `home`, right after the call; at the end if it answers no call.
     fn answer(&mut self, home: Option<usize>, part: &'r Part<'r>) {
-        let at = home.filter(|home| *home < self.turns.len()).unwrap_or_else(|| self.end(false));
+        let at = home.filter(|home| *home < self.turns.len()).unwrap_or_else(|| self.end(Role::User));
         if let Some(turn) = self.turns.get_mut(at) {
             turn.results.push(part);
         }
     }
 
     /// Where the last turn is, which is of this role then.
-    fn end(&mut self, assistant: bool) -> usize {
-        if self.turns.last().is_none_or(|turn| turn.assistant != assistant) {
-            self.turns.push(Turn { assistant, ..Turn::default() });
+    fn end(&mut self, role: Role) -> usize {
+        if self.turns.last().is_none_or(|turn| turn.role != role) {
+            self.turns.push(Turn { role, results: Vec::new(), parts: Vec::new(), extra: None });
         }
         self.turns.len() - 1
     }
@@ -115,6 +129,10 @@ impl<'r> Conversation<'r> {
 /// Whether a part has a place in this format; what is left out unsaid (empty text, thoughts without a seal) means
 /// nothing to the provider, the rest is named.
 pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) -> Result<bool, Failure> {
+    // What came in this format has its place already.
+    if same_format && !matches!(part, Part::Audio { .. }) {
+        return Ok(true);
+    }
     let said = match part {
         // Texts of spaces alone are refused as empty ones are.
         Part::Text { text, .. } | Part::Refusal { text } => return Ok(!text.trim().is_empty()),
@@ -123,9 +141,8 @@ pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) ->
         }
         // An upload's id is known to the provider that gave it alone.
         Part::Image { source: Media::File { .. }, .. }
-        | Part::Document { source: Media::File { .. }, .. } => same_format,
-        Part::Other { .. } => same_format,
-        Part::Audio { .. } => false,
+        | Part::Document { source: Media::File { .. }, .. } => false,
+        Part::Other { .. } | Part::Audio { .. } => false,
         Part::Image { .. }
         | Part::Document { .. }
         | Part::ToolCall { .. }
@@ -153,7 +170,7 @@ fn kind<'p>(part: &'p Part<'_>) -> &'p str {
 
 #[cfg(test)]
 mod tests {
-    use sluice_types::{chat::Turn, json::Members};
+    use sluice_types::chat::Turn;
 
     use super::*;
 
@@ -183,7 +200,7 @@ mod tests {
     fn arranged(turns: Vec<Turn<'static>>) -> String {
         let request = Request { turns, ..Request::default() };
         let mut dropped = Dropped::new(false);
-        let conversation = Conversation::arrange(&request, false, &mut dropped).unwrap();
+        let conversation = Conversation::arrange(&request, &mut dropped).unwrap();
         let word = |part: &&Part<'_>| match part {
             Part::Text { text, .. } => text.to_string(),
             Part::ToolCall { id, .. } => format!("call-{id}"),
@@ -196,7 +213,11 @@ mod tests {
         }
         for turn in &conversation.turns {
             let words: Vec<String> = turn.results.iter().chain(&turn.parts).map(word).collect();
-            told.push(format!("{}({})", if turn.assistant { "A" } else { "U" }, words.join(" ")));
+            told.push(format!(
+                "{}({})",
+                if turn.role == Role::Assistant { "A" } else { "U" },
+                words.join(" ")
+            ));
         }
         told.join(" ")
     }

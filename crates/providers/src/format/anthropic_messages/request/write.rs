@@ -1,7 +1,7 @@
 //! Requests as providers are sent them, for callers of other formats and for requests altered on their way.
 
 use sluice_types::{
-    chat::{OutputFormat, Part, Request, Tool, ToolChoice},
+    chat::{OutputFormat, Part, Request, Role, Tool, ToolChoice},
     error::Failure,
     json::{Members, Raw},
 };
@@ -26,7 +26,10 @@ use crate::format::{
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
     let mut dropped = Dropped::new(target.strict);
     dropped.add_foreign(request, target.same_format)?;
-    let conversation = Conversation::arrange(request, target.same_format, &mut dropped)?;
+    let conversation = match target.same_format {
+        true => Conversation::verbatim(request),
+        false => Conversation::arrange(request, &mut dropped)?,
+    };
     if conversation.turns.is_empty() {
         return Err(Failure::invalid("messages", "must say something"));
     }
@@ -38,7 +41,8 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
         Thinking::translate(request, family, target.default_max_tokens, resumes, &mut dropped)?
     };
     let mut out = Vec::with_capacity(1024);
-    let mut body = Body { object: ObjectWriter::open(&mut out), dialect: target.dialect };
+    let mut body =
+        Body { object: ObjectWriter::open(&mut out), dialect: target.dialect, refused: Vec::new() };
     body.text("model", target.model);
     body.json("max_tokens", &thinking.max_tokens);
     write_conversation(&mut body, &conversation, target, &mut dropped)?;
@@ -47,7 +51,11 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
     write_sampling(&mut body, request, &thinking, target, &mut dropped)?;
     write_thinking(&mut body, request, &thinking, target, &mut dropped)?;
     write_rest(&mut body, request, target);
-    body.object.close();
+    let Body { object, refused, .. } = body;
+    object.close();
+    for name in refused {
+        dropped.add(&name)?;
+    }
     Ok(Written { body: out, dropped: dropped.into_names() })
 }
 
@@ -55,12 +63,20 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
 struct Body<'b> {
     object: ObjectWriter<'b>,
     dialect: &'b Dialect,
+    /// Members that the provider refuses.
+    refused: Vec<String>,
 }
 
 impl Body<'_> {
     /// Where the value of `name` goes; `None` if the provider refuses the member.
     fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        Some(self.object.member(self.dialect.name(name)?))
+        match self.dialect.name(name) {
+            Some(theirs) => Some(self.object.member(theirs)),
+            None => {
+                self.refused.push(name.to_owned());
+                None
+            }
+        }
     }
 
     fn text(&mut self, name: &str, text: &str) {
@@ -89,7 +105,8 @@ fn write_conversation(
     }
     let Some(out) = body.member("messages") else { return Ok(()) };
     let mut failure = None;
-    let prefill = conversation.turns.last().filter(|turn| turn.assistant && !target.same_format);
+    let prefill =
+        conversation.turns.last().filter(|turn| turn.role == Role::Assistant && !target.same_format);
     let last = conversation.turns.len() - 1;
     list(out, conversation.turns.iter().enumerate(), |out, (i, turn)| {
         let written = match prefill.filter(|_| i == last).and_then(trimmed) {
@@ -123,15 +140,26 @@ fn write_turn(
     dropped: &mut Dropped,
 ) -> Result<(), Failure> {
     let mut message = ObjectWriter::open(out);
-    message.set("role", if turn.assistant { "assistant" } else { "user" });
+    message.set("role", role(turn.role));
     let parts = match last {
         Some(_) => turn.parts.split_last().map_or(&[][..], |(_, before)| before),
         None => &turn.parts,
     };
     let parts = turn.results.iter().copied().chain(parts.iter().copied()).chain(last);
     write_content(message.member("content"), parts, target.same_format, dropped)?;
+    if let Some(extra) = turn.extra {
+        write_members(&mut message, extra);
+    }
     message.close();
     Ok(())
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::System | Role::Developer => "system",
+    }
 }
 
 fn write_tools(
@@ -147,12 +175,14 @@ fn write_tools(
             _ => tools.push(tool),
         }
     }
-    // A choice between no tools is refused.
-    if tools.is_empty() {
-        return Ok(());
+    if !tools.is_empty()
+        && let Some(out) = body.member("tools")
+    {
+        list(out, &tools, |out, tool| write_tool(out, tool, target.same_format));
     }
-    if let Some(out) = body.member("tools") {
-        list(out, tools, write_tool);
+    // A choice between no tools is refused.
+    if tools.is_empty() && !target.same_format {
+        return Ok(());
     }
     let kind = match &request.tool_choice {
         Some(ToolChoice::Other(raw)) if target.same_format => {
@@ -171,8 +201,10 @@ fn write_tools(
         Some(ToolChoice::Tool(_)) => Some("tool"),
         None => None,
     };
-    let one_at_a_time = request.parallel_tool_calls == Some(false) && kind != Some("none");
-    if kind.is_none() && !one_at_a_time {
+    // Several at once is what a provider does unasked, and a choice of none has no number.
+    let parallel = request.parallel_tool_calls;
+    let parallel = parallel.filter(|parallel| target.same_format || (!parallel && kind != Some("none")));
+    if kind.is_none() && parallel.is_none() {
         return Ok(());
     }
     let Some(out) = body.member("tool_choice") else { return Ok(()) };
@@ -181,24 +213,24 @@ fn write_tools(
     if let Some(ToolChoice::Tool(name)) = &request.tool_choice {
         choice.set("name", name);
     }
-    if one_at_a_time {
-        choice.raw("disable_parallel_tool_use", "true");
-    }
+    choice.set_some("disable_parallel_tool_use", parallel.map(|parallel| !parallel).as_ref());
     choice.close();
     Ok(())
 }
 
-fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
+fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, same_format: bool) {
     match tool {
         Tool::Other { raw, .. } => out.extend_from_slice(raw.text().as_bytes()),
         Tool::Function { name, description, parameters, strict, cache } => {
             let mut object = ObjectWriter::open(out);
             object.set("name", name);
             object.set_some("description", description.as_ref());
-            write_schema(object.member("input_schema"), parameters.as_ref());
-            if *strict == Some(true) {
-                object.raw("strict", "true");
+            if same_format {
+                object.set_some("input_schema", parameters.as_ref());
+            } else {
+                write_schema(object.member("input_schema"), parameters.as_ref());
             }
+            object.set_some("strict", strict.filter(|strict| same_format || *strict).as_ref());
             write_cache(&mut object, cache.as_ref());
             object.close();
         }
