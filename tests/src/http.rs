@@ -172,7 +172,7 @@ impl Live {
     }
 
     /// The next piece as the peer sent it; `None` at the end.
-    pub fn next(&mut self) -> Option<&[u8]> {
+    pub fn next_piece(&mut self) -> Option<&[u8]> {
         let piece = match self.read() {
             Ok(piece) => piece?,
             Err(_) => {
@@ -189,7 +189,7 @@ impl Live {
     pub fn wait_for(&mut self, text: &str) {
         while !String::from_utf8_lossy(&self.bytes()).contains(text) {
             assert!(
-                self.next().is_some(),
+                self.next_piece().is_some(),
                 "ended without {text:?}: {}",
                 String::from_utf8_lossy(&self.bytes())
             );
@@ -208,7 +208,7 @@ impl Live {
 
     /// Reads to the end.
     pub fn rest(mut self) -> Answer {
-        while self.next().is_some() {}
+        while self.next_piece().is_some() {}
         let body = self.bytes();
         Answer {
             status: self.status,
