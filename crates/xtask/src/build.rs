@@ -105,11 +105,20 @@ fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
 
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
-    cargo.args(["build", "--lib", "--package", "sluice-cloudflare", "--target", "wasm32-unknown-unknown", profile]);
+    cargo.args([
+        "build",
+        "--lib",
+        "--package",
+        "sluice-cloudflare",
+        "--target",
+        "wasm32-unknown-unknown",
+        profile,
+    ]);
     wasm_environment(toolchain, &mut cargo);
     show("compiling crates/cloudflare", &mut cargo)?;
 
-    let compiled = target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
+    let compiled =
+        target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
     let stamp = Stamp::of(&[&compiled, &bindgen, &worker_build, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
         return Ok(folder);
@@ -235,7 +244,8 @@ pub fn print_sizes(folders: &[PathBuf]) -> Result<()> {
     println!("{:<40} {:>12} {:>12}", "file", "bytes", "gzip");
     for folder in folders {
         let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-        let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+        let mut files: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
         files.sort();
         let (mut raw, mut packed) = (0, 0);
         for file in &files {

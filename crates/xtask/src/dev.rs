@@ -123,7 +123,8 @@ fn start(serve: &mut Command) -> Result<(Running, String)> {
 fn spin(arguments: &Arguments, bundle: &Path, seed: &Seed, folder: &Path) -> Result<(Running, String)> {
     let text = fs::read_to_string(root().join("spin.toml")).context("cannot read spin.toml")?;
     let built = bundle.join("gateway.wasm");
-    let text = text.replace("\"target/bundle/spin/gateway.wasm\"", &format!("{:?}", built.display().to_string()));
+    let text =
+        text.replace("\"target/bundle/spin/gateway.wasm\"", &format!("{:?}", built.display().to_string()));
     let manifest = folder.join("spin.toml");
     fs::write(&manifest, text).with_context(|| format!("cannot write {}", manifest.display()))?;
 
@@ -159,7 +160,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 fn welcome(url: &str, seed: &Seed) -> String {
-    let credentials: Vec<&str> = seed.variables().map(|(name, _)| name).filter(|name| *name != "SLUICE_ADMIN_KEY").collect();
+    let credentials: Vec<&str> =
+        seed.variables().map(|(name, _)| name).filter(|name| *name != "SLUICE_ADMIN_KEY").collect();
     let providers = if credentials.is_empty() {
         "provider keys: none. Set OPENAI_API_KEY=... (or another provider's) in the environment or in .dev.vars, and start again"
             .to_owned()

@@ -58,7 +58,8 @@ pub fn output_of(command: &mut Command) -> Option<String> {
 ///
 /// If it cannot be started or fails; the error names `what` was being done.
 pub fn show(what: &str, command: &mut Command) -> Result<()> {
-    let running = Running::start(command.stdin(Stdio::null()).stdout(std::io::stderr())).context(what.to_owned())?;
+    let running =
+        Running::start(command.stdin(Stdio::null()).stdout(std::io::stderr())).context(what.to_owned())?;
     check(what, running.wait()?)
 }
 
@@ -92,7 +93,8 @@ pub fn attempt(what: &str, command: &mut Command) -> bool {
 }
 
 fn run_captured(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
-    let mut running = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let mut running =
+        Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (sender, lines) = mpsc::channel();
     collect(running.child.stdout.take(), sender.clone());
     collect(running.child.stderr.take(), sender);

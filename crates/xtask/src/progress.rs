@@ -52,7 +52,11 @@ impl Progress {
 /// A duration as a person reads it: `0.4 s`, `1 min 12 s`.
 pub fn seconds(duration: Duration) -> String {
     let whole = duration.as_secs();
-    if whole < 60 { format!("{:.1} s", duration.as_secs_f64()) } else { format!("{} min {} s", whole / 60, whole % 60) }
+    if whole < 60 {
+        format!("{:.1} s", duration.as_secs_f64())
+    } else {
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
 }
 
 fn spin(what: String, started: Instant) -> (Arc<AtomicBool>, JoinHandle<()>) {

@@ -34,7 +34,10 @@ impl Seed {
         let mut seed = Self { kv: BTreeMap::new(), variables: credentials(config)? };
         seed.variables.insert("SLUICE_ADMIN_KEY".to_owned(), ADMIN_KEY.to_owned());
         seed.put(format!("tenant/{TENANT}"), &json!({"id": TENANT, "name": "Local development"}));
-        seed.put(format!("key/{}", sha256_hex(DEV_KEY)), &json!({"id": "key_dev", "tenant": TENANT, "name": "Local development"}));
+        seed.put(
+            format!("key/{}", sha256_hex(DEV_KEY)),
+            &json!({"id": "key_dev", "tenant": TENANT, "name": "Local development"}),
+        );
         if let Some(file) = config {
             let compiled = compile(file)?;
             let version = format!("dev-{}", sha256_hex(&compiled).get(..12).unwrap_or("0"));
@@ -65,7 +68,9 @@ impl Seed {
         let text = json!({"kv": self.kv, "variables": self.variables}).to_string();
         let _ = fs::remove_file(file);
         let opened = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-        opened.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("cannot write {}", file.display()))?;
+        opened
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", file.display()))?;
         Ok(file.to_owned())
     }
 
@@ -79,7 +84,8 @@ fn compile(file: &Path) -> Result<String> {
     let file = std::path::absolute(file)?;
     let mut sluice = command("cargo");
     sluice.args(["run", "--quiet", "--package", "sluice-cli", "--", "config", "compile"]).arg(&file);
-    let output = sluice.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    let output =
+        sluice.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("{} is not a configuration to serve: mend what is named above", file.display());
     }
@@ -89,10 +95,7 @@ fn compile(file: &Path) -> Result<String> {
 /// What the environment sets of the variables that `spin.toml` declares and `config` mentions as `$NAME`; then all of
 /// `.dev.vars`, which wins.
 fn credentials(config: Option<&Path>) -> Result<BTreeMap<String, String>> {
-    let manifest = fs::read_to_string(root().join("spin.toml")).context("cannot read spin.toml")?;
-    let manifest: toml::Table = manifest.parse().context("spin.toml is not TOML")?;
-    let declared = manifest.get("variables").and_then(|table| table.as_table()).into_iter().flat_map(|table| table.keys());
-    let mut names: Vec<String> = declared.map(|name| name.to_ascii_uppercase()).collect();
+    let mut names = declared()?;
     if let Some(file) = config {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         names.extend(mentioned(&text));
@@ -110,10 +113,24 @@ fn credentials(config: Option<&Path>) -> Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
+/// The variables of `spin.toml`, in upper case.
+fn declared() -> Result<Vec<String>> {
+    let manifest = fs::read_to_string(root().join("spin.toml")).context("cannot read spin.toml")?;
+    let manifest: toml::Table = manifest.parse().context("spin.toml is not TOML")?;
+    let variables = manifest
+        .get("variables")
+        .and_then(|table| table.as_table())
+        .context("spin.toml has no [variables]")?;
+    Ok(variables.keys().map(|name| name.to_ascii_uppercase()).collect())
+}
+
 /// The names after a `$`.
 fn mentioned(text: &str) -> impl Iterator<Item = String> {
     let is_of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    text.split('$').skip(1).map(move |rest| rest.chars().take_while(|c| is_of_name(*c)).collect()).filter(|name: &String| !name.is_empty())
+    text.split('$')
+        .skip(1)
+        .map(move |rest| rest.chars().take_while(|c| is_of_name(*c)).collect())
+        .filter(|name: &String| !name.is_empty())
 }
 
 fn dotenv(text: &str) -> Result<BTreeMap<String, String>> {
@@ -122,8 +139,9 @@ fn dotenv(text: &str) -> Result<BTreeMap<String, String>> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| {
             let line = line.strip_prefix("export ").unwrap_or(line);
-            let (name, value) =
-                line.split_once('=').with_context(|| format!(".dev.vars, line {number}: write NAME=value"))?;
+            let (name, value) = line
+                .split_once('=')
+                .with_context(|| format!(".dev.vars, line {number}: write NAME=value"))?;
             Ok((name.trim().to_owned(), unquoted(value.trim()).to_owned()))
         })
         .collect()
@@ -153,6 +171,31 @@ mod tests {
     fn variables_of_a_configuration_are_found() {
         let names: Vec<_> = mentioned("api_key: $HOUSE_KEY\nprice: 1$ {k: $A_1}").collect();
         assert_eq!(names, ["HOUSE_KEY", "A_1"]);
+    }
+
+    #[test]
+    fn spin_shows_the_gateway_every_credential_of_the_catalogue() {
+        let declared = declared().unwrap();
+        let manifest = fs::read_to_string(root().join("spin.toml")).unwrap();
+        let files = fs::read_dir(root().join("crates/providers/catalog")).unwrap();
+        let texts: Vec<_> = files.flatten().map(|file| fs::read_to_string(file.path()).unwrap()).collect();
+        let needed: Vec<_> = texts
+            .iter()
+            .flat_map(|text| text.split('"'))
+            .filter(|word| {
+                word.contains('_')
+                    && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+            })
+            .collect();
+        assert!(!needed.is_empty());
+        for name in needed {
+            let lower = name.to_ascii_lowercase();
+            assert!(declared.iter().any(|other| other == name), "spin.toml: [variables] lacks {lower}");
+            assert!(
+                manifest.contains(&format!("{lower} = \"{{{{ {lower} }}}}\"")),
+                "spin.toml: the component lacks {lower}"
+            );
+        }
     }
 
     #[test]

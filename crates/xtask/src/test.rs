@@ -65,7 +65,8 @@ impl Count {
     /// Reads the summary lines of `cargo test` and of TAP (`node --test`).
     fn read(&mut self, line: &str) {
         if let Some(rest) = line.strip_prefix("test result: ") {
-            let before = |word: &str| rest.split(word).next()?.split_whitespace().next_back()?.parse::<usize>().ok();
+            let before =
+                |word: &str| rest.split(word).next()?.split_whitespace().next_back()?.parse::<usize>().ok();
             self.passed += before(" passed;").unwrap_or(0);
             self.failed += before(" failed;").unwrap_or(0);
         } else if let Some(number) = line.strip_prefix("# pass ").or(line.strip_prefix("ℹ pass ")) {
@@ -82,11 +83,14 @@ impl Count {
 ///
 /// If a suite is asked for that does not exist.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    if let Some(unknown) = arguments.names.iter().find(|name| !SUITES.iter().any(|suite| suite.name == **name)) {
+    if let Some(unknown) =
+        arguments.names.iter().find(|name| !SUITES.iter().any(|suite| suite.name == **name))
+    {
         let known: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
         bail!("there is no suite {unknown}; the suites are {}", known.join(", "));
     }
-    let wanted = |suite: &&Suite| arguments.names.is_empty() || arguments.names.iter().any(|name| name == suite.name);
+    let wanted =
+        |suite: &&Suite| arguments.names.is_empty() || arguments.names.iter().any(|name| name == suite.name);
     if arguments.list {
         SUITES.iter().filter(wanted).for_each(|suite| println!("{:<12} {}", suite.name, suite.about));
         return Ok(ExitCode::SUCCESS);
@@ -106,7 +110,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
         let word = if count.failed == 0 { "ok    " } else { "FAILED" };
         let time = seconds(started.elapsed());
-        summary.push(format!("{word} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}", suite.name, count.passed, count.failed));
+        summary.push(format!(
+            "{word} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}",
+            suite.name, count.passed, count.failed
+        ));
         total.add(count);
     }
 
@@ -140,7 +147,9 @@ fn clippy() -> Result<Count> {
 fn clippy_wasm() -> Result<Count> {
     let toolchain = setup::ensure_wasm()?;
     let mut count = Count::default();
-    for (package, target) in [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")] {
+    for (package, target) in
+        [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")]
+    {
         let mut cargo = command("cargo");
         let action = if toolchain.name.is_some() { "check" } else { "clippy" };
         cargo.args([action, "--package", package, "--target", target]);
@@ -196,7 +205,9 @@ fn sdk() -> Result<Count> {
     let python = setup::ensure_python(&folder.join("python/requirements.txt"))?;
     setup::ensure_node_modules(&folder.join("node"))?;
     let mut cargo = command("cargo");
-    cargo.args(["test", "--package", "sluice-tests", "--test", "sdk", "--no-fail-fast"]).env("SLUICE_PYTHON", python);
+    cargo
+        .args(["test", "--package", "sluice-tests", "--test", "sdk", "--no-fail-fast"])
+        .env("SLUICE_PYTHON", python);
     counted(artefacts(&mut cargo)?)
 }
 
@@ -204,7 +215,9 @@ fn browser() -> Result<Count> {
     let chromium = setup::ensure_chromium()?;
     setup::ensure_node_modules(&root().join("tests/browser"))?;
     let mut cargo = command("cargo");
-    cargo.args(["test", "--package", "sluice-tests", "--test", "browser", "--no-fail-fast"]).env("SLUICE_CHROMIUM", chromium);
+    cargo
+        .args(["test", "--package", "sluice-tests", "--test", "browser", "--no-fail-fast"])
+        .env("SLUICE_CHROMIUM", chromium);
     counted(artefacts(&mut cargo)?)
 }
 
@@ -213,14 +226,15 @@ fn test_target(name: &str) -> Option<Result<Count>> {
     let manifest = std::fs::read_to_string(root().join("tests/Cargo.toml")).ok()?;
     let manifest: toml::Table = manifest.parse().ok()?;
     let declared = manifest.get("test").and_then(|list| list.as_array()).into_iter().flatten();
-    let is_declared = declared.into_iter().any(|target| target.get("name").and_then(|value| value.as_str()) == Some(name));
+    let is_declared =
+        declared.into_iter().any(|target| target.get("name").and_then(|value| value.as_str()) == Some(name));
     let is_found = root().join("tests/tests").join(format!("{name}.rs")).is_file();
     if !is_declared && !is_found {
         return None;
     }
     let mut cargo = command("cargo");
     cargo.args(["test", "--package", "sluice-tests", "--test", name, "--no-fail-fast"]);
-    Some(artefacts(&mut cargo).and_then(|cargo| counted(cargo)))
+    Some(artefacts(&mut cargo).and_then(counted))
 }
 
 /// Builds what tests of the running gateway need, and tells them where it is.
@@ -238,7 +252,8 @@ fn artefacts(tests: &mut Command) -> Result<&mut Command> {
 
 fn ensure_mock_provider() -> Result<PathBuf> {
     let mut build = command("cargo");
-    build.args(["build", "--profile", "tool", "--package", "sluice-testing", "--features", "mock", "--bin", "mock-provider"]);
+    build.args(["build", "--profile", "tool", "--package", "sluice-testing", "--no-default-features"]);
+    build.args(["--features", "mock", "--bin", "mock-provider"]);
     show("compiling the mock provider", &mut build)?;
     Ok(target_dir().join("tool/mock-provider"))
 }

@@ -151,7 +151,9 @@ pub fn table(list: &List, providers: &[Provider]) -> Result<Table> {
     for (above, price) in &tiers {
         let _ = writeln!(out, "Tier {{ above: {}, price: {} }},", digits(*above), written(price));
     }
-    out.push_str("];\n\n#[rustfmt::skip] // a model a line\npub(super) static MODELS: &[(&str, &[Entry])] = &[\n");
+    out.push_str(
+        "];\n\n#[rustfmt::skip] // a model a line\npub(super) static MODELS: &[(&str, &[Entry])] = &[\n",
+    );
     for (provider, models) in &groups {
         let _ = writeln!(out, "    ({provider:?}, &[");
         for model in models {
@@ -253,7 +255,7 @@ fn digits(number: u32) -> String {
     let text = number.to_string();
     let mut out = String::new();
     for (at, digit) in text.chars().enumerate() {
-        if at != 0 && (text.len() - at) % 3 == 0 {
+        if at != 0 && (text.len() - at).is_multiple_of(3) {
             out.push('_');
         }
         out.push(digit);

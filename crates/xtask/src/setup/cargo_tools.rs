@@ -53,9 +53,11 @@ fn ensure_tool(package: &str, version: &str, program: &str) -> Result<PathBuf> {
 }
 
 fn locked_version(package: &str) -> Result<String> {
-    let text = fs::read_to_string(root().join("Cargo.lock")).context("Cargo.lock is missing, run: cargo generate-lockfile")?;
+    let text = fs::read_to_string(root().join("Cargo.lock"))
+        .context("Cargo.lock is missing, run: cargo generate-lockfile")?;
     let lock: toml::Table = text.parse().context("Cargo.lock is not TOML")?;
-    let packages = lock.get("package").and_then(|list| list.as_array()).context("Cargo.lock lists no packages")?;
+    let packages =
+        lock.get("package").and_then(|list| list.as_array()).context("Cargo.lock lists no packages")?;
     packages
         .iter()
         .find(|entry| entry.get("name").and_then(|name| name.as_str()) == Some(package))

@@ -43,7 +43,8 @@ pub fn ensure_node_modules(folder: &Path) -> Result<()> {
 }
 
 fn ensure_node() -> Result<()> {
-    let hint = format!("install Node {NODE_MAJOR} or newer (https://nodejs.org, or: apt-get install nodejs npm)");
+    let hint =
+        format!("install Node {NODE_MAJOR} or newer (https://nodejs.org, or: apt-get install nodejs npm)");
     let Some(version) = output_of(Command::new("node").arg("--version")) else {
         bail!("node is not on PATH: {hint}");
     };

@@ -63,7 +63,10 @@ pub fn ensure_wasm() -> Result<WasmToolchain> {
         return debian_toolchain();
     }
     if find_on_path("rustup").is_none() {
-        bail!("rustup is not on PATH: install it (https://rustup.rs), or run: rustup target add {}", TARGETS.join(" "));
+        bail!(
+            "rustup is not on PATH: install it (https://rustup.rs), or run: rustup target add {}",
+            TARGETS.join(" ")
+        );
     }
     let mut add = Command::new("rustup");
     add.args(["target", "add"]).args(TARGETS);
@@ -75,7 +78,10 @@ pub fn ensure_wasm() -> Result<WasmToolchain> {
     }
     install_debian_toolchain()?;
     if !has_targets(Some(DEBIAN_TOOLCHAIN)) {
-        bail!("the WASM targets were built but {DEBIAN_TOOLCHAIN} does not find them, run: rustup target add {}", TARGETS.join(" "));
+        bail!(
+            "the WASM targets were built but {DEBIAN_TOOLCHAIN} does not find them, run: rustup target add {}",
+            TARGETS.join(" ")
+        );
     }
     debian_toolchain()
 }
@@ -119,7 +125,8 @@ fn install_debian_toolchain() -> Result<()> {
     apt::ensure_packages("building for WASM", &DEBIAN_PACKAGES)?;
     let scratch = cache_dir()?.join("debian-wasm");
     let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(scratch.join("src")).with_context(|| format!("cannot create {}", scratch.display()))?;
+    fs::create_dir_all(scratch.join("src"))
+        .with_context(|| format!("cannot create {}", scratch.display()))?;
     fs::write(scratch.join("Cargo.toml"), "[package]\nname = \"empty\"\nedition = \"2024\"\n[workspace]\n")?;
     fs::write(scratch.join("src/lib.rs"), "#![no_std]\n")?;
     for target in TARGETS {
@@ -127,7 +134,10 @@ fn install_debian_toolchain() -> Result<()> {
         install_std(&scratch, target)?;
     }
     install_wasi_libc(&scratch)?;
-    step("rustup toolchain link", Command::new("rustup").args(["toolchain", "link", DEBIAN_TOOLCHAIN, "/usr"]))?;
+    step(
+        "rustup toolchain link",
+        Command::new("rustup").args(["toolchain", "link", DEBIAN_TOOLCHAIN, "/usr"]),
+    )?;
     fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))
 }
 
@@ -186,17 +196,28 @@ fn install_wasi_libc(scratch: &Path) -> Result<()> {
     step("unpacking wasi-libc", Command::new("dpkg").arg("-x").args([&package, &unpacked]))?;
     let files = WASI_LIBC_FILES
         .iter()
-        .map(|name| find_file(&unpacked, Path::new(SPIN), name).with_context(|| format!("wasi-libc has no {SPIN}/{name}")))
+        .map(|name| {
+            find_file(&unpacked, Path::new(SPIN), name)
+                .with_context(|| format!("wasi-libc has no {SPIN}/{name}"))
+        })
         .collect::<Result<Vec<_>>>()?;
-    install_files("installing wasi-libc's start files", &files, &debian_libraries(SPIN)?.join("self-contained"))
+    install_files(
+        "installing wasi-libc's start files",
+        &files,
+        &debian_libraries(SPIN)?.join("self-contained"),
+    )
 }
 
 /// Writes this machine's own package sources again, with its release's name replaced.
 fn write_sources(folder: &Path) -> Result<()> {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).map(|name| name.trim_matches('"'));
+    let codename = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .map(|name| name.trim_matches('"'));
     let codename = codename.context("/etc/os-release names no VERSION_CODENAME: this is not Debian")?;
-    let parts = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts =
+        fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten().map(|entry| entry.path());
     let mut written = 0;
     for file in parts.chain([PathBuf::from("/etc/apt/sources.list")]) {
         let Ok(text) = fs::read_to_string(&file) else { continue };
@@ -221,7 +242,8 @@ fn write_sources(folder: &Path) -> Result<()> {
 fn newer_stanzas(text: &str, codename: &str) -> String {
     let stanzas = text.split("\n\n").filter_map(|stanza| {
         let offers = stanza.lines().any(|line| {
-            line.strip_prefix("Suites:").is_some_and(|suites| suites.split_whitespace().any(|suite| suite == codename))
+            line.strip_prefix("Suites:")
+                .is_some_and(|suites| suites.split_whitespace().any(|suite| suite == codename))
         });
         let lines = stanza.lines().map(|line| match line.strip_prefix("Suites:") {
             Some(_) => format!("Suites: {WASI_LIBC_SUITE}\n"),
@@ -238,15 +260,19 @@ fn newer_lines(text: &str, codename: &str) -> String {
         .filter(|line| line.trim_start().starts_with("deb "))
         .filter(|line| line.split_whitespace().any(|word| word == codename))
         .map(|line| {
-            let words = line.split_whitespace().map(|word| if word == codename { WASI_LIBC_SUITE } else { word });
+            let words =
+                line.split_whitespace().map(|word| if word == codename { WASI_LIBC_SUITE } else { word });
             words.collect::<Vec<_>>().join(" ") + "\n"
         })
         .collect()
 }
 
 fn debian_libraries(target: &str) -> Result<PathBuf> {
-    let folder = output_of(Command::new("/usr/bin/rustc").args(["--print", "target-libdir", "--target", target]));
-    folder.map(PathBuf::from).with_context(|| format!("Debian's rustc does not know {target}, run: rustup target add {target}"))
+    let folder =
+        output_of(Command::new("/usr/bin/rustc").args(["--print", "target-libdir", "--target", target]));
+    folder
+        .map(PathBuf::from)
+        .with_context(|| format!("Debian's rustc does not know {target}, run: rustup target add {target}"))
 }
 
 fn install_files(what: &str, files: &[PathBuf], folder: &Path) -> Result<()> {
