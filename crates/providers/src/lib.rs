@@ -5,5 +5,6 @@ pub mod builtin;
 pub mod catalog;
 pub mod format;
 pub mod prices;
+pub mod replay;
 pub mod sse;
 pub mod tokens;

@@ -9,7 +9,7 @@ use sluice_providers::{
     builtin,
     format::{self, Chat, Meta},
     prices::Entry,
-    tokens,
+    replay, tokens,
 };
 use sluice_types::{
     answer::Answer,
@@ -188,7 +188,7 @@ fn write(
         same_format: false,
     };
     if upstream == ask.protocol {
-        return Ok(format::Written { body: upstream.patch_request(ask.body, &spec)?, dropped: Vec::new() });
+        return upstream.patch_request(ask.body, &spec);
     }
     upstream.write_request(&ask.request, &spec)
 }
@@ -207,7 +207,7 @@ fn ready<H: Host, B>(context: &Context<'_, H>, ask: &Ask<'_>, answer: &Answer<'_
     let mut relay = Relay::new(ask.protocol, ask.protocol, false, &meta, usage.input());
     let note = |usage: &Usage| session.note(usage);
     let mut pieces = Vec::new();
-    format::events(answer, &mut |event| {
+    replay::events(answer, &mut |event| {
         let mut out = Vec::new();
         relay.event(&event, &note, &mut out);
         if !out.is_empty() {

@@ -53,7 +53,7 @@ async fn count<H: Host>(context: &Context<'_, H>, target: &Target, body: &[u8]) 
         same_format: true,
     };
     let ask = async {
-        let body = format.patch_request(body, &spec)?;
+        let body = format.patch_request(body, &spec)?.body;
         let deadline = Deadline::total(context.host, target);
         let outgoing = Outgoing { provider, format, path: "/messages/count_tokens", body };
         let response = attempt::send(context, outgoing, &deadline).await?;

@@ -1,6 +1,6 @@
 //! Embeddings.
 
-use std::{pin::pin, rc::Rc};
+use std::{borrow::Cow, pin::pin, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -64,8 +64,9 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
         }
         self.settle(context.host, &session);
-        let mut reply = Reply::json(outcome?);
-        attempt::stamp(&mut reply.headers, &session, &[]);
+        let (body, dropped) = outcome?;
+        let mut reply = Reply::json(body);
+        attempt::stamp(&mut reply.headers, &session, &dropped);
         attempt::stamp_cost(&mut reply.headers, &session);
         Ok(reply)
     }
@@ -77,7 +78,7 @@ async fn attempt_embed<H: Host>(
     body: &[u8],
     target: &Target,
     session: &Shared,
-) -> Result<Bytes, Failure> {
+) -> Result<(Bytes, Vec<String>), Failure> {
     let provider = match &target.provider.upstream {
         Upstream::Http(provider) if provider.embeddings => provider,
         Upstream::Http(_) | Upstream::Builtin => {
@@ -91,15 +92,19 @@ async fn attempt_embed<H: Host>(
         default_max_tokens: None,
         same_format: true,
     };
-    let body = openai_embeddings::patch_request(body, &spec)?;
+    let written = openai_embeddings::patch_request(body, &spec)?;
     let deadline = Deadline::total(context.host, target);
-    let outgoing = Outgoing { provider, format: Chat::OpenaiChat, path: "/embeddings", body };
+    let outgoing = Outgoing { provider, format: Chat::OpenaiChat, path: "/embeddings", body: written.body };
     let response = attempt::send(context, outgoing, &deadline).await?;
     let bytes = attempt::whole(context.host, response, &deadline).await?;
-    let answer = openai_embeddings::answer(&bytes, request.encoding)?;
+    let answer = openai_embeddings::answer_in(&bytes, request.encoding)?;
     let usage = answer.usage.unwrap_or_else(|| estimate(request, Source::Estimated));
     session.borrow_mut().used(usage, Some(answer.model));
-    Ok(answer.body.map_or(bytes, Bytes::from))
+    let body = match answer.body {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(body) => Bytes::from(body),
+    };
+    Ok((body, written.dropped))
 }
 
 fn estimate(request: &Request<'_>, source: Source) -> Usage {
