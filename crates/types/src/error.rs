@@ -213,7 +213,10 @@ impl ErrorKind {
     /// Whether a caller's SDK may send the same request again by itself. A gateway that has spent its own attempts
     /// says no, or every outage is multiplied; so does a policy whose answer will not change in seconds.
     pub fn caller_may_retry(self) -> bool {
-        matches!(self, Self::RateLimited | Self::UpstreamRateLimited | Self::StoreUnavailable | Self::RequestTimeout)
+        matches!(
+            self,
+            Self::RateLimited | Self::UpstreamRateLimited | Self::StoreUnavailable | Self::RequestTimeout
+        )
     }
 }
 
@@ -249,9 +252,11 @@ impl Failure {
         Self { kind, message: message.into(), param: None, retry_after: None }
     }
 
-    /// The caller's request is wrong at `param`.
-    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: Some(param.into()), ..Self::new(ErrorKind::InvalidRequest, message) }
+    /// The caller's request is wrong: `param`, and what of it, such as `is required`. The message names both.
+    pub fn invalid(param: impl Into<String>, predicate: impl fmt::Display) -> Self {
+        let param = param.into();
+        let message = format!("`{param}` {predicate}");
+        Self { param: Some(param), ..Self::new(ErrorKind::InvalidRequest, message) }
     }
 }
 

@@ -35,10 +35,10 @@ impl<'p> Path<'p> {
     }
 
     /// A failure for what stands here.
-    pub(crate) fn invalid(&self, message: impl Into<String>) -> Failure {
+    pub(crate) fn invalid(&self, predicate: impl fmt::Display) -> Failure {
         match self {
-            Self::Root => Failure::new(ErrorKind::InvalidRequest, message),
-            Self::Member(..) | Self::Item(..) => Failure::invalid(self.to_string(), message),
+            Self::Root => Failure::new(ErrorKind::InvalidRequest, format!("the body {predicate}")),
+            Self::Member(..) | Self::Item(..) => Failure::invalid(self.to_string(), predicate),
         }
     }
 }
@@ -184,7 +184,8 @@ pub(crate) fn body(bytes: &[u8]) -> Result<Object<'_, 'static>, Failure> {
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
-        let what = if error.is_eof() { "the body is cut off" } else { "the body is not valid JSON" };
+        let what =
+            if is_cut_off(&error, bytes) { "the body is cut off" } else { "the body is not valid JSON" };
         wrong(format!("{what}: {error}"))
     })?;
     if !raw.get().starts_with('{') {
@@ -193,6 +194,12 @@ pub(crate) fn body(bytes: &[u8]) -> Result<Object<'_, 'static>, Failure> {
     let fields: Fields<'_> = serde_json::from_str(raw.get())
         .map_err(|error| wrong(format!("the body cannot be read: {error}")))?;
     Ok(Object { fields: fields.0, path: &Path::Root })
+}
+
+/// Whether `error` came of reading JSON that breaks off: also in the midst of a number, which the parser calls invalid.
+pub(crate) fn is_cut_off(error: &serde_json::Error, json: &[u8]) -> bool {
+    let in_number = json.last().is_some_and(|last| last.is_ascii_digit() || b".eE+-".contains(last));
+    error.is_eof() || error.is_syntax() && in_number
 }
 
 /// What kind of value `json` is, in words.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::format::{
     Meta,
-    json::{ObjectWriter, Path, list},
+    json::{ObjectWriter, Path, is_cut_off, list},
 };
 
 /// Reads a provider's whole answer.
@@ -28,7 +28,7 @@ use crate::format::{
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it cannot be read otherwise; what it says if it is an error
 /// inside a success.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let mut fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| match error.is_eof() {
+    let mut fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| match is_cut_off(&error, body) {
         true => Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end"),
         false => unreadable("is not a JSON object"),
     })?;

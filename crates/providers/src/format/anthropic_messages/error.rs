@@ -10,7 +10,7 @@ use sluice_types::{
 };
 
 use crate::format::{
-    json::{ObjectWriter, list},
+    json::ObjectWriter,
     message,
 };
 
@@ -132,21 +132,12 @@ fn write_body(out: &mut Vec<u8>, failure: &Failure, request_id: &str, attempts: 
     body.set("type", "error");
     let mut error = ObjectWriter::open(body.member("error"));
     error.set("type", failure.kind.anthropic_type());
-    match &failure.param {
-        // Clients of this format show the message alone.
-        Some(param) => error.set("message", &format!("{param}: {}", failure.message)),
-        None => error.set("message", &failure.message),
-    }
+    error.set("message", &failure.message);
     error.set("code", failure.kind.code());
     error.set_some("param", failure.param.as_ref());
     if !attempts.is_empty() {
         let mut sluice = ObjectWriter::open(error.member("sluice"));
-        list(sluice.member("attempts"), attempts, |out, attempt| {
-            let mut object = ObjectWriter::open(out);
-            object.set("target", &attempt.target);
-            object.set("code", attempt.kind.code());
-            object.close();
-        });
+        sluice.set("attempts", attempts);
         sluice.close();
     }
     error.close();
@@ -220,7 +211,7 @@ mod tests {
         let body = String::from_utf8(write_error(&failure, "req_1", &attempts)).unwrap();
         assert_eq!(
             body,
-            r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages[0].role: is required","code":"invalid_request","param":"messages[0].role","sluice":{"attempts":[{"target":"a/b","code":"upstream_timeout"}]}},"request_id":"req_1"}"#
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"`messages[0].role` is required","code":"invalid_request","param":"messages[0].role","sluice":{"attempts":[{"target":"a/b","error":"upstream_timeout"}]}},"request_id":"req_1"}"#
         );
     }
 }

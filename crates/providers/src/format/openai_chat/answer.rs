@@ -26,7 +26,7 @@ use crate::format::{
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it is no answer; an error inside a success is read as one.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
     if whole.error.is_some() || whole.object.0.as_deref() == Some("error") {
         return Err(error::read_error(200, body, None));
     }
@@ -48,8 +48,8 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
 }
 
 /// The failure of JSON that cannot be read. What it holds stays out of the message.
-pub(in crate::format) fn unreadable(error: &serde_json::Error) -> Failure {
-    if error.is_eof() {
+pub(in crate::format) fn unreadable(error: &serde_json::Error, body: &[u8]) -> Failure {
+    if json::is_cut_off(error, body) {
         return Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer breaks off");
     }
     let (line, column) = (error.line(), error.column());
@@ -72,7 +72,8 @@ fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Fa
         return Err(error::embedded(error.get()));
     }
     let message = choice.message.map_or("{}", RawValue::get);
-    let said: Said<'a, &'a RawValue> = serde_json::from_str(message).map_err(|error| unreadable(&error))?;
+    let said: Said<'a, &'a RawValue> =
+        serde_json::from_str(message).map_err(|error| unreadable(&error, message.as_bytes()))?;
     let index = choice.index.index();
     let parts = parts(said, |call| made_up_id(answer_id, index, call).into());
     let held = finish::Held {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sluice_types::error::{Attempt, ErrorKind, Failure};
 
-use crate::format::{
-    json::{self, ObjectWriter},
-    message,
-};
+use crate::format::{json::ObjectWriter, message};
 
 /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
 ///
@@ -164,6 +161,7 @@ fn kind(status: u16, words: &str, message: &str) -> ErrorKind {
         408 | 409 | 425 => ErrorKind::UpstreamUnavailable,
         413 => ErrorKind::TooLarge,
         429 => ErrorKind::UpstreamRateLimited,
+        504 => ErrorKind::UpstreamTimeout,
         400..=499 => ErrorKind::InvalidRequest,
         500.. => ErrorKind::UpstreamUnavailable,
         _ if says(&["authentication", "permission", "invalid_api_key", "unauthorized"]) => {
@@ -204,12 +202,7 @@ fn write(failure: &Failure, request_id: Option<&str>, attempts: &[Attempt], out:
         let mut sluice = ObjectWriter::open(error.member("sluice"));
         sluice.set("request_id", request_id);
         if !attempts.is_empty() {
-            json::list(sluice.member("attempts"), attempts, |out, attempt| {
-                let mut object = ObjectWriter::open(out);
-                object.set("target", &attempt.target);
-                object.set("error", attempt.kind.code());
-                object.close();
-            });
+            sluice.set("attempts", attempts);
         }
         sluice.close();
     }

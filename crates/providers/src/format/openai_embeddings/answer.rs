@@ -80,7 +80,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, Failure> {
 }
 
 fn read(body: &[u8]) -> Result<Wire<'_>, Failure> {
-    let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
     if wire.error.is_some() {
         return Err(openai_chat::read_error(200, body, None));
     }

@@ -87,8 +87,12 @@ pub(super) fn message_drops<'t>(target: &Target<'t>) -> Vec<&'t str> {
 pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
     let mut members: Members<'_> =
         options.and_then(|options| serde_json::from_str(options).ok()).unwrap_or_default();
-    if let Some(yes) = Raw::parse("true") {
-        members.set("include_usage", yes);
+    match (options, Raw::parse("true")) {
+        (Some(options), yes) if members.value("include_usage") == yes.as_ref() => {
+            return out.extend_from_slice(options.as_bytes());
+        }
+        (_, Some(yes)) => members.set("include_usage", yes),
+        (_, None) => {}
     }
     json::write(out, &members);
 }

@@ -104,7 +104,8 @@ impl Reader {
         data: &str,
         emit: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(|error| unreadable(&error))?;
+        let chunk: Chunk<'_> =
+            serde_json::from_str(data).map_err(|error| unreadable(&error, data.as_bytes()))?;
         if chunk.error.is_some() || chunk.object.0.as_deref() == Some("error") || event == Some("error") {
             return Err(error::read_error(200, data.as_bytes(), None));
         }

@@ -1,0 +1,268 @@
+//! Walks `tests/cases`: what every format makes of every other. See the README there.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sluice_providers::format::{Chat, Dialect, Meta, Target, openai_embeddings};
+use sluice_types::{
+    embeddings::Encoding,
+    error::{Attempt, ErrorKind, Failure},
+    json::Raw,
+};
+use support::{Folder, pretty, stream};
+
+const FORMATS: [Chat; 2] = [Chat::OpenaiChat, Chat::AnthropicMessages];
+
+fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
+    Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
+}
+
+fn meta<'m>(note: Option<&'m Raw<'m>>, same_format: bool) -> Meta<'m> {
+    Meta {
+        id: "made-up-id",
+        created: 1_760_000_000,
+        model: "upstream-model",
+        note,
+        include_usage: true,
+        same_format,
+    }
+}
+
+fn told(failure: &Failure) -> String {
+    let json = json!({
+        "kind": format!("{:?}", failure.kind),
+        "message": failure.message,
+        "param": failure.param,
+        "retry_after_ms": failure.retry_after.map(|wait| wait.as_millis() as u64),
+    });
+    pretty(&json.to_string())
+}
+
+/// Each test of a format, once for every format.
+macro_rules! for_every_format {
+    ($($test:ident: $openai_chat:ident, $anthropic_messages:ident;)*) => {$(
+        #[test]
+        fn $openai_chat() {
+            $test(Chat::OpenaiChat);
+        }
+
+        #[test]
+        fn $anthropic_messages() {
+            $test(Chat::AnthropicMessages);
+        }
+    )*};
+}
+
+for_every_format! {
+    requests: chat_requests_say_the_same_in_every_format, messages_requests_say_the_same_in_every_format;
+    answers: chat_answers_say_the_same_in_every_format, messages_answers_say_the_same_in_every_format;
+    streams: chat_streams_say_the_same_however_cut, messages_streams_say_the_same_however_cut;
+    errors: chat_errors_are_told_by_kind, messages_errors_are_told_by_kind;
+    broken: broken_chat_is_told_by_its_place, broken_messages_are_told_by_their_place;
+}
+
+fn requests(caller: Chat) {
+    let dialect = Dialect::default();
+    let folder = Folder::open(&format!("request/{}", caller.name()), "json");
+    for (name, original) in folder.cases() {
+        let request = caller.read_request(&original).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        for upstream in FORMATS {
+            let same = caller == upstream;
+            let write = |strict| match same {
+                true => caller.patch_request(&original, &target(&dialect, strict, true)),
+                false => upstream.write_request(&request, &target(&dialect, strict, false)),
+            };
+            let written = match write(false) {
+                Ok(written) => written,
+                // Some things cannot even be dropped.
+                Err(failure) => {
+                    folder.expect(&name, upstream.name(), "json", told(&failure).as_bytes());
+                    continue;
+                }
+            };
+            let refused = match write(true) {
+                Ok(strict) => {
+                    assert_eq!(strict, written, "{name} is written otherwise where the target is strict");
+                    None
+                }
+                Err(failure) => {
+                    assert!(!written.dropped.is_empty(), "{name} is refused for nothing: {failure}");
+                    assert_eq!(failure.kind, ErrorKind::Unsupported, "{name}");
+                    failure.param
+                }
+            };
+            let (body, dropped) = (String::from_utf8(written.body.clone()).unwrap(), json!(written.dropped));
+            let refused = json!(refused);
+            let expected =
+                pretty(&format!(r#"{{"body":{body},"dropped":{dropped},"strict_refuses":{refused}}}"#));
+            folder.expect(&name, upstream.name(), "json", expected.as_bytes());
+            upstream
+                .read_request(&written.body)
+                .unwrap_or_else(|failure| panic!("{name} as {upstream:?}: {failure}"));
+            if same {
+                assert_request_survives(caller, &name, &original);
+            }
+        }
+    }
+    folder.close();
+}
+
+/// A request that is read and written in its own format, as after a guardrail, loses nothing.
+fn assert_request_survives(format: Chat, name: &str, body: &[u8]) {
+    let dialect = Dialect { max_tokens: "max_completion_tokens".to_owned(), ..Dialect::default() };
+    let mut request = format.read_request(body).unwrap();
+    let written = format.write_request(&request, &target(&dialect, true, true));
+    let written = written.unwrap_or_else(|failure| panic!("{name} in its own format: {failure}"));
+    let mut again = format.read_request(&written.body).unwrap();
+    again.model = request.model.clone();
+    again.include_usage = request.include_usage;
+    // Which of the unknown members comes first means nothing.
+    for request in [&mut request, &mut again] {
+        request.extra.0.sort_by(|(left, _), (right, _)| left.cmp(right));
+    }
+    assert_eq!(again, request, "{name} changes in its own format");
+}
+
+fn answers(upstream: Chat) {
+    let note = Raw::parse(r#"{"target":"provider/upstream-model"}"#).unwrap();
+    let folder = Folder::open(&format!("answer/{}", upstream.name()), "json");
+    for (name, body) in folder.cases() {
+        let answer = upstream.read_answer(&body).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        for caller in FORMATS {
+            let written = caller.write_answer(&answer, &meta(Some(&note), upstream == caller));
+            folder.expect(
+                &name,
+                caller.name(),
+                "json",
+                pretty(std::str::from_utf8(&written).unwrap()).as_bytes(),
+            );
+            let again = caller.read_answer(&written).unwrap();
+            assert_eq!(
+                again.choices.len(),
+                if caller == Chat::OpenaiChat { answer.choices.len() } else { 1 }
+            );
+            if let (Some(was), Some(is)) = (answer.usage, again.usage) {
+                assert_eq!((was.input(), was.output()), (is.input(), is.output()), "{name} loses tokens");
+            }
+        }
+        for cut in 0..body.trim_ascii_end().len() {
+            let failure = upstream.read_answer(&body[..cut]).expect_err(&name);
+            assert_eq!(failure.kind, ErrorKind::UpstreamTruncated, "{name} cut at {cut}: {failure}");
+        }
+    }
+    folder.close();
+}
+
+fn streams(upstream: Chat) {
+    let note = Raw::parse(r#"{"target":"provider/upstream-model"}"#).unwrap();
+    let folder = Folder::open(&format!("stream/{}", upstream.name()), "sse");
+    for (name, bytes) in folder.cases() {
+        for caller in FORMATS {
+            let meta = meta(None, upstream == caller);
+            let run =
+                |chunks: &mut dyn Iterator<Item = &[u8]>| stream::run(upstream, caller, &meta, &note, chunks);
+            let whole = run(&mut [bytes.as_slice()].into_iter());
+            folder.expect(&name, caller.name(), "sse", &whole.out);
+            let (told, again) = (stream::said(upstream, &bytes), stream::said(caller, &whole.out));
+            assert_eq!(
+                told.in_words_of(caller),
+                again.in_words_of(caller),
+                "{name} says something else in {}",
+                caller.name()
+            );
+
+            assert_eq!(run(&mut bytes.chunks(1)), whole, "{name} byte by byte");
+        }
+        // Only the decoder sees where bytes were cut: the same frames make the same stream.
+        let frames = stream::frames(&mut [bytes.as_slice()].into_iter());
+        for cut in 1..bytes.len() {
+            let (left, right) = bytes.split_at(cut);
+            assert_eq!(stream::frames(&mut [left, right].into_iter()), frames, "{name} cut at {cut}");
+        }
+    }
+    folder.close();
+}
+
+fn errors(upstream: Chat) {
+    let attempts =
+        [Attempt { target: "provider/upstream-model".to_owned(), kind: ErrorKind::UpstreamUnavailable }];
+    let folder = Folder::open(&format!("error/{}", upstream.name()), "json");
+    for (name, body) in folder.cases() {
+        let status = name.rsplit('-').next().and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("{name} does not end with a status"));
+        let failure = upstream.read_error(status, &body, None);
+        folder.expect(&name, "failure", "json", told(&failure).as_bytes());
+        for caller in FORMATS {
+            let written = caller.write_error(&failure, "req-1", &attempts);
+            folder.expect(
+                &name,
+                caller.name(),
+                "json",
+                pretty(std::str::from_utf8(&written).unwrap()).as_bytes(),
+            );
+        }
+    }
+    folder.close();
+}
+
+fn broken(format: Chat) {
+    let folder = Folder::open(&format!("request/{}/err", format.name()), "json");
+    for (name, body) in folder.cases() {
+        let failure = format.read_request(&body).expect_err(&name);
+        assert_eq!(failure.kind, ErrorKind::InvalidRequest, "{name}");
+        folder.expect(&name, "error", "json", told(&failure).as_bytes());
+    }
+    folder.close();
+    let folder = Folder::open(&format!("answer/{}/err", format.name()), "json");
+    for (name, body) in folder.cases() {
+        let failure = format.read_answer(&body).expect_err(&name);
+        folder.expect(&name, "error", "json", told(&failure).as_bytes());
+    }
+    folder.close();
+}
+
+#[test]
+fn embeddings_are_answered_in_the_asked_encoding() {
+    let dialect = Dialect::default();
+    let folder = Folder::open("embeddings/request", "json");
+    for (name, body) in folder.cases() {
+        openai_embeddings::read_request(&body).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let sent = openai_embeddings::patch_request(&body, &target(&dialect, true, true)).unwrap();
+        folder.expect(&name, "sent", "json", pretty(std::str::from_utf8(&sent.body).unwrap()).as_bytes());
+    }
+    folder.close();
+
+    let folder = Folder::open("embeddings/answer", "json");
+    for (name, body) in folder.cases() {
+        for (encoding, word) in [(Encoding::Float, "float"), (Encoding::Base64, "base64")] {
+            let answered = openai_embeddings::answer_in(&body, encoding)
+                .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+            folder.expect(
+                &name,
+                word,
+                "json",
+                pretty(std::str::from_utf8(&answered.body).unwrap()).as_bytes(),
+            );
+            assert_eq!(
+                openai_embeddings::read_answer(&answered.body).unwrap().vectors,
+                openai_embeddings::read_answer(&body).unwrap().vectors,
+                "{name}"
+            );
+        }
+    }
+    folder.close();
+
+    let folder = Folder::open("embeddings/request/err", "json");
+    for (name, body) in folder.cases() {
+        let failure = openai_embeddings::read_request(&body).expect_err(&name);
+        folder.expect(&name, "error", "json", told(&failure).as_bytes());
+    }
+    folder.close();
+}
+
+/// The folder of cases.
+pub fn cases() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases")
+}

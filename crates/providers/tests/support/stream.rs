@@ -1,0 +1,218 @@
+//! Streams from bytes to bytes, and what they say.
+
+use sluice_providers::{
+    format::{Chat, Meta, Reader, Writer},
+    sse::Decoder,
+};
+use sluice_types::{
+    answer::FinishReason,
+    error::{ErrorKind, Failure},
+    event::{Delta, Event},
+    json::Raw,
+    usage::Usage,
+};
+
+/// What came of a stream.
+#[derive(Debug, PartialEq)]
+pub struct Run {
+    /// The caller's bytes.
+    pub out: Vec<u8>,
+    /// The frames' own bytes, joined.
+    pub frames: Vec<u8>,
+}
+
+/// The frames of a stream given in `chunks`: event, data, own bytes; or why one could not be read.
+pub fn frames<'c>(chunks: &mut dyn Iterator<Item = &'c [u8]>) -> Vec<(Option<String>, String, Vec<u8>)> {
+    let mut decoder = Decoder::default();
+    let mut frames = Vec::new();
+    let mut over = false;
+    while !over {
+        match chunks.next() {
+            Some(chunk) => decoder.push(chunk),
+            None => {
+                decoder.finish();
+                over = true;
+            }
+        }
+        loop {
+            match decoder.next() {
+                Ok(None) => break,
+                Ok(Some(frame)) => {
+                    frames.push((
+                        frame.event.map(str::to_owned),
+                        frame.data.to_owned(),
+                        frame.raw.to_owned(),
+                    ));
+                }
+                Err(error) => frames.push((None, error.to_string(), Vec::new())),
+            }
+        }
+    }
+    frames
+}
+
+/// Runs a provider's stream, given in `chunks`, to its end or its failure.
+pub fn run<'c>(
+    upstream: Chat,
+    caller: Chat,
+    meta: &Meta<'_>,
+    note: &Raw<'_>,
+    chunks: &mut dyn Iterator<Item = &'c [u8]>,
+) -> Run {
+    let mut run = Run { out: Vec::new(), frames: Vec::new() };
+    let mut writer = Writer::new(caller, meta);
+    let mut check = Check::default();
+    let end = read(upstream, chunks, &mut run.frames, &mut |event| {
+        check.event(&event);
+        writer.event(&event, &mut run.out);
+    });
+    match end {
+        Ok(()) => writer.end(None, Some(note), &mut run.out),
+        Err(failure) => caller.write_stream_error(&failure, "req-1", &mut run.out),
+    }
+    run
+}
+
+/// Feeds `chunks` to a decoder and a reader until the stream says that it is done or broken.
+fn read<'c>(
+    format: Chat,
+    chunks: &mut dyn Iterator<Item = &'c [u8]>,
+    frames: &mut Vec<u8>,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Result<(), Failure> {
+    let mut decoder = Decoder::default();
+    let mut reader = Reader::new(format);
+    let mut over = false;
+    while !over {
+        match chunks.next() {
+            Some(chunk) => decoder.push(chunk),
+            None => {
+                decoder.finish();
+                over = true;
+            }
+        }
+        while let Some(frame) = decoder.next()? {
+            frames.extend_from_slice(frame.raw);
+            let mut end = None;
+            reader.frame(&frame, &mut |event| {
+                match &event {
+                    Event::End => end = Some(Ok(())),
+                    Event::Failed(failure) => end = Some(Err(failure.clone())),
+                    _ => {}
+                }
+                emit(event);
+            });
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+    let mut ended = false;
+    reader.finish(&mut |event| {
+        ended |= event == Event::End;
+        emit(event);
+    });
+    if ended {
+        Ok(())
+    } else {
+        Err(Failure::new(ErrorKind::UpstreamTruncated, "the provider's stream stopped before its end"))
+    }
+}
+
+/// What holds for the events of every stream.
+#[derive(Default)]
+struct Check {
+    started: bool,
+    ended: bool,
+    calls: u32,
+}
+
+impl Check {
+    fn event(&mut self, event: &Event<'_>) {
+        assert!(!self.ended, "{event:?} after the end");
+        match event {
+            Event::Start { .. } => assert!(!std::mem::replace(&mut self.started, true), "two starts"),
+            Event::Failed(_) => self.ended = true,
+            event => assert!(self.started, "{event:?} before the start"),
+        }
+        match event {
+            Event::End => self.ended = true,
+            Event::Delta { choice: 0, delta: Delta::ToolCall { index, id, .. } } => {
+                assert_eq!(*index, self.calls, "calls are counted from 0");
+                assert!(!id.is_empty(), "calls have ids");
+                self.calls += 1;
+            }
+            Event::Delta { choice: 0, delta: Delta::Arguments { index, .. } } => assert!(*index < self.calls),
+            Event::Delta { delta: Delta::Text(text) | Delta::Reasoning(text), .. } => {
+                assert!(!text.is_empty())
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the first answer of a stream says in all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Said {
+    text: String,
+    reasoning: String,
+    signatures: Vec<String>,
+    calls: Vec<(String, String, String)>,
+    finish: Option<FinishReason>,
+    usage: Option<(u64, u64)>,
+    failed: bool,
+}
+
+/// What a stream in `format` says.
+pub fn said(format: Chat, bytes: &[u8]) -> Said {
+    let mut said = Said::default();
+    let mut usage = None;
+    let end =
+        read(format, &mut [bytes].into_iter(), &mut Vec::new(), &mut |event| said.event(event, &mut usage));
+    said.failed = end.is_err();
+    // Messages cannot say that nothing was counted: it says zero.
+    said.usage = usage.map(|usage| (usage.input(), usage.output())).filter(|counts| *counts != (0, 0));
+    said
+}
+
+impl Said {
+    fn event(&mut self, event: Event<'_>, usage: &mut Option<Usage>) {
+        match event {
+            Event::Delta { choice: 0, delta } => match delta {
+                Delta::Text(text) | Delta::Refusal(text) => self.text.push_str(&text),
+                Delta::Reasoning(text) => self.reasoning.push_str(&text),
+                Delta::Signature(seal) | Delta::RedactedReasoning(seal) => {
+                    self.signatures.push(seal.to_string())
+                }
+                Delta::ToolCall { id, name, .. } => {
+                    self.calls.push((id.to_string(), name.to_string(), String::new()))
+                }
+                Delta::Arguments { index, json } => self.calls[index as usize].2.push_str(&json),
+            },
+            Event::Finish { choice: 0, finish } => self.finish = Some(finish.reason),
+            Event::Usage(told) => *usage = Some(told),
+            _ => {}
+        }
+    }
+
+    /// The same, as far as `caller`'s format can say it.
+    pub fn in_words_of(&self, caller: Chat) -> Self {
+        let mut said = self.clone();
+        if said.failed {
+            said.usage = None;
+        }
+        if caller == Chat::OpenaiChat {
+            said.finish = said.finish.map(|finish| match finish {
+                FinishReason::ContextWindow => FinishReason::Length,
+                FinishReason::Pause => FinishReason::Stop,
+                other => other,
+            });
+        }
+        for (_, _, arguments) in &mut said.calls {
+            if arguments.is_empty() {
+                "{}".clone_into(arguments);
+            }
+        }
+        said
+    }
+}
