@@ -9,11 +9,14 @@ use wasmtime::{
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::{
+use sluice_spin_host::{
     manifest::Manifest,
-    outbound::{Hooks, Outbound},
     store::Stores,
     variables::{VariableError, Variables},
+};
+
+use crate::{
+    outbound::{Hooks, Outbound},
     wit::{Imports, spin::variables::variables as spin, wasi::config::store as config},
 };
 
@@ -107,7 +110,6 @@ pub fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     Imports::add_to_linker::<_, Services>(&mut linker, Guest::services)?;
     Ok(linker)

@@ -5,9 +5,10 @@ use wasmtime::{
     component::{Accessor, FutureReader, Resource, StreamReader},
 };
 
+use sluice_spin_host::store::{Store, Swap};
+
 use crate::{
     guest::{Services, ServicesView},
-    store::{Store, Swap},
     wit::{
         spin::key_value::key_value as spin,
         wasi::keyvalue::{atomics, batch, store as wasi},

@@ -4,17 +4,14 @@
 //! gives a guest of spin-sdk 7, and serves it on a loopback port. It is for tests and local development: what
 //! differs from Spin is listed in this crate's README.
 
-mod allowed_hosts;
+#![expect(clippy::disallowed_methods, reason = "a native program: the bans are for code that runs in WASM")]
+
 mod component;
 mod guest;
 mod key_value;
-mod manifest;
 mod outbound;
-mod routes;
 mod serve;
 mod sqlite;
-mod store;
-mod variables;
 mod wit;
 
 use std::{
@@ -22,7 +19,9 @@ use std::{
     fs,
     io::Read as _,
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -36,14 +35,14 @@ use tokio::{
 };
 use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
 
+use sluice_spin_host::{
+    allowed_hosts::AllowedHosts, manifest::Manifest, store::Stores, variables::Variables,
+};
+
 use crate::{
-    allowed_hosts::AllowedHosts,
     guest::Host,
-    manifest::Manifest,
     outbound::Outbound,
     serve::{Reuse, Server},
-    store::Stores,
-    variables::Variables,
 };
 
 /// Serves the HTTP component of a Spin application on a loopback port.
@@ -74,11 +73,11 @@ struct Arguments {
     #[arg(long = "label")]
     labels: Vec<String>,
     /// Requests an instance serves in its life.
-    #[arg(long, default_value_t = 128)]
-    max_instance_reuse_count: usize,
+    #[arg(long, default_value = "128")]
+    max_instance_reuse_count: NonZeroUsize,
     /// Requests an instance has unanswered at a time.
-    #[arg(long, default_value_t = 16)]
-    max_instance_concurrent_reuse_count: usize,
+    #[arg(long, default_value = "16")]
+    max_instance_concurrent_reuse_count: NonZeroUsize,
     /// How long an instance without work is kept, in seconds.
     #[arg(long, default_value = "1", value_parser = seconds)]
     idle_instance_timeout: Duration,
@@ -102,10 +101,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|error| error.to_string())
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match start(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spin-host: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let served = runtime.block_on(run(&arguments));
+    let served = runtime.block_on(run(arguments));
     // A statement that waits for rows nobody reads would keep its thread for ever.
     runtime.shutdown_background();
     served
@@ -150,14 +158,14 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let host =
         Host { manifest, variables, stores, databases: state.folder.clone(), outbound: Arc::new(outbound) };
     let reuse = Reuse {
-        requests: arguments.max_instance_reuse_count,
-        concurrent: arguments.max_instance_concurrent_reuse_count,
+        requests: arguments.max_instance_reuse_count.get(),
+        concurrent: arguments.max_instance_concurrent_reuse_count.get(),
         idle: arguments.idle_instance_timeout,
     };
     let server = Arc::new(Server::new(engine, ProxyPre::P3(pre), Arc::new(host), reuse));
     println!("ready http://{address}");
     tokio::select! {
-        broken = server.serve(listener, arguments.tcp_nodelay) => broken.map(|never| match never {}),
+        () = server.serve(listener, arguments.tcp_nodelay) => Ok(()),
         stopped = stop(arguments.exit_on_stdin_close) => stopped,
     }
 }

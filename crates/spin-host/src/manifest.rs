@@ -13,8 +13,6 @@ use crate::routes::Route;
 /// An application, checked: everything in it can be served.
 #[derive(Debug)]
 pub struct Manifest {
-    /// Names the component in messages.
-    pub component_id: String,
     /// The component, relative to the manifest's folder.
     pub source: Option<PathBuf>,
     /// Paths the component serves; others are answered with an empty 404.
@@ -143,7 +141,6 @@ impl Manifest {
             _ => None,
         };
         Ok(Self {
-            component_id,
             source,
             routes,
             variables: file.variables,
@@ -188,7 +185,6 @@ mod tests {
     #[test]
     fn reads_what_a_component_may_use() {
         let manifest = Manifest::parse(GATEWAY).unwrap();
-        assert_eq!(manifest.component_id, "gateway");
         assert_eq!(manifest.source.unwrap(), Path::new("target/gateway.wasm"));
         assert_eq!(manifest.routes.len(), 2);
         assert!(manifest.variables["house_key"].required);

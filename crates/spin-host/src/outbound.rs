@@ -37,7 +37,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::allowed_hosts::AllowedHosts;
+use sluice_spin_host::allowed_hosts::AllowedHosts;
 
 /// What each of a request's three limits is unless the guest sets it, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);

@@ -40,10 +40,9 @@ use wasmtime_wasi_http::{
     },
 };
 
-use crate::{
-    guest::{Guest, Host},
-    routes::{self, Match},
-};
+use sluice_spin_host::routes::{self, Match};
+
+use crate::guest::{Guest, Host};
 
 /// Paths under this belong to Spin.
 const WELL_KNOWN: &str = "/.well-known/spin/";
@@ -87,14 +86,20 @@ impl Server {
     }
 
     /// Serves `listener` for ever.
-    ///
-    /// # Errors
-    ///
-    /// The listener is broken.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener, nodelay: bool) -> Result<Infallible> {
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, nodelay: bool) {
         loop {
-            let (stream, client) = listener.accept().await.context("cannot accept connections")?;
-            stream.set_nodelay(nodelay)?;
+            let (stream, client) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Most likely too many open files: some of them will be closed.
+                    eprintln!("spin-host: cannot accept a connection: {error}");
+                    sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            if let Err(error) = stream.set_nodelay(nodelay) {
+                eprintln!("spin-host: connection of {client}: {error}");
+            }
             let server = self.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
@@ -222,7 +227,7 @@ impl WorkerState for Reuse {
 
     fn drop(&self, _: Store<Guest>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
-            eprintln!("spin-host: instance failed: {error:?}");
+            eprintln!("spin-host: instance failed: {error:#}");
         }
     }
 }

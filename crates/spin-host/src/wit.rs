@@ -6,9 +6,9 @@ wasmtime::component::bindgen!({
     world: "imports",
     imports: { default: trappable },
     with: {
-        "spin:key-value/key-value.store": crate::store::Store,
+        "spin:key-value/key-value.store": sluice_spin_host::store::Store,
         "spin:sqlite/sqlite.connection": crate::sqlite::Database,
-        "wasi:keyvalue/store.bucket": crate::store::Store,
-        "wasi:keyvalue/atomics.cas": crate::store::Swap,
+        "wasi:keyvalue/store.bucket": sluice_spin_host::store::Store,
+        "wasi:keyvalue/atomics.cas": sluice_spin_host::store::Swap,
     },
 });
