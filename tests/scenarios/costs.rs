@@ -88,6 +88,19 @@ fn embeddings_are_counted(gateway: &Gateway) {
     assert_eq!(sum["cost_nano_usd"], answer["usage"]["prompt_tokens"].as_u64().unwrap() * 20, "{sum}");
 }
 
+fn what_a_provider_does_not_count_is_estimated(gateway: &Gateway) {
+    for stream in [false, true] {
+        let body = Protocol::Chat.ask("chat-openai", "[[tokens 40]] [[fault usage=none]]", stream);
+        ask(gateway, "uncounted", Protocol::Chat, &body).expect(200);
+    }
+    let sum = gateway.costs("uncounted", 2);
+    assert_eq!(sum["estimated"], 2, "{sum}");
+    assert!(
+        40 < sum["output_tokens"].as_u64().unwrap() && 0 < sum["cost_nano_usd"].as_u64().unwrap(),
+        "{sum}"
+    );
+}
+
 fn tenants_are_kept_apart(gateway: &Gateway) {
     let path = "/admin/v1/costs?tenant=other";
     let costs = gateway.request("GET", path).key(ADMIN_KEY).send().expect(200).json();
@@ -118,6 +131,7 @@ on_every_host!(
     failures_are_counted,
     a_request_that_fell_over_is_one_record,
     embeddings_are_counted,
+    what_a_provider_does_not_count_is_estimated,
     tenants_are_kept_apart,
     days_are_asked_for,
     an_answer_tells_its_cost,

@@ -14,6 +14,7 @@ mod costs;
 mod count;
 mod embeddings;
 mod hang_up;
+mod harness;
 mod intake;
 mod models;
 mod privacy;

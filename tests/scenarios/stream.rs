@@ -125,9 +125,40 @@ fn a_silent_provider_does_not_mean_a_silent_gateway(gateway: &Gateway) {
 }
 
 fn a_whole_answer_to_a_request_for_a_stream_is_streamed(gateway: &Gateway) {
-    // Some providers ignore `stream`: the mock is told to say so by its content type only, with an error inside.
-    let answer = gateway.stream(Protocol::Chat, "fallback", "hi [[fault@primary error200]]").expect(200);
-    Protocol::Chat.expect_whole_stream(&answer);
+    for protocol in PROTOCOLS {
+        for model in MODELS {
+            let answer = gateway.stream(protocol, model, "hello [[fault whole]]").expect(200);
+            protocol.expect_whole_stream(&answer);
+            assert_eq!(
+                protocol.stream_text(&answer.events()),
+                "You said: hello é漢🦀.",
+                "{protocol} {model}"
+            );
+        }
+    }
+}
+
+fn usage_may_come_late(gateway: &Gateway) {
+    let usual =
+        gateway.stream(Protocol::Chat, "chat-anthropic", "hello [[fault usage=late]]").expect(200).events();
+    let usage = usual[usual.len() - 2].json()["usage"].clone();
+    assert!(10 < usage["prompt_tokens"].as_u64().unwrap_or_default(), "{usage}");
+    let messages = gateway.stream(Protocol::Messages, "chat-openai", "hello").expect(200).events();
+    let closing = messages.iter().map(|event| event.json()).find(|data| data["type"] == "message_delta");
+    let usage = closing.map(|data| data["usage"].clone()).unwrap_or_default();
+    assert!(0 < usage["input_tokens"].as_u64().unwrap_or_default(), "OpenAI counts at the end only: {usage}");
+}
+
+fn a_compressed_answer_is_read_or_passed_over(gateway: &Gateway) {
+    // Nobody asked for compression. Workers decompress by themselves, Spin does not: either way the caller gets text.
+    for protocol in PROTOCOLS {
+        let text = "hello [[fault@primary gzip]]";
+        let answer = gateway.ask(protocol, "fallback", text).expect(200);
+        assert_eq!(protocol.text(&answer.json()), "You said: hello é漢🦀.", "{protocol}");
+        assert!(answer.header("content-encoding").is_none());
+        let answer = gateway.stream(protocol, "fallback", text).expect(200);
+        assert_eq!(protocol.stream_text(&answer.events()), "You said: hello é漢🦀.", "{protocol}");
+    }
 }
 
 on_every_host!(
@@ -139,4 +170,6 @@ on_every_host!(
     tool_arguments_stream_in_pieces,
     a_silent_provider_does_not_mean_a_silent_gateway,
     a_whole_answer_to_a_request_for_a_stream_is_streamed,
+    usage_may_come_late,
+    a_compressed_answer_is_read_or_passed_over,
 );

@@ -12,8 +12,18 @@ pub const ADMIN_KEY: &str = "sluice-admin-test";
 pub const TENANT: &str = "test";
 
 /// Tenants of scenarios that sum costs, so that others do not disturb them.
-pub const TENANTS: &[&str] =
-    &[TENANT, "whole", "streamed", "failed", "left-early", "left-late", "fell-over", "other", "embedder"];
+pub const TENANTS: &[&str] = &[
+    TENANT,
+    "whole",
+    "streamed",
+    "failed",
+    "left-early",
+    "left-late",
+    "fell-over",
+    "other",
+    "embedder",
+    "uncounted",
+];
 
 /// The secret the gateway shows to providers; callers never see it.
 pub const PROVIDER_KEY: &str = "sk-provider-secret";

@@ -20,6 +20,7 @@
 //! | `trickle=BYTES,MS` | cuts the body into pieces of this size, at this pace |
 //! | `reset` | closes the socket without an answer |
 //! | `ctype=X` | another content type: `json`, `sse`, `html`, `text`, `none`, or any, percent-encoded |
+//! | `whole` | a whole answer to a request for a stream |
 //! | `gzip` | a compressed body, asked for or not |
 //! | `usage=late\|none` | input counts only at the end; no usage at all |
 //! | `floats` | embeddings are lists of numbers whatever was asked |
@@ -66,6 +67,8 @@ pub struct Faults {
     pub reset: bool,
     /// Another content type; empty for none.
     pub content_type: Option<String>,
+    /// A whole answer whatever was asked.
+    pub whole: bool,
     /// A compressed body.
     pub gzip: bool,
     /// Where usage is told.
@@ -164,6 +167,7 @@ impl Faults {
             }
             "reset" => self.reset = true,
             "ctype" => self.content_type = Some(content_type(value)),
+            "whole" => self.whole = true,
             "gzip" => self.gzip = true,
             "usage" => self.usage = usage_at(value)?,
             "floats" => self.floats = true,

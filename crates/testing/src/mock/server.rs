@@ -289,6 +289,9 @@ type Frames = fn(&Ask, &super::answer::Answer, UsageAt) -> Vec<reply::Frame>;
 
 fn chat(ask: &Ask, faults: &Faults, shape: Shape, whole: Whole, frames: Frames) -> Reply {
     let answer = answer(ask);
+    if faults.whole {
+        return plain(whole(ask, &answer, faults.usage), faults, shape);
+    }
     if ask.stream && !faults.error200 && faults.status.is_none() && faults.body.is_none() {
         return reply::stream(&frames(ask, &answer, faults.usage), faults, &shape.dialect(faults));
     }
