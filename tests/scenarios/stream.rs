@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
-use sluice_tests::sse;
+use sluice_tests::sse::{self, Event};
 
 const MODELS: [&str; 2] = ["chat-openai", "chat-anthropic"];
 
@@ -144,7 +144,7 @@ fn usage_may_come_late(gateway: &Gateway) {
     let usage = usual[usual.len() - 2].json()["usage"].clone();
     assert!(10 < usage["prompt_tokens"].as_u64().unwrap_or_default(), "{usage}");
     let messages = gateway.stream(Protocol::Messages, "chat-openai", "hello").expect(200).events();
-    let closing = messages.iter().map(|event| event.json()).find(|data| data["type"] == "message_delta");
+    let closing = messages.iter().map(Event::json).find(|data| data["type"] == "message_delta");
     let usage = closing.map(|data| data["usage"].clone()).unwrap_or_default();
     assert!(0 < usage["input_tokens"].as_u64().unwrap_or_default(), "OpenAI counts at the end only: {usage}");
 }

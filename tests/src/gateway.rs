@@ -4,7 +4,6 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,7 +70,6 @@ pub struct Gateway {
     /// What runs it.
     pub host: Host,
     server: Server,
-    seed: PathBuf,
 }
 
 impl Gateway {
@@ -93,9 +91,9 @@ impl Gateway {
         let mut command = host.command();
         command.arg("--seed").arg(&file);
         let server = Server::start(command);
-        // It has been read by now; a process that is killed would leave it behind.
+        // It has been read by now.
         let _ = fs::remove_file(&file);
-        Self { host, server, seed: file }
+        Self { host, server }
     }
 
     /// Without a path.
@@ -157,11 +155,5 @@ impl Gateway {
             }
             thread::sleep(Duration::from_millis(50));
         }
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.seed);
     }
 }
