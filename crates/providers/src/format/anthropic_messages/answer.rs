@@ -28,10 +28,13 @@ use crate::format::{
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it cannot be read otherwise; what it says if it is an error
 /// inside a success.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let mut fields: Fields<'_> = serde_json::from_slice(body).map_err(|error| match is_cut_off(&error, body) {
-        true => Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end"),
-        false => unreadable("is not a JSON object"),
-    })?;
+    let mut fields: Fields<'_> =
+        serde_json::from_slice(body).map_err(|error| match is_cut_off(&error, body) {
+            true => {
+                Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end")
+            }
+            false => unreadable("is not a JSON object"),
+        })?;
     let Some(content) = fields.take("content") else {
         return Err(match serde_json::from_slice::<ErrorBody<'_>>(body) {
             Ok(error) if error.error.is_some() => read_unannounced(&error),

@@ -9,10 +9,7 @@ use sluice_types::{
     json::Str,
 };
 
-use crate::format::{
-    json::ObjectWriter,
-    message,
-};
+use crate::format::{json::ObjectWriter, message};
 
 /// An error as this format tells it, and as what stands before a provider may tell it.
 #[derive(Debug, Default, Deserialize)]

@@ -161,8 +161,8 @@ fn input<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
         "" | "null" => Ok("{}"),
         text if text.starts_with('{') && Raw::parse(text).is_some() => Ok(text),
         _ => {
-            let message = format!("the arguments of tool call `{id}` are not a JSON object");
-            Err(Failure::invalid("messages", message))
+            let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
+            Err(Failure::invalid("messages", predicate))
         }
     }
 }

@@ -75,6 +75,8 @@ impl Dropped {
 fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
     match value.text() {
         "null" | "false" | "{}" | "[]" | "0" => true,
+        // How OpenAI's frames are padded; whether they tell usage is read.
+        _ if name == "stream_options" => true,
         _ if name == "modalities" => {
             value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
         }

@@ -13,7 +13,7 @@ use sluice_types::{
 };
 
 use super::{super::fields::Fields, content::Content, options};
-use crate::format::json::Path;
+use crate::format::json::{self, Path};
 
 /// Reads a request for an answer.
 ///
@@ -35,6 +35,8 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
 ///
 /// As [`read_request`].
 pub fn read_count_request(body: &[u8]) -> Result<Request<'_>, Failure> {
+    // Some clients begin with a byte order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let body: Body<'_> = serde_json::from_slice(body).map_err(|error| diagnose(body, &error))?;
     let mut request = Request { include_usage: true, ..Request::default() };
     if let Some(system) = body.system {
@@ -149,15 +151,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
 
 /// Says what is wrong with a body that could not be read.
 fn diagnose(body: &[u8], error: &serde_json::Error) -> Failure {
-    let members = match serde_json::from_slice::<Members<'_>>(body) {
-        Ok(members) => members,
-        // The parser's message tells a place and a kind of token, nothing of the text.
-        Err(error) if error.is_data() => {
-            return Failure::new(ErrorKind::InvalidRequest, "the body must be a JSON object");
-        }
-        Err(error) => {
-            return Failure::new(ErrorKind::InvalidRequest, format!("the body is not valid JSON: {error}"));
-        }
+    let members = match json::body(body) {
+        Ok(object) => object.rest(|_| false),
+        Err(failure) => return failure,
     };
     if let Some(system) = members.value("system")
         && system.read::<Option<Content<'_>>>().is_err()
@@ -271,7 +267,9 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_object_is_told_plainly() {
-        for (json, told) in [("", "JSON"), ("[]", "object"), ("{\"model\":", "JSON"), ("\u{feff}", "JSON")] {
+        for (json, told) in
+            [("", "empty"), ("[]", "object"), ("{\"model\":", "cut off"), ("\u{feff}", "empty")]
+        {
             assert!(param(json).1.contains(told), "{json}");
         }
     }

@@ -212,8 +212,8 @@ impl Thinking {
             let effort = family.effort(effort).map(write_effort);
             return Ok(Self { mode: Some(Mode::Adaptive), effort, max_tokens });
         }
-        // At least a quarter of the limit is left to the answer.
-        let budget = budget.min(max_tokens - max_tokens / 4);
+        // At least a quarter of a caller's limit is left to the answer.
+        let budget = if asked.is_some() { budget.min(max_tokens - max_tokens / 4) } else { budget };
         if budget < LEAST_BUDGET || resumes_without_thought {
             dropped.add(NAME)?;
             return Ok(silent);
@@ -270,6 +270,8 @@ mod tests {
         let (thinking, _) = ask("claude-haiku-4-5", Reasoning::Effort(Effort::Medium), None);
         assert_eq!((thinking.mode, thinking.effort), (Some(Mode::Enabled(8192)), None));
         assert_eq!(thinking.max_tokens, 8192 + 4096);
+        let (thinking, _) = ask("claude-haiku-4-5", Reasoning::Effort(Effort::Max), None);
+        assert_eq!((thinking.mode, thinking.max_tokens), (Some(Mode::Enabled(24_576)), 24_576 + 4096));
     }
 
     #[test]

@@ -60,7 +60,9 @@ impl<'r> Conversation<'r> {
         // Where each call was made; an id that is used again means its latest call.
         let mut calls: BTreeMap<&'r str, usize> = BTreeMap::new();
         for turn in &request.turns {
-            dropped.add_if(turn.name.is_some(), "name")?;
+            // Whose result it is, a result says by its call.
+            let speaks = turn.parts.iter().any(|part| !matches!(part, Part::ToolResult { .. }));
+            dropped.add_if(turn.name.is_some() && speaks, "name")?;
             for part in &turn.parts {
                 if !keep(part, false, dropped)? {
                     continue;

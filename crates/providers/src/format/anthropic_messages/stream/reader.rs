@@ -21,7 +21,7 @@ use super::super::{
     finish,
     usage::{self, Counts},
 };
-use crate::sse::Frame;
+use crate::{format::json::is_cut_off, sse::Frame};
 
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub struct Reader {
     open: Vec<Block>,
     /// How many tool calls have been started.
     calls: u32,
+    /// Whether the start has been told.
+    started: bool,
     state: State,
 }
 
@@ -138,6 +140,10 @@ impl Reader {
         }
         match serde_json::from_str::<Wire<'_>>(frame.data) {
             Ok(wire) => self.read(frame.event, wire, emit),
+            Err(error) if is_cut_off(&error, frame.data.as_bytes()) => {
+                let message = "the provider's stream breaks off inside a frame";
+                self.failed(Failure::new(ErrorKind::UpstreamTruncated, message), emit);
+            }
             Err(_) => self.broken(frame, emit),
         }
     }
@@ -152,7 +158,11 @@ impl Reader {
     }
 
     fn read(&mut self, event: Option<&str>, wire: Wire<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        match wire.kind.as_deref().or(event).unwrap_or_default() {
+        let kind = wire.kind.as_deref().or(event).unwrap_or_default();
+        if !self.started && kind != "message_start" && KNOWN.contains(&kind) {
+            self.start(Str::default(), Str::default(), emit);
+        }
+        match kind {
             "content_block_delta" => {
                 if let Some(delta) = wire.delta {
                     self.delta(wire.index, delta, emit);
@@ -166,8 +176,7 @@ impl Reader {
             "content_block_stop" => self.stop_block(wire.index, emit),
             "message_start" => {
                 if let Some(message) = wire.message {
-                    let (id, model) = (message.id.unwrap_or_default(), message.model.unwrap_or_default());
-                    emit(Event::Start { id, model, created: None });
+                    self.start(message.id.unwrap_or_default(), message.model.unwrap_or_default(), emit);
                     self.usage(message.usage, emit);
                 }
             }
@@ -193,6 +202,13 @@ impl Reader {
                 self.failed(read_unannounced(&ErrorBody::from(wire.error)), emit);
             }
             _ => {}
+        }
+    }
+
+    fn start(&mut self, id: Str<'_>, model: Str<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        if !self.started {
+            self.started = true;
+            emit(Event::Start { id, model, created: None });
         }
     }
 
@@ -273,14 +289,22 @@ impl Reader {
             kind: Option<Str<'a>>,
         }
 
-        let kind = match serde_json::from_str::<Kind<'_>>(frame.data) {
-            Ok(Kind { kind }) => kind,
-            Err(_) => Some(Str::from("message_delta")),
-        };
-        let kind = kind.as_deref().or(frame.event).unwrap_or_default();
-        if kind == "error" || KNOWN.contains(&kind) {
-            let message = format!("a `{kind}` frame of the provider's stream cannot be read");
-            self.failed(Failure::new(ErrorKind::UpstreamInvalid, message), emit);
+        match serde_json::from_str::<Kind<'_>>(frame.data) {
+            Ok(Kind { kind }) => {
+                let kind = kind.as_deref().or(frame.event).unwrap_or_default();
+                if kind == "error" || KNOWN.contains(&kind) {
+                    let message = format!("a `{kind}` frame of the provider's stream cannot be read");
+                    self.failed(Failure::new(ErrorKind::UpstreamInvalid, message), emit);
+                }
+            }
+            Err(error) if is_cut_off(&error, frame.data.as_bytes()) => {
+                let message = "a frame of the provider's stream breaks off";
+                self.failed(Failure::new(ErrorKind::UpstreamTruncated, message), emit);
+            }
+            Err(_) => {
+                let message = "a frame of the provider's stream is not a JSON object";
+                self.failed(Failure::new(ErrorKind::UpstreamInvalid, message), emit);
+            }
         }
     }
 }
@@ -357,8 +381,15 @@ mod tests {
             stop(3),
         ];
         let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
-        let expected =
-            ["call 0 t1", "args 0 {}", r#"call 1 t2"#, r#"args 1 {"q": 1}"#, "call 2 t3", "args 2 {}"];
+        let expected = [
+            "start ",
+            "call 0 t1",
+            "args 0 {}",
+            r#"call 1 t2"#,
+            r#"args 1 {"q": 1}"#,
+            "call 2 t3",
+            "args 2 {}",
+        ];
         assert_eq!(told(&frames), expected);
     }
 
@@ -372,7 +403,7 @@ mod tests {
             r#"{"type":"content_block_delta","index":2,"delta":{"type":"citations_delta","citation":{}}}"#,
             r#"{"type":"something_new","delta":"what","index":-4}"#,
         ];
-        assert_eq!(told(&frames), Vec::<String>::new());
+        assert_eq!(told(&frames), ["start "]);
     }
 
     #[test]
@@ -389,9 +420,9 @@ mod tests {
     #[test]
     fn an_end_without_its_mark_is_an_end_and_a_cut_is_none() {
         let finish = r#"{"type":"message_delta","delta":{"stop_reason":"max_tokens"}}"#;
-        assert_eq!(told(&[finish]), ["finish Length", "end"]);
+        assert_eq!(told(&[finish]), ["start ", "finish Length", "end"]);
         let text = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a"}}"#;
-        assert_eq!(told(&[text]), ["text a"]);
+        assert_eq!(told(&[text]), ["start ", "text a"]);
     }
 
     #[test]
@@ -399,7 +430,8 @@ mod tests {
         let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
         assert_eq!(told(&[overloaded, overloaded]), ["failed upstream_unavailable"]);
         assert_eq!(told(&[r#"{"error":{"message":"no such thing"}}"#]), ["failed upstream_unavailable"]);
-        assert_eq!(told(&["{\"type\":"]), ["failed upstream_invalid"]);
+        assert_eq!(told(&["{\"type\":"]), ["failed stream_truncated"]);
+        assert_eq!(told(&["{type}"]), ["failed upstream_invalid"]);
         let broken = r#"{"type":"content_block_delta","delta":{"text":5}}"#;
         assert_eq!(told(&[broken]), ["failed upstream_invalid"]);
     }
