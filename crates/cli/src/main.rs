@@ -1,1 +1,59 @@
-fn main() {}
+//! The command `sluice`: check and compile a configuration, mint a key, price a usage, list what is known.
+//!
+//! It works on files and on what is compiled in; it talks to no gateway.
+
+mod config;
+mod key;
+mod list;
+mod price;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Check a configuration of Sluice, mint a key, price a usage
+#[derive(Parser)]
+#[command(name = "sluice", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Check sluice.yaml, turn it into what a gateway reads, print its JSON Schema
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Make virtual keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Say what a number of tokens costs at list price
+    Price(price::Arguments),
+    /// List the providers that are known by name
+    Providers(list::ProviderArguments),
+    /// List the models whose price and limits are known
+    Models(list::ModelArguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Config(command) => config::run(&command),
+        Command::Key(command) => key::run(&command),
+        Command::Price(arguments) => price::run(&arguments),
+        Command::Providers(arguments) => list::providers(&arguments),
+        Command::Models(arguments) => list::models(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("sluice: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Writes a line to standard output; a reader that has left (`| head`) is no error.
+fn say(text: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}

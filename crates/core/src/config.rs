@@ -28,6 +28,7 @@ use sluice_providers::{
 use sluice_types::{
     error::{ErrorKind, RetryClass},
     money::Price,
+    usage::Usage,
 };
 
 use document::Document;
@@ -149,7 +150,8 @@ pub struct Target {
     pub timeout: Duration,
     /// How long a streamed try may take until its first token.
     pub first_token_timeout: Option<Duration>,
-    /// What it costs; `None` if nobody knows.
+    /// What it costs, for an input that is not extraordinarily large (see [`Target::price_for`]); `None` if nobody
+    /// knows.
     pub price: Option<Price>,
     /// Its limits and capabilities, where the list has it.
     pub entry: Option<&'static prices::Entry>,
@@ -173,6 +175,15 @@ impl Target {
             first_token_timeout: None,
             entry,
         })
+    }
+
+    /// What a request that used so much is priced at: some lists ask more for all of a request whose input is large.
+    /// An operator's own price holds for any size.
+    pub fn price_for(&self, usage: &Usage) -> Option<Price> {
+        match self.entry {
+            Some(entry) if self.price == entry.price() => entry.price_for(usage),
+            _ => self.price,
+        }
     }
 
     /// How many tokens fit into a request and its answer; `None` if nobody knows.
@@ -356,6 +367,17 @@ mod tests {
     }
 
     #[test]
+    fn a_target_may_name_a_catalogue_provider_that_is_not_listed() {
+        let config = config(r#"{"models": {"a": {"targets": ["anthropic/claude-haiku-4-5"]}}}"#);
+        let target = &config.model("a").unwrap().targets[0];
+        let Upstream::Http(http) = &target.provider.upstream else { panic!("by HTTP") };
+        assert_eq!(http.auth.secret().unwrap().name(), "ANTHROPIC_API_KEY");
+        assert!(
+            config.model("anthropic/claude-haiku-4-5").is_none() && config.provider("anthropic").is_none()
+        );
+    }
+
+    #[test]
     fn retries_cover_the_classes_named() {
         let config = config(
             r#"{"models": {"a": {"targets": ["builtin/extractive"],
@@ -385,16 +407,15 @@ mod tests {
     fn all_problems_are_told_at_once() {
         let problems = problems(
             r#"{"providers": {"opnai": {}}, "models": {
-            "a": {"targets": []}, "b": {"strategy": "single", "targets": ["groq/x", "grok/x"]},
+            "a": {"targets": []}, "b": {"strategy": "single", "targets": ["grog/x", "grok/x"]},
             "c": {"targets": ["builtin/extractve"], "retry": {"attempts": 0, "backoff": "5s..1s"}}}}"#,
         );
         let starts = [
-            "providers.opnai.format: needed because `opnai` is not in the catalogue",
-            "providers.opnai.base_url: needed because",
+            "providers.opnai: `opnai` is not in the catalogue (`sluice providers` lists it) and says neither",
             "models.a.targets: must have at least one target",
             "models.b.targets: strategy `single` takes one target, not 2",
-            "models.b.targets[0]: provider `groq` is not configured; add `groq: {}`",
-            "models.b.targets[1]: no provider `grok` under `providers`; did you mean `groq`?",
+            "models.b.targets[0]: no provider `grog` under",
+            "models.b.targets[1]: no provider `grok` under `providers` or in the catalogue; did you mean `groq`?",
             "models.c.retry.attempts: must be from 1 to 10",
             "models.c.retry.backoff: the shortest wait (5s) is longer than the longest (1s)",
             "models.c.targets[0]: `builtin` has no model `extractve`, only extractive; did you mean",

@@ -5,7 +5,7 @@
 
 mod table;
 
-use sluice_types::money::Price;
+use sluice_types::{money::Price, usage::Usage};
 
 pub use table::VERSION;
 
@@ -76,6 +76,14 @@ impl Entry {
     pub fn price_above(&self) -> Option<(u32, Price)> {
         let tier = table::TIERS.get(usize::from(self.tier))?;
         Some((tier.above, unpack(&tier.price)?))
+    }
+
+    /// The price of a request that used so much: [`Entry::price_above`] where its input is that large.
+    pub fn price_for(&self, usage: &Usage) -> Option<Price> {
+        match self.price_above() {
+            Some((above, price)) if u64::from(above) < usage.input() => Some(price),
+            _ => self.price(),
+        }
     }
 
     /// How many tokens fit into a request and its answer; `None` if not told.
@@ -208,6 +216,8 @@ mod tests {
     fn a_long_input_may_cost_more() {
         let (above, price) = lookup("openai", "gpt-5.4").unwrap().price_above().unwrap();
         assert_eq!((above, price.input, price.output), (272_000, 5_000_000_000, 22_500_000_000));
+        let long = Usage { cache_read: 272_000, input_uncached: 1, ..Usage::default() };
+        assert_eq!(lookup("openai", "gpt-5.4").unwrap().price_for(&long), Some(price));
         assert_eq!(lookup("openai", "gpt-4o-mini").unwrap().price_above(), None);
     }
 

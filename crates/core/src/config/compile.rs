@@ -36,12 +36,14 @@ impl Notes {
 pub fn compile(document: &Document) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
     let mut notes = Notes { warnings: not_yet::warnings(document), ..Notes::default() };
     let providers = providers(document, &mut notes);
+    let mut known = providers.clone();
+    known.extend(unlisted(document, &mut notes));
     let root = Path::default();
     let mut aliases = Vec::new();
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
         check_name(name, &at, &mut notes);
-        aliases.extend(model::compile(name, model, document, &providers, &at, &mut notes).map(Rc::new));
+        aliases.extend(model::compile(name, model, document, &known, &at, &mut notes).map(Rc::new));
     }
     check_policies(document, &mut notes);
     if !notes.problems.is_empty() {
@@ -68,6 +70,21 @@ fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provi
         }
     }
     providers
+}
+
+/// The catalogue's providers that targets name and `providers` does not: as if they stood there with `{}`, except that
+/// callers cannot name their models themselves.
+fn unlisted(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
+    let targets = document.models.values().flat_map(|model| &model.targets);
+    let names =
+        targets.map(|target| &target.model.provider).filter(|name| !document.providers.contains_key(*name));
+    let mut found = HashMap::new();
+    for name in names.filter(|name| catalog::find(name).is_some()) {
+        let at = Path::default().key("providers").key(name);
+        let provider = provider::compile(name, &document::Provider::default(), &at, notes);
+        found.extend(provider.map(|provider| (name.clone(), Rc::new(provider))));
+    }
+    found
 }
 
 fn assemble(
@@ -157,13 +174,10 @@ fn check_policies(document: &Document, notes: &mut Notes) {
     }
 }
 
-/// What to say of a provider that is not under `providers`.
+/// What to say of a provider that nobody knows.
 fn unknown_provider(name: &str, document: &Document) -> String {
     let configured = document.providers.keys().map(String::as_str).chain([catalog::BUILTIN]);
-    if catalog::find(name).is_some() {
-        return format!("provider `{name}` is not configured; add `{name}: {{}}` under `providers`");
-    }
     let known = configured.chain(catalog::all().iter().map(|provider| provider.name));
     let hint = suggest::hint(name, known);
-    format!("no provider `{name}` under `providers`{hint}")
+    format!("no provider `{name}` under `providers` or in the catalogue{hint}")
 }

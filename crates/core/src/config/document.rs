@@ -57,3 +57,9 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 fn seconds(seconds: u64) -> super::text::Period {
     super::text::Period(std::time::Duration::from_secs(seconds))
 }
+
+/// The JSON Schema of the document, for editors and for `sluice config check`.
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Document).to_value()
+}

@@ -12,10 +12,10 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let root = Path::default();
     let mut found = Vec::new();
     let mut not_yet = |path: Path, what: &str| {
-        found.push(Warning::new(path, format!("{what} not yet in force in this version")));
+        found.push(Warning::new(path, format!("{what} not in force in this version yet")));
     };
     for name in document.providers.keys().filter(|name| catalog::PLANNED.contains(&name.as_str())) {
-        not_yet(root.key("providers").key(name), "accepted, but the provider is");
+        not_yet(root.key("providers").key(name), "calls to this provider are");
     }
     for (name, model) in &document.models {
         let at = root.key("models").key(name);

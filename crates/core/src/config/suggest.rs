@@ -4,8 +4,8 @@
 pub fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = match wrong.chars().count() {
         0..=2 => return None,
-        3..=5 => 1,
-        6..=9 => 2,
+        3..=7 => 1,
+        8..=11 => 2,
         _ => 3,
     };
     known
@@ -72,6 +72,7 @@ mod tests {
         assert_eq!(closest("antrophic", known), Some("anthropic"));
         assert_eq!(closest("mistral", known), None);
         assert_eq!(closest("x", known), None);
+        assert_eq!(closest("gpt-99", ["gpt-4"]), None);
         assert_eq!(hint("grok", known), "; did you mean `groq`?");
     }
 }

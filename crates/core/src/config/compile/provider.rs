@@ -93,14 +93,22 @@ fn spelled_out(
     at: &Path,
     notes: &mut Notes,
 ) -> Option<HttpProvider> {
-    let hint = suggest::hint(name, catalog::all().iter().map(|provider| provider.name));
-    let unknown =
-        format!("needed because `{name}` is not in the catalogue (`sluice providers` lists it){hint}");
-    if written.format.is_none() && written.embeddings != Some(EmbeddingsFormat::OpenaiEmbeddings) {
-        notes.problem(at.key("format"), format!("{unknown}; openai_chat or anthropic_messages"));
-    }
-    if written.base_url.is_none() {
-        notes.problem(at.key("base_url"), format!("{unknown}; such as https://llm.example.com/v1"));
+    let unlisted = format!("`{name}` is not in the catalogue (`sluice providers` lists it)");
+    let speaks = written.format.is_some() || written.embeddings == Some(EmbeddingsFormat::OpenaiEmbeddings);
+    match (speaks, written.base_url.is_some()) {
+        (true, true) => {}
+        (true, false) => {
+            let example = "such as https://llm.example.com/v1";
+            notes.problem(at.key("base_url"), format!("missing ({example}); needed because {unlisted}"));
+        }
+        (false, true) => {
+            let formats = "openai_chat or anthropic_messages";
+            notes.problem(at.key("format"), format!("missing ({formats}); needed because {unlisted}"));
+        }
+        (false, false) => {
+            let hint = suggest::hint(name, catalog::all().iter().map(|provider| provider.name));
+            notes.problem(at.clone(), format!("{unlisted} and says neither `format` nor `base_url`{hint}"));
+        }
     }
     let chat = written.format.map(|format| match format {
         ChatFormat::OpenaiChat => Chat::OpenaiChat,
