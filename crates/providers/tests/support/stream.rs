@@ -12,6 +12,9 @@ use sluice_types::{
     usage::Usage,
 };
 
+/// A stream's bytes as they come.
+pub type Chunks<'c, 'i> = dyn Iterator<Item = &'c [u8]> + 'i;
+
 /// What came of a stream.
 #[derive(Debug, PartialEq)]
 pub struct Run {
@@ -22,7 +25,7 @@ pub struct Run {
 }
 
 /// The frames of a stream given in `chunks`: event, data, own bytes; or why one could not be read.
-pub fn frames<'c>(chunks: &mut dyn Iterator<Item = &'c [u8]>) -> Vec<(Option<String>, String, Vec<u8>)> {
+pub fn frames(chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u8>)> {
     let mut decoder = Decoder::default();
     let mut frames = Vec::new();
     let mut over = false;
@@ -52,13 +55,7 @@ pub fn frames<'c>(chunks: &mut dyn Iterator<Item = &'c [u8]>) -> Vec<(Option<Str
 }
 
 /// Runs a provider's stream, given in `chunks`, to its end or its failure.
-pub fn run<'c>(
-    upstream: Chat,
-    caller: Chat,
-    meta: &Meta<'_>,
-    note: &Raw<'_>,
-    chunks: &mut dyn Iterator<Item = &'c [u8]>,
-) -> Run {
+pub fn run(upstream: Chat, caller: Chat, meta: &Meta<'_>, note: &Raw<'_>, chunks: &mut Chunks<'_, '_>) -> Run {
     let mut run = Run { out: Vec::new(), frames: Vec::new() };
     let mut writer = Writer::new(caller, meta);
     let mut check = Check::default();
@@ -74,9 +71,9 @@ pub fn run<'c>(
 }
 
 /// Feeds `chunks` to a decoder and a reader until the stream says that it is done or broken.
-fn read<'c>(
+fn read(
     format: Chat,
-    chunks: &mut dyn Iterator<Item = &'c [u8]>,
+    chunks: &mut Chunks<'_, '_>,
     frames: &mut Vec<u8>,
     emit: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
@@ -144,7 +141,7 @@ impl Check {
             }
             Event::Delta { choice: 0, delta: Delta::Arguments { index, .. } } => assert!(*index < self.calls),
             Event::Delta { delta: Delta::Text(text) | Delta::Reasoning(text), .. } => {
-                assert!(!text.is_empty())
+                assert!(!text.is_empty());
             }
             _ => {}
         }
@@ -182,10 +179,10 @@ impl Said {
                 Delta::Text(text) | Delta::Refusal(text) => self.text.push_str(&text),
                 Delta::Reasoning(text) => self.reasoning.push_str(&text),
                 Delta::Signature(seal) | Delta::RedactedReasoning(seal) => {
-                    self.signatures.push(seal.to_string())
+                    self.signatures.push(seal.to_string());
                 }
                 Delta::ToolCall { id, name, .. } => {
-                    self.calls.push((id.to_string(), name.to_string(), String::new()))
+                    self.calls.push((id.to_string(), name.to_string(), String::new()));
                 }
                 Delta::Arguments { index, json } => self.calls[index as usize].2.push_str(&json),
             },

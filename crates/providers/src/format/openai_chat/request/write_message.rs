@@ -4,6 +4,7 @@
 //! they go first; what a result holds besides text goes into the user's message after them, for a tool's message takes
 //! only text.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sluice_types::{
     chat::{Media, Part, Role, Turn},
     json::{Members, Raw, Str},
@@ -243,12 +244,16 @@ fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
             cache
         }
         Part::Document { source, name, cache } => {
-            object.set("type", "file");
-            let mut file = ObjectWriter::open(object.member("file"));
-            file.set_some("filename", name.as_ref());
-            let member = if matches!(source, Media::File { .. }) { "file_id" } else { "file_data" };
-            media(source, file.member(member));
-            file.close();
+            match plain_text(source).filter(|_| !same_format) {
+                Some(text) => {
+                    object.set("type", "text");
+                    object.set("text", &text);
+                }
+                None => {
+                    object.set("type", "file");
+                    file(source, name.as_deref(), same_format, object.member("file"));
+                }
+            }
             cache
         }
         Part::Audio { data, format } => {
@@ -267,6 +272,31 @@ fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
     };
     object.set_some("cache_control", cache.as_ref().filter(|_: &&Raw<'_>| same_format));
     object.close();
+}
+
+/// The text of a document that is nothing else; as a file, providers take little but PDFs.
+fn plain_text(source: &Media<'_>) -> Option<String> {
+    match source {
+        Media::Base64 { media_type, data } if media_type.starts_with("text/") => {
+            String::from_utf8(STANDARD.decode(data.as_bytes()).ok()?).ok()
+        }
+        _ => None,
+    }
+}
+
+fn file(source: &Media<'_>, name: Option<&str>, same_format: bool, out: &mut Vec<u8>) {
+    let mut file = ObjectWriter::open(out);
+    match (source, name) {
+        (_, Some(name)) => file.set("filename", name),
+        // The format wants a name with bytes.
+        (Media::Base64 { media_type, .. }, None) if !same_format => {
+            let kind = media_type.rsplit('/').next().unwrap_or_default();
+            file.set("filename", &format!("document.{kind}"));
+        }
+        (_, None) => {}
+    }
+    media(source, file.member(if matches!(source, Media::File { .. }) { "file_id" } else { "file_data" }));
+    file.close();
 }
 
 fn media(source: &Media<'_>, out: &mut Vec<u8>) {

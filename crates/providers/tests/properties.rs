@@ -1,0 +1,319 @@
+//! What holds for any bytes: frames do not depend on where the stream was cut, and nothing panics.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use sluice_providers::{
+    format::{Chat, Dialect, Meta, Reader, Target, Writer, message, openai_embeddings},
+    sse::{Decoder, FrameError, MAX_FRAME},
+};
+use sluice_types::{embeddings::Encoding, event::Event};
+
+const FORMATS: [Chat; 2] = [Chat::OpenaiChat, Chat::AnthropicMessages];
+
+type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
+
+fn frames<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
+    let mut decoder = Decoder::default();
+    let mut frames = Vec::new();
+    for chunk in chunks {
+        decoder.push(chunk);
+        drain(&mut decoder, &mut frames);
+    }
+    decoder.finish();
+    drain(&mut decoder, &mut frames);
+    frames
+}
+
+fn drain(decoder: &mut Decoder, frames: &mut Vec<Read>) {
+    loop {
+        match decoder.next() {
+            Ok(None) => return,
+            Ok(Some(frame)) => {
+                frames.push(Ok((
+                    frame.event.map(str::to_owned),
+                    frame.data.to_owned(),
+                    frame.raw.to_owned(),
+                )));
+            }
+            Err(error) => frames.push(Err(error)),
+        }
+    }
+}
+
+/// Bytes of which streams are made, and some of which they are not.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let pieces: Vec<&'static [u8]> = vec![
+        b"data: ",
+        b"data:",
+        b"data",
+        b"event: x",
+        b"event:",
+        b"id: 1",
+        b":",
+        b": note",
+        b"\n",
+        b"\n\n",
+        b"\r",
+        b"\r\r",
+        b"\r\n",
+        b"\r\n\r\n",
+        b"{\"a\":1}",
+        b"[DONE]",
+        "ä🐈".as_bytes(),
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\xc3",
+        b" ",
+        b"\0",
+    ];
+    vec(select(pieces), 0..40).prop_map(|pieces| pieces.concat())
+}
+
+/// JSON that looks like what the formats hold.
+fn json() -> impl Strategy<Value = String> {
+    let words = [
+        "model",
+        "messages",
+        "role",
+        "content",
+        "type",
+        "text",
+        "tool_calls",
+        "function",
+        "name",
+        "arguments",
+        "choices",
+        "delta",
+        "index",
+        "finish_reason",
+        "usage",
+        "prompt_tokens",
+        "error",
+        "message",
+        "code",
+        "image_url",
+        "url",
+        "data",
+        "source",
+        "tool_use",
+        "input",
+        "id",
+        "thinking",
+        "thinking_blocks",
+        "signature",
+        "content_block",
+        "message_start",
+        "input_tokens",
+        "stop_reason",
+        "system",
+        "tools",
+        "input_schema",
+        "max_tokens",
+        "embedding",
+        "stop",
+        "response_format",
+        "json_schema",
+        "reasoning_content",
+        "function_call",
+        "message_delta",
+        "content_block_delta",
+        "content_block_start",
+        "user",
+        "assistant",
+    ];
+    let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
+    let leaf = prop_oneof![
+        4 => word.clone(),
+        1 => Just("null".to_owned()),
+        1 => any::<bool>().prop_map(|value| value.to_string()),
+        2 => any::<i64>().prop_map(|value| value.to_string()),
+        1 => Just("-1e400".to_owned()),
+        1 => Just("0.5".to_owned()),
+        1 => Just("\"\\ud800\"".to_owned()),
+        1 => Just("\"data:a/b;base64,\\/\"".to_owned()),
+    ];
+    leaf.prop_recursive(6, 60, 8, move |inner| {
+        prop_oneof![
+            1 => vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(","))),
+            3 => vec((word.clone(), inner), 0..8).prop_map(|members| {
+                let members: Vec<_> = members.into_iter().map(|(name, value)| format!("{name}:{value}")).collect();
+                format!("{{{}}}", members.join(","))
+            }),
+        ]
+    })
+}
+
+/// Feeds `body` to everything that reads bytes, and what is read to everything that writes.
+fn read_all(body: &[u8]) {
+    let dialect = Dialect { drop: vec!["messages[].name".to_owned()], ..Dialect::default() };
+    for from in FORMATS {
+        for to in FORMATS {
+            let target = Target {
+                model: "m",
+                dialect: &dialect,
+                strict: false,
+                default_max_tokens: Some(1),
+                same_format: from == to,
+            };
+            let meta = Meta {
+                id: "i",
+                created: 0,
+                model: "m",
+                note: None,
+                include_usage: true,
+                same_format: from == to,
+            };
+            let _ = from.patch_request(body, &target);
+            if let Ok(request) = from.read_request(body)
+                && let Ok(written) = to.write_request(&request, &target)
+            {
+                let read = to.read_request(&written.body);
+                assert!(
+                    read.is_ok(),
+                    "{from:?} as {to:?}: {read:?}\n{}",
+                    String::from_utf8_lossy(&written.body)
+                );
+            }
+            if let Ok(answer) = from.read_answer(body) {
+                let written = to.write_answer(&answer, &meta);
+                assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
+            }
+            let failure = from.read_error(400, body, Some(Duration::ZERO));
+            assert!(failure.message.chars().count() <= 1001);
+            let written = to.write_error(&failure, "r", &[]);
+            assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
+        }
+    }
+    let _ = openai_embeddings::read_request(body);
+    let _ = openai_embeddings::answer_in(body, Encoding::Base64);
+}
+
+/// Feeds `bytes` to a stream's reader, and its events to a writer, whose frames must be JSON.
+fn relay(bytes: &[u8], from: Chat, to: Chat) {
+    let meta =
+        Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format: from == to };
+    let (mut decoder, mut reader, mut writer) =
+        (Decoder::default(), Reader::new(from), Writer::new(to, &meta));
+    let mut out = Vec::new();
+    let mut over = false;
+    let mut emit = |event: Event<'_>| {
+        assert!(!over, "{event:?} after the end");
+        over = matches!(event, Event::End | Event::Failed(_));
+        writer.event(&event, &mut out);
+    };
+    decoder.push(bytes);
+    decoder.finish();
+    while let Ok(Some(frame)) = decoder.next() {
+        reader.frame(&frame, &mut emit);
+    }
+    reader.finish(&mut emit);
+    writer.end(None, None, &mut out);
+    for frame in frames([out.as_slice()].into_iter()) {
+        let (_, data, _) = frame.unwrap();
+        assert!(data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok(), "{data}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn frames_do_not_depend_on_where_the_stream_was_cut(bytes in stream(), cuts in vec(0..200_usize, 0..6)) {
+        let whole = frames([bytes.as_slice()].into_iter());
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
+        cuts.sort_unstable();
+        prop_assert_eq!(&frames(cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &whole);
+        prop_assert_eq!(&frames(bytes.chunks(1)), &whole);
+        let mut rest = bytes.as_slice();
+        for (_, data, raw) in whole.into_iter().flatten() {
+            prop_assert!(!data.is_empty());
+            let at = rest.windows(raw.len()).position(|window| window == raw);
+            prop_assert!(at.is_some(), "a frame's bytes are the stream's");
+            rest = &rest[at.unwrap() + raw.len()..];
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_anything_panic(bytes in vec(any::<u8>(), 0..200)) {
+        frames([bytes.as_slice()].into_iter());
+        read_all(&bytes);
+        message::clean(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn no_json_makes_anything_panic(json in json(), frames in vec(json(), 0..6), body in vec(("[a-z_]{1,12}", json()), 0..6)) {
+        read_all(json.as_bytes());
+        let members: String = body.iter().map(|(name, value)| format!("{name:?}:{value},")).collect();
+        let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}]}}"#);
+        read_all(body.as_bytes());
+        let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
+        read_all(answer.as_bytes());
+        let stream: String = frames.iter().map(|frame| {
+            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
+        }).collect();
+        for from in FORMATS {
+            for to in FORMATS {
+                relay(stream.as_bytes(), from, to);
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_never_come_through(secret in "[A-Za-z0-9]{20,40}", before in "[a-z ]{0,20}") {
+        let told = message::clean(&format!("{before}: sk-{secret}9 and Bearer {secret}, \"gsk_{secret}9\""));
+        prop_assert!(!told.contains(&secret), "{}", told);
+    }
+}
+
+#[test]
+fn a_large_frame_byte_by_byte_takes_linear_time() {
+    let mut decoder = Decoder::default();
+    let body = vec![b'x'; 4 << 20];
+    decoder.push(b"data: ");
+    for byte in &body {
+        decoder.push(std::slice::from_ref(byte));
+        assert_eq!(decoder.next().unwrap(), None);
+    }
+    decoder.push(b"\n\n");
+    assert_eq!(decoder.next().unwrap().unwrap().data.len(), body.len());
+}
+
+#[test]
+fn a_frame_that_is_too_large_ends_the_stream() {
+    let mut decoder = Decoder::default();
+    let chunk = vec![b'x'; 1 << 20];
+    decoder.push(b"data: ");
+    for _ in 0..MAX_FRAME >> 20 {
+        decoder.push(&chunk);
+    }
+    assert_eq!(decoder.next(), Err(FrameError::TooLarge));
+    decoder.push(b"\n\ndata: y\n\n");
+    assert_eq!(decoder.next(), Ok(None));
+}
+
+#[test]
+fn a_hundred_thousand_brackets_do_no_harm() {
+    let deep = "[".repeat(100_000);
+    read_all(deep.as_bytes());
+    let closed = format!("{deep}{}", "]".repeat(100_000));
+    read_all(closed.as_bytes());
+    read_all(
+        format!(r#"{{"model":"m","messages":[{{"role":"user","content":{closed}}}],"x":{closed}}}"#)
+            .as_bytes(),
+    );
+    relay(
+        format!("data: {closed}\n\ndata: {{\"choices\":{closed}}}\n\n").as_bytes(),
+        Chat::OpenaiChat,
+        Chat::OpenaiChat,
+    );
+}
