@@ -202,3 +202,40 @@ fn path_of(path: &serde_path_to_error::Path) -> Path {
     });
     Path(steps.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../../tests/cases/config/valid/design.yaml");
+
+    #[test]
+    fn a_text_cut_or_garbled_anywhere_is_reported_in_place() {
+        let lines = EXAMPLE.lines().count();
+        let cut = (0..EXAMPLE.len()).step_by(3).filter_map(|at| EXAMPLE.get(..at)).map(str::to_owned);
+        let garbled = (0..EXAMPLE.len()).step_by(11).flat_map(|at| {
+            let (before, after) = EXAMPLE.split_at(at);
+            let after = after.get(1..).unwrap_or_default();
+            ["", "\n", "{", "]", ":", "\"", "*", "&", "\t", "é", "- "]
+                .map(|insert| format!("{before}{insert}{after}"))
+        });
+        for text in cut.chain(garbled) {
+            let checked = check(&text);
+            assert!(
+                checked.fine() || checked.notes.iter().any(|note| note.severity == Severity::Error),
+                "{text}"
+            );
+            for note in &checked.notes {
+                let Position { line, column } = note.position;
+                assert!((1..=lines + 2).contains(&line) && 1 <= column, "{line}:{column} in\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_compiled_is_read_by_the_gateway_as_the_same_version() {
+        let checked = check(EXAMPLE);
+        let config = Config::from_json(checked.json().unwrap().as_bytes()).unwrap();
+        assert!(checked.summary("x").contains(&config.version));
+    }
+}

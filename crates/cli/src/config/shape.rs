@@ -12,6 +12,9 @@ use sluice_core::config::{
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(document::schema);
 
+static VALIDATOR: LazyLock<Result<Validator, String>> =
+    LazyLock::new(|| jsonschema::validator_for(&SCHEMA).map_err(|error| error.to_string()));
+
 /// Something whose shape is wrong.
 pub struct Misfit {
     /// Where and what.
@@ -39,7 +42,7 @@ pub fn unit(path: &Path) -> Path {
 ///
 /// If the schema itself cannot be used, which a test rules out.
 pub fn misfits(document: &Value) -> anyhow::Result<Vec<Misfit>> {
-    let validator: Validator = jsonschema::validator_for(&SCHEMA)?;
+    let validator = VALIDATOR.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
     let mut found = Vec::new();
     for error in validator.iter_errors(document) {
         explain(&error, &mut found);
