@@ -26,9 +26,7 @@ const FRAME: u64 = 4;
 /// Tokens of a text.
 pub fn text(text: &str) -> u64 {
     let mut counter = Counter::default();
-    for c in text.chars() {
-        counter.push(c);
-    }
+    counter.push_str(text);
     counter.total()
 }
 
@@ -151,17 +149,40 @@ impl Counter {
     /// Takes one more character.
     pub fn push(&mut self, c: char) {
         let kind = Kind::of(c);
-        if kind != self.kind {
-            *self = Self { done: self.total(), kind, weight: 0 };
-        }
         // A letter with an accent is rarely part of a longer token; a line's end is one by itself.
         let heavy = (kind == Kind::Latin && !c.is_ascii()) || c == '\n';
-        self.weight += if heavy { 2 } else { 1 };
+        self.run(kind, if heavy { 2 } else { 1 });
     }
 
     /// Takes more of the text.
     pub fn push_str(&mut self, text: &str) {
-        text.chars().for_each(|c| self.push(c));
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let length = match first {
+                // Most text is words in plain letters: they are taken whole.
+                'a'..='z' | 'A'..='Z' => {
+                    let length = rest.bytes().position(|b| !b.is_ascii_alphabetic()).unwrap_or(rest.len());
+                    self.run(Kind::Latin, u64::try_from(length).unwrap_or(u64::MAX));
+                    length
+                }
+                ' ' => {
+                    self.run(Kind::Space, 1);
+                    1
+                }
+                _ => {
+                    self.push(first);
+                    first.len_utf8()
+                }
+            };
+            rest = rest.get(length..).unwrap_or_default();
+        }
+    }
+
+    fn run(&mut self, kind: Kind, weight: u64) {
+        if kind != self.kind {
+            *self = Self { done: self.total(), kind, weight: 0 };
+        }
+        self.weight = self.weight.saturating_add(weight);
     }
 
     /// Tokens so far.

@@ -16,7 +16,10 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use super::{sentences::sentences, words};
+use super::{
+    sentences::sentences,
+    words::{self, Which},
+};
 use crate::tokens::{self, Counter};
 
 /// The model's name.
@@ -83,7 +86,7 @@ fn quotes(request: &Request<'_>) -> Option<String> {
     let question = question(request)?;
     let mut buffer = String::new();
     let mut wanted: Vec<String> = Vec::new();
-    words::for_each(question, &mut buffer, &mut |word| {
+    words::for_each(question, Which::Telling, &mut buffer, &mut |word| {
         if wanted.len() < MAX_WORDS && !wanted.iter().any(|known| known == word) {
             wanted.push(word.to_owned());
         }
@@ -150,7 +153,7 @@ fn question<'r>(request: &'r Request<'_>) -> Option<&'r str> {
             asked = last;
         }
         let mut about = 0;
-        words::for_each(sentence, &mut buffer, &mut |_| about += 1);
+        words::for_each(sentence, Which::Telling, &mut buffer, &mut |_| about += 1);
         if 2 <= about {
             told = last;
         }
@@ -179,7 +182,7 @@ struct Candidate<'s> {
 impl<'s> Candidate<'s> {
     fn new(sentence: &'s str, wanted: &[String], buffer: &mut String) -> Self {
         let (mut hits, mut length) = (Vec::<(usize, u32)>::new(), 0_u32);
-        words::for_each(sentence, buffer, &mut |word| {
+        words::for_each(sentence, Which::All, buffer, &mut |word| {
             length += 1;
             let Some(which) = wanted.iter().position(|known| known == word) else { return };
             match hits.iter_mut().find(|(known, _)| *known == which) {

@@ -19,14 +19,28 @@ const STOP_WORDS: &[&str] = &[
     "qué", "se", "si", "son", "sono", "su", "sur", "um", "uma", "un", "una", "une", "uno", "y", "à", "é",
 ];
 
-/// Calls `take` with every word of `text` that may say what it is about: in small letters, English endings cut off.
-/// Chinese, Japanese and Korean, which leave no spaces, give each pair of neighbours. `buffer` saves allocations.
-pub(super) fn for_each(text: &str, buffer: &mut String, take: &mut dyn FnMut(&str)) {
+/// Which words are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// All.
+    All,
+    /// Those that may say what a text is about.
+    Telling,
+}
+
+/// Calls `take` with the words of `text`: in small letters, English endings cut off. Chinese, Japanese and Korean,
+/// which leave no spaces, give each pair of neighbours. `buffer` saves allocations.
+pub(super) fn for_each(text: &str, which: Which, buffer: &mut String, take: &mut dyn FnMut(&str)) {
     buffer.clear();
     let mut before: Option<char> = None;
     for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            before = None;
+            buffer.push(c.to_ascii_lowercase());
+            continue;
+        }
         if is_ideograph(c) {
-            finish(buffer, take);
+            finish(buffer, which, take);
             if let Some(before) = before {
                 buffer.push(before);
                 buffer.push(c);
@@ -40,21 +54,22 @@ pub(super) fn for_each(text: &str, buffer: &mut String, take: &mut dyn FnMut(&st
         if c.is_alphanumeric() {
             buffer.extend(c.to_lowercase());
         } else if !matches!(c, '\'' | '’') {
-            finish(buffer, take);
+            finish(buffer, which, take);
         } else if !buffer.is_empty() {
             buffer.push('\'');
         }
     }
-    finish(buffer, take);
+    finish(buffer, which, take);
 }
 
 /// Gives the word in `buffer`, unless it is none, and empties it.
-fn finish(buffer: &mut String, take: &mut dyn FnMut(&str)) {
+fn finish(buffer: &mut String, which: Which, take: &mut dyn FnMut(&str)) {
+    if buffer.is_empty() {
+        return;
+    }
     let word = buffer.trim_end_matches('\'');
     let word = word.strip_suffix("'s").unwrap_or(word);
-    // Looking a long word up would cost more than the rest: none of these is.
-    let stops = word.len() <= 8 && STOP_WORDS.contains(&word);
-    if !word.is_empty() && !stops {
+    if !word.is_empty() && (which == Which::All || !STOP_WORDS.contains(&word)) {
         take(stem(word));
     }
     buffer.clear();
@@ -89,7 +104,7 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         let mut all = Vec::new();
-        for_each(text, &mut String::new(), &mut |word| all.push(word.to_owned()));
+        for_each(text, Which::Telling, &mut String::new(), &mut |word| all.push(word.to_owned()));
         all
     }
 
