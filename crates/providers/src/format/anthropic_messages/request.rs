@@ -1,12 +1,14 @@
 //! Requests: read from callers, written for providers, or handed on with only the model's name changed.
 
 mod blocks;
+mod body;
 mod content;
 mod dropped;
 mod options;
 mod patch;
 mod read;
 mod thinking;
+mod tools;
 mod turns;
 mod write;
 

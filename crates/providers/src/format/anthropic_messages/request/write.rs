@@ -1,20 +1,22 @@
 //! Requests as providers are sent them, for callers of other formats and for requests altered on their way.
 
 use sluice_types::{
-    chat::{OutputFormat, Part, Request, Role, Tool, ToolChoice},
+    chat::{OutputFormat, Part, Request, Role},
     error::Failure,
     json::{Members, Raw},
 };
 
 use super::{
-    blocks::{write_cache, write_content, write_members},
+    blocks::{write_content, write_members},
+    body::Body,
     dropped::Dropped,
     thinking::{Mode, Sampling, Thinking, family_of},
+    tools::write_tools,
     turns::{Conversation, Turn},
 };
 use crate::format::{
-    Dialect, Target, Written,
-    json::{ObjectWriter, list, write},
+    Target, Written,
+    json::{ObjectWriter, list},
 };
 
 /// Writes a request.
@@ -41,8 +43,7 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
         Thinking::translate(request, family, target.default_max_tokens, resumes, &mut dropped)?
     };
     let mut out = Vec::with_capacity(1024);
-    let mut body =
-        Body { object: ObjectWriter::open(&mut out), dialect: target.dialect, refused: Vec::new() };
+    let mut body = Body::open(&mut out, target.dialect);
     body.text("model", target.model);
     body.json("max_tokens", &thinking.max_tokens);
     write_conversation(&mut body, &conversation, target, &mut dropped)?;
@@ -57,39 +58,6 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
         dropped.add(&name)?;
     }
     Ok(Written { body: out, dropped: dropped.into_names() })
-}
-
-/// The body being written, in the provider's dialect.
-struct Body<'b> {
-    object: ObjectWriter<'b>,
-    dialect: &'b Dialect,
-    /// Members that the provider refuses.
-    refused: Vec<String>,
-}
-
-impl Body<'_> {
-    /// Where the value of `name` goes; `None` if the provider refuses the member.
-    fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        match self.dialect.name(name) {
-            Some(theirs) => Some(self.object.member(theirs)),
-            None => {
-                self.refused.push(name.to_owned());
-                None
-            }
-        }
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        if let Some(out) = self.member(name) {
-            write(out, text);
-        }
-    }
-
-    fn json<T: serde::Serialize + ?Sized>(&mut self, name: &str, json: &T) {
-        if let Some(out) = self.member(name) {
-            write(out, json);
-        }
-    }
 }
 
 fn write_conversation(
@@ -159,97 +127,6 @@ fn role(role: Role) -> &'static str {
         Role::User => "user",
         Role::Assistant => "assistant",
         Role::System | Role::Developer => "system",
-    }
-}
-
-fn write_tools(
-    body: &mut Body<'_>,
-    request: &Request<'_>,
-    target: &Target<'_>,
-    dropped: &mut Dropped,
-) -> Result<(), Failure> {
-    let mut tools = Vec::with_capacity(request.tools.len());
-    for tool in &request.tools {
-        match tool {
-            Tool::Other { kind, .. } if !target.same_format => dropped.add(kind)?,
-            _ => tools.push(tool),
-        }
-    }
-    if !tools.is_empty()
-        && let Some(out) = body.member("tools")
-    {
-        list(out, &tools, |out, tool| write_tool(out, tool, target.same_format));
-    }
-    // A choice between no tools is refused.
-    if tools.is_empty() && !target.same_format {
-        return Ok(());
-    }
-    let kind = match &request.tool_choice {
-        Some(ToolChoice::Other(raw)) if target.same_format => {
-            if let Some(out) = body.member("tool_choice") {
-                out.extend_from_slice(raw.text().as_bytes());
-            }
-            return Ok(());
-        }
-        Some(ToolChoice::Other(_)) => {
-            dropped.add("tool_choice")?;
-            None
-        }
-        Some(ToolChoice::Auto) => Some("auto"),
-        Some(ToolChoice::None) => Some("none"),
-        Some(ToolChoice::Required) => Some("any"),
-        Some(ToolChoice::Tool(_)) => Some("tool"),
-        None => None,
-    };
-    // Several at once is what a provider does unasked, and a choice of none has no number.
-    let parallel = request.parallel_tool_calls;
-    let parallel = parallel.filter(|parallel| target.same_format || (!parallel && kind != Some("none")));
-    if kind.is_none() && parallel.is_none() {
-        return Ok(());
-    }
-    let Some(out) = body.member("tool_choice") else { return Ok(()) };
-    let mut choice = ObjectWriter::open(out);
-    choice.set("type", kind.unwrap_or("auto"));
-    if let Some(ToolChoice::Tool(name)) = &request.tool_choice {
-        choice.set("name", name);
-    }
-    choice.set_some("disable_parallel_tool_use", parallel.map(|parallel| !parallel).as_ref());
-    choice.close();
-    Ok(())
-}
-
-fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, same_format: bool) {
-    match tool {
-        Tool::Other { raw, .. } => out.extend_from_slice(raw.text().as_bytes()),
-        Tool::Function { name, description, parameters, strict, cache } => {
-            let mut object = ObjectWriter::open(out);
-            object.set("name", name);
-            object.set_some("description", description.as_ref());
-            if same_format {
-                object.set_some("input_schema", parameters.as_ref());
-            } else {
-                write_schema(object.member("input_schema"), parameters.as_ref());
-            }
-            object.set_some("strict", strict.filter(|strict| same_format || *strict).as_ref());
-            write_cache(&mut object, cache.as_ref());
-            object.close();
-        }
-    }
-}
-
-/// A tool's schema as it was written; its `type`, which this format requires, is added where it is missing.
-fn write_schema(out: &mut Vec<u8>, schema: Option<&Raw<'_>>) {
-    let members = schema.and_then(|schema| schema.read::<Members<'_>>().ok());
-    match (schema, members) {
-        (Some(schema), Some(members)) if members.value("type").is_some() => {
-            out.extend_from_slice(schema.text().as_bytes());
-        }
-        (_, members) => {
-            let mut object = ObjectWriter::open(out);
-            object.set("type", "object");
-            write_members(&mut object, &members.unwrap_or_default());
-            object.close();
-        }
     }
 }
 
@@ -390,5 +267,93 @@ fn write_rest(body: &mut Body<'_>, request: &Request<'_>, target: &Target<'_>) {
         if !written && let Some(out) = body.member(name) {
             out.extend_from_slice(raw.text().as_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use sluice_types::{
+        chat::{Effort, Reasoning, Turn},
+        error::ErrorKind,
+    };
+
+    use super::*;
+    use crate::format::Dialect;
+
+    fn ask<'a>() -> Request<'a> {
+        let parts = vec![Part::Text { text: "hi".into(), cache: None }];
+        let turn = Turn { role: Role::User, name: None, parts, extra: Members::default() };
+        Request { turns: vec![turn], ..Request::default() }
+    }
+
+    fn sent(request: &Request<'_>, model: &str, dialect: &Dialect) -> (Value, Vec<String>) {
+        let target = Target { model, dialect, strict: false, default_max_tokens: None, same_format: false };
+        let written = write_request(request, &target).unwrap();
+        (serde_json::from_slice(&written.body).unwrap(), written.dropped)
+    }
+
+    #[test]
+    fn a_model_that_thinks_keeps_its_temperature() {
+        let request = Request {
+            reasoning: Some(Reasoning::Effort(Effort::Low)),
+            temperature: Some(0.2),
+            top_p: Some(0.99),
+            top_k: Some(5),
+            ..ask()
+        };
+        let (body, dropped) = sent(&request, "claude-3-7-sonnet", &Dialect::default());
+        assert_eq!(body["thinking"]["budget_tokens"], 2048);
+        assert_eq!((body.get("temperature"), &body["top_p"], body.get("top_k")), (None, &0.99.into(), None));
+        assert_eq!(dropped, ["temperature", "top_k"]);
+    }
+
+    #[test]
+    fn a_family_says_what_it_takes() {
+        let request = Request { temperature: Some(0.2), top_p: Some(0.9), ..ask() };
+        let (body, dropped) = sent(&request, "claude-opus-4-8", &Dialect::default());
+        assert_eq!((body.get("temperature"), body.get("top_p")), (None, None));
+        assert_eq!(dropped, ["temperature", "top_p"]);
+        let (body, dropped) = sent(&request, "claude-sonnet-4-5", &Dialect::default());
+        assert_eq!((&body["temperature"], body.get("top_p")), (&0.2.into(), None));
+        assert_eq!(dropped, ["top_p"]);
+        let usual = Request { temperature: Some(1.0), ..ask() };
+        assert!(sent(&usual, "claude-opus-4-8", &Dialect::default()).1.is_empty());
+    }
+
+    #[test]
+    fn what_the_provider_refuses_is_left_out_and_named() {
+        let dialect = Dialect {
+            drop: vec!["temperature".into()],
+            rename: vec![("stop_sequences".into(), "stops".into())],
+            ..Dialect::default()
+        };
+        let request = Request { temperature: Some(0.2), stop: vec!["END".into(), "\n".into()], ..ask() };
+        let (body, dropped) = sent(&request, "m", &dialect);
+        assert_eq!((body.get("temperature"), &body["stops"]), (None, &serde_json::json!(["END"])));
+        assert_eq!(dropped, ["stop", "temperature"]);
+    }
+
+    #[test]
+    fn a_strict_target_is_told_nothing_less() {
+        let target = Target {
+            model: "m",
+            dialect: &Dialect::default(),
+            strict: true,
+            default_max_tokens: None,
+            same_format: false,
+        };
+        let failure = write_request(&Request { seed: Some(7), ..ask() }, &target).unwrap_err();
+        assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::Unsupported, Some("seed")));
+        assert!(write_request(&ask(), &target).unwrap().dropped.is_empty());
+    }
+
+    #[test]
+    fn the_models_last_words_end_in_no_space() {
+        let mut request = ask();
+        let parts = vec![Part::Text { text: "Old pond: \n".into(), cache: None }];
+        request.turns.push(Turn { role: Role::Assistant, name: None, parts, extra: Members::default() });
+        let (body, _) = sent(&request, "m", &Dialect::default());
+        assert_eq!(body["messages"][1]["content"], "Old pond:");
     }
 }
