@@ -8,6 +8,7 @@ use futures::{
     future::pending,
     stream::{self, LocalBoxStream},
 };
+use http_body::Frame;
 use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
     config,
@@ -22,7 +23,7 @@ thread_local! {
 }
 
 /// A frame of a streamed answer.
-type Piece = Result<http_body_util::BodyFrame, Infallible>;
+type Piece = Result<Frame<Bytes>, Infallible>;
 
 /// An answer's body.
 type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
@@ -41,7 +42,7 @@ async fn handle(request: Request) -> http::Response<Outgoing> {
     let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
     let body = match reply.body {
         ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => Either::Right(StreamBody::new(pieces.map(|piece| Ok(frame(piece))).boxed_local())),
+        ReplyBody::Stream(pieces) => Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local())),
     };
     let mut response = http::Response::new(body);
     *response.status_mut() = reply.status;

@@ -17,8 +17,9 @@ use crate::{
     routing::{Plan, Step},
 };
 
-/// The one header of a caller's that goes on, and only to a provider of the same protocol.
-const BETA: &str = "anthropic-beta";
+/// The headers of a caller's that go on, and only to a provider of the same protocol: what its body means depends on
+/// them.
+const DIALECT: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 
 /// The longest whole answer taken from a provider, in bytes.
 const MAX_ANSWER: usize = 32 << 20;
@@ -178,12 +179,14 @@ async fn request<H: Host>(context: &Context<'_, H>, outgoing: Outgoing<'_>) -> R
         // Hosts differ in what they decompress; answers of this size gain little by it.
         .header(header::ACCEPT_ENCODING, "identity")
         .header(header::USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")));
-    for (name, value) in &provider.headers {
+    let same = context.protocol == format && format == Chat::AnthropicMessages;
+    let callers = |name: &str| same && DIALECT.contains(&name) && context.headers.contains_key(name);
+    for (name, value) in provider.headers.iter().filter(|(name, _)| !callers(name)) {
         builder = builder.header(name, value);
     }
-    if context.protocol == format && format == Chat::AnthropicMessages {
-        for beta in context.headers.get_all(BETA) {
-            builder = builder.header(BETA, beta);
+    for name in DIALECT.into_iter().filter(|name| callers(name)) {
+        for value in context.headers.get_all(name) {
+            builder = builder.header(name, value);
         }
     }
     if let Some(secret) = provider.auth.secret() {
