@@ -30,7 +30,7 @@ impl Incoming {
     /// The body of a caller's request.
     pub fn of_request(request: &web_sys::Request) -> Self {
         let length = length(&request.headers());
-        Self { source: Source::Request(request.clone()), length, cancel: None }
+        Self { source: Source::Request(Clone::clone(request)), length, cancel: None }
     }
 
     /// The body of a provider's answer.

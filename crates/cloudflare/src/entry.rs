@@ -104,6 +104,6 @@ fn init(status: u16, headers: &HeaderMap) -> Result<ResponseInit, JsValue> {
             list.append(name.as_str(), value)?;
         }
     }
-    init.set_headers(&list);
+    init.set_headers_headers(&list);
     Ok(init)
 }

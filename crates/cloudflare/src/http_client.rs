@@ -42,7 +42,7 @@ impl Http for Worker {
         init.set_method(parts.method.as_str());
         init.set_redirect(RequestRedirect::Manual);
         init.set_signal(Some(&controller.signal()));
-        init.set_headers(&headers(&parts.headers).map_err(|error| network_error(&error))?);
+        init.set_headers_headers(&headers(&parts.headers).map_err(|error| network_error(&error))?);
         if !body.is_empty() {
             init.set_body(&Uint8Array::from(body.as_ref()));
         }
