@@ -40,7 +40,7 @@ pub const EMBEDDED: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json")
 /// What the gateway works with. Made once per version of the document and shared by all requests of an isolate.
 #[derive(Debug)]
 pub struct Config {
-    /// A digest of the document: two documents that say the same have the same.
+    /// A digest of the document: two files that say the same compile to the same.
     pub version: String,
     /// Limits on what callers send.
     pub limits: Limits,
@@ -63,7 +63,7 @@ impl Config {
     pub fn from_json(json: &[u8]) -> Result<Self, Vec<Problem>> {
         let document: Document = serde_json::from_slice(json)
             .map_err(|error| vec![Problem::new(path::Path::default(), error.to_string())])?;
-        Self::compile(&document).map(|(config, _)| config)
+        compile::compile(&document, digest::of_json(json)).map(|(config, _)| config)
     }
 
     /// Makes sense of a document.
@@ -72,7 +72,7 @@ impl Config {
     ///
     /// Everything that is wrong with what it says.
     pub fn compile(document: &Document) -> Result<(Self, Vec<Warning>), Vec<Problem>> {
-        compile::compile(document)
+        compile::compile(document, digest::of_document(document))
     }
 
     /// The model a caller asks for by `name`: an alias of the document, else `provider/model` where the provider is
@@ -392,15 +392,22 @@ mod tests {
 
     #[test]
     fn the_version_changes_with_the_meaning_and_not_with_the_spelling() {
-        let plain = config(r#"{"models": {"a": {"targets": ["builtin/extractive"]}}}"#).version;
-        let spelled = config(
-            r#"{"limits": {"max_body": "20000KB"}, "models": {"a": {"strict": false,
-            "targets": [{"model": "builtin/extractive", "timeout": "600s", "weight": 1}]}}}"#,
-        );
-        assert_eq!(plain, spelled.version);
+        let compiled = |json: &str| {
+            let document: Document = serde_json::from_str(json).unwrap();
+            let (config, _) = Config::compile(&document).unwrap();
+            let canonical = serde_json::to_vec_pretty(&document).unwrap();
+            assert_eq!(Config::from_json(&canonical).unwrap().version, config.version);
+            config.version
+        };
+        let plain = compiled(r#"{"models": {"a": {"targets": ["builtin/extractive"]}}}"#);
+        let spelled = r#"{"limits": {"max_body": "20000KB"}, "models": {"a": {"strict": false,
+            "targets": [{"model": "builtin/extractive", "timeout": "600s", "weight": 1}]}}}"#;
+        assert_eq!(plain, compiled(spelled));
         assert_eq!(plain.len(), 32);
-        let other = config(r#"{"models": {"a": {"targets": ["builtin/extractive"], "strict": true}}}"#);
-        assert_ne!(plain, other.version);
+        assert_ne!(
+            plain,
+            compiled(r#"{"models": {"a": {"targets": ["builtin/extractive"], "strict": true}}}"#)
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Notes {
 }
 
 /// The compiled form of `document` and what its author may want to know, or all that is wrong with it.
-pub fn compile(document: &Document) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
+pub fn compile(document: &Document, version: String) -> Result<(Config, Vec<Warning>), Vec<Problem>> {
     let mut notes = Notes { warnings: not_yet::warnings(document), ..Notes::default() };
     let providers = providers(document, &mut notes);
     let mut known = providers.clone();
@@ -49,14 +49,14 @@ pub fn compile(document: &Document) -> Result<(Config, Vec<Warning>), Vec<Proble
     if !notes.problems.is_empty() {
         return Err(notes.problems);
     }
-    Ok((assemble(document, providers, aliases), notes.warnings))
+    Ok((assemble(document, version, providers, aliases), notes.warnings))
 }
 
 /// The compiled form of an empty document, in which nothing can be wrong.
 pub fn empty() -> Config {
     let document = Document::default();
     let providers = providers(&document, &mut Notes::default());
-    assemble(&document, providers, Vec::new())
+    assemble(&document, digest::of_json(b"{}"), providers, Vec::new())
 }
 
 fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
@@ -89,6 +89,7 @@ fn unlisted(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provid
 
 fn assemble(
     document: &Document,
+    version: String,
     providers: HashMap<String, Rc<Provider>>,
     aliases: Vec<Rc<Model>>,
 ) -> Config {
@@ -113,7 +114,7 @@ fn assemble(
     let document::Limits { max_body, body_timeout } = document.limits;
     let cors = &document.cors;
     Config {
-        version: digest::version(document),
+        version,
         limits: Limits { max_body: max_body.0, body_timeout: body_timeout.0 },
         cors: Cors {
             origins: cors.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),

@@ -1,6 +1,6 @@
 //! `models`: the names callers send, and what answers to them.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -173,7 +173,7 @@ impl<'de> Deserialize<'de> for Target {
 
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Target {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Target".into()
     }
 

@@ -1,6 +1,6 @@
 //! The sections that hold for all models: embeddings, guardrails, tenants, limits, cors.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for Check {
 
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Check {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         "Check".into()
     }
 
