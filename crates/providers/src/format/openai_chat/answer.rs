@@ -106,10 +106,10 @@ fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Fa
 fn parts<'a>(said: Said<'a, &'a RawValue>, made_up_id: impl Fn(usize) -> Str<'a>) -> Vec<Part<'a>> {
     let mut parts = Vec::new();
     let reasoning = said.reasoning_content.said().or(said.reasoning.said());
-    if said.thinking_blocks.is_empty() {
+    if said.thinking_blocks.0.is_empty() {
         parts.extend(reasoning.map(|text| Part::Reasoning { text, signature: None }));
     } else {
-        parts.extend(said.thinking_blocks.into_iter().map(|block| match block.kind.0.as_deref() {
+        parts.extend(said.thinking_blocks.0.into_iter().map(|block| match block.kind.0.as_deref() {
             Some("redacted_thinking") => Part::RedactedReasoning { data: block.data.0.unwrap_or_default() },
             _ => Part::Reasoning {
                 text: block.thinking.0.unwrap_or_default(),
@@ -124,7 +124,7 @@ fn parts<'a>(said: Said<'a, &'a RawValue>, made_up_id: impl Fn(usize) -> Str<'a>
         Content::Parts(pieces) => parts.extend(pieces.into_iter().map(wire::content_part)),
     }
     parts.extend(said.refusal.said().map(|text| Part::Refusal { text }));
-    for (index, raw) in said.tool_calls.into_iter().enumerate() {
+    for (index, raw) in said.tool_calls.0.into_iter().enumerate() {
         parts.push(call(raw, || made_up_id(index)));
     }
     if let Some(function) = said.function_call {

@@ -26,7 +26,18 @@ pub(super) struct Chunk<'a> {
     #[serde(default)]
     pub(super) created: Number,
     #[serde(borrow, default)]
-    pub(super) choices: Few<ChunkChoice<'a>>,
+    pub(super) choices: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) x_groq: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+/// What of a frame stands behind its choices.
+#[derive(Default, Deserialize)]
+pub(super) struct ChunkTail<'a> {
     #[serde(borrow, default)]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -103,13 +114,13 @@ pub(super) struct Said<'a, C> {
     #[serde(default)]
     pub(super) reasoning: Text<'a>,
     #[serde(default)]
-    pub(super) thinking_blocks: Few<Thought<'a>>,
+    pub(super) thinking_blocks: Many<Thought<'a>>,
     #[serde(default)]
     pub(super) refusal: Text<'a>,
     #[serde(default)]
-    pub(super) tool_calls: Few<C>,
+    pub(super) tool_calls: Many<C>,
     #[serde(default)]
-    pub(super) function_call: Option<Function<'a>>,
+    pub(super) function_call: Option<Box<Function<'a>>>,
 }
 
 /// A call of a tool, or the next piece of one.
@@ -275,16 +286,27 @@ pub(super) struct Few<T> {
     rest: Vec<T>,
 }
 
+impl<T> Few<T> {
+    /// Whether there are no items.
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
 impl<T> Default for Few<T> {
     fn default() -> Self {
         Self { first: None, rest: Vec::new() }
     }
 }
 
-impl<T> Few<T> {
-    /// Whether there are no items.
-    pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+impl<T> Extend<T> for Few<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        for item in items {
+            match self.first {
+                None => self.first = Some(item),
+                Some(_) => self.rest.push(item),
+            }
+        }
     }
 }
 
@@ -294,6 +316,21 @@ impl<T> IntoIterator for Few<T> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.rest)
+    }
+}
+
+/// A list that is mostly absent.
+pub(super) struct Many<T>(pub(super) Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Extend<T> for Many<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        self.0.extend(items);
     }
 }
 
@@ -437,24 +474,31 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any<T>(PhantomData<T>);
+        deserializer.deserialize_any(AnyList(PhantomData))
+    }
+}
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
-            type Value = Few<T>;
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyList(PhantomData))
+    }
+}
 
-            nothing_else!('de);
-            no_text!();
-            no_number!();
+/// Reads a list `L` of `T`.
+struct AnyList<T, L>(PhantomData<(T, L)>);
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut few = Few { first: seq.next_element()?, rest: Vec::new() };
-                while let Some(item) = seq.next_element()? {
-                    few.rest.push(item);
-                }
-                Ok(few)
-            }
+impl<'de, T: Deserialize<'de>, L: Default + Extend<T>> Visitor<'de> for AnyList<T, L> {
+    type Value = L;
+
+    nothing_else!('de);
+    no_text!();
+    no_number!();
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut list = L::default();
+        while let Some(item) = seq.next_element()? {
+            list.extend([item]);
         }
-
-        deserializer.deserialize_any(Any(PhantomData))
+        Ok(list)
     }
 }

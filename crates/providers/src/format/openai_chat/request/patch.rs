@@ -109,3 +109,70 @@ fn without_members(messages: &str, drops: &[&str], out: &mut Vec<u8>) -> bool {
     });
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Dialect, openai_chat};
+
+    const BODY: &str = r#"{"seed":7,"n": null,"model":"ours","max_completion_tokens":1e2,"messages":[{"role":"assistant","reasoning_content":"r","content":"\u0041", "thinking_blocks":[]}],"logit_bias":{"1":1.50},"stream":true}"#;
+
+    fn dialect(drop: &[&str]) -> Dialect {
+        Dialect {
+            rename: vec![("seed".to_owned(), "random_seed".to_owned())],
+            drop: drop.iter().map(|&name| name.to_owned()).collect(),
+            ..Dialect::default()
+        }
+    }
+
+    fn patch(dialect: &Dialect, strict: bool) -> Result<(String, Vec<String>), Failure> {
+        let target = Target { model: "theirs", dialect, strict, default_max_tokens: None, same_format: true };
+        let written = patch_request(BODY.as_bytes(), &target)?;
+        Ok((String::from_utf8(written.body).unwrap(), written.dropped))
+    }
+
+    #[test]
+    fn only_what_the_dialect_says_changes() {
+        let (body, dropped) = patch(&dialect(&[]), true).unwrap();
+        assert_eq!(
+            body,
+            r#"{"random_seed":7,"n":null,"model":"theirs","max_tokens":1e2,"messages":[{"role":"assistant","reasoning_content":"r","content":"\u0041", "thinking_blocks":[]}],"logit_bias":{"1":1.50},"stream":true,"stream_options":{"include_usage":true}}"#
+        );
+        assert!(dropped.is_empty());
+    }
+
+    #[test]
+    fn what_the_provider_refuses_is_left_out_and_named() {
+        let mut dialect =
+            dialect(&["n", "logit_bias", "messages[].thinking_blocks", "messages[].reasoning_content"]);
+        dialect.stream_usage = false;
+        dialect.max_tokens = "max_completion_tokens".to_owned();
+        let (body, dropped) = patch(&dialect, false).unwrap();
+        assert_eq!(
+            body,
+            r#"{"random_seed":7,"model":"theirs","max_completion_tokens":1e2,"messages":[{"role":"assistant","content":"\u0041"}],"stream":true}"#
+        );
+        assert_eq!(dropped, ["logit_bias"]);
+        let refused = patch(&dialect, true).unwrap_err();
+        assert_eq!((refused.kind, refused.param.as_deref()), (ErrorKind::Unsupported, Some("logit_bias")));
+    }
+
+    #[test]
+    fn a_rewritten_request_follows_the_dialect_too() {
+        let dialect = dialect(&["logit_bias", "messages[].reasoning_content"]);
+        let target = Target {
+            model: "m",
+            dialect: &dialect,
+            strict: false,
+            default_max_tokens: None,
+            same_format: true,
+        };
+        let request = openai_chat::read_request(BODY.as_bytes()).unwrap();
+        let written = openai_chat::write_request(&request, &target).unwrap();
+        assert_eq!(
+            String::from_utf8(written.body).unwrap(),
+            r#"{"model":"m","messages":[{"role":"assistant","content":"A","thinking_blocks":[]}],"max_tokens":100,"random_seed":7,"stream":true,"stream_options":{"include_usage":true}}"#
+        );
+        assert_eq!(written.dropped, ["logit_bias"]);
+    }
+}

@@ -8,6 +8,7 @@ use sluice_types::{
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
+    usage::Usage,
 };
 
 use super::calls::Calls;
@@ -15,7 +16,7 @@ use crate::{
     format::openai_chat::{
         answer::unreadable,
         error, finish, usage,
-        wire::{self, Call, Chunk, ChunkChoice, Content, Said, Thought},
+        wire::{self, Call, Chunk, ChunkChoice, ChunkTail, Content, Few, Said, Thought},
     },
     sse::Frame,
 };
@@ -32,6 +33,10 @@ pub struct Reader {
     ended: bool,
     id: String,
     choices: Vec<State>,
+    /// The last frame up to its choices: who answers is told again in every frame, and most often in the same bytes.
+    head: String,
+    /// Memory for what stands behind a frame's choices.
+    tail: String,
 }
 
 /// What one answer has said so far.
@@ -104,21 +109,19 @@ impl Reader {
         data: &str,
         emit: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
-        let chunk: Chunk<'_> =
-            serde_json::from_str(data).map_err(|error| unreadable(&error, data.as_bytes()))?;
+        if event.is_none() && self.read_known(data, emit)? {
+            return Ok(());
+        }
+        let unreadable = |error| unreadable(&error, data.as_bytes());
+        let chunk: Chunk<'_> = serde_json::from_str(data).map_err(unreadable)?;
         if chunk.error.is_some() || chunk.object.0.as_deref() == Some("error") || event == Some("error") {
             return Err(error::read_error(200, data.as_bytes(), None));
         }
-        let mut tokens = chunk.usage;
-        if let Some(groq) = chunk.x_groq.and_then(|groq| serde_json::from_str::<Groq<'_>>(groq.get()).ok()) {
-            if let Some(error) = groq.error {
-                return Err(error::embedded(error.get()));
-            }
-            tokens = tokens.or(groq.usage);
-        }
-        let tokens = tokens.and_then(|tokens| usage::read(tokens.get()));
+        let tokens = tokens(chunk.usage, chunk.x_groq)?;
+        let choices = chunk.choices.map_or("[]", RawValue::get);
+        let list: Few<ChunkChoice<'_>> = serde_json::from_str(choices).map_err(unreadable)?;
         // Azure begins with a frame that holds no answer and no id, and sends others that only tell its filter's mind.
-        if chunk.choices.is_empty() && tokens.is_none() {
+        if list.is_empty() && tokens.is_none() {
             return Ok(());
         }
         if !self.started {
@@ -127,7 +130,45 @@ impl Reader {
             self.id.push_str(&id);
             emit(Event::Start { id, model, created: chunk.created.count() });
         }
-        for choice in chunk.choices {
+        self.head.clear();
+        if !list.is_empty() {
+            let length = choices.as_ptr().addr().checked_sub(data.as_ptr().addr());
+            self.head.push_str(length.and_then(|length| data.get(..length)).unwrap_or_default());
+        }
+        self.told(list, tokens, emit)
+    }
+
+    /// Reads a frame that is the same as the one before up to its choices, which are then all there is to read.
+    /// `false` if it is not, or must be looked at closely.
+    fn read_known(&mut self, data: &str, emit: &mut dyn FnMut(Event<'_>)) -> Result<bool, Failure> {
+        let Some(rest) = data.strip_prefix(self.head.as_str()).filter(|_| !self.head.is_empty()) else {
+            return Ok(false);
+        };
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Few<ChunkChoice<'_>>>();
+        let Some(Ok(choices)) = values.next() else { return Ok(false) };
+        let Some(tail) = rest.get(values.byte_offset()..) else { return Ok(false) };
+        let mut tokens = None;
+        if !matches!(tail, "}" | ",\"usage\":null}") {
+            let Some(members) = tail.strip_prefix(',') else { return Ok(false) };
+            self.tail.clear();
+            self.tail.push('{');
+            self.tail.push_str(members);
+            match serde_json::from_str::<ChunkTail<'_>>(&self.tail) {
+                Ok(tail) if tail.error.is_none() => tokens = self::tokens(tail.usage, tail.x_groq)?,
+                Ok(_) | Err(_) => return Ok(false),
+            }
+        }
+        self.told(choices, tokens, emit)?;
+        Ok(true)
+    }
+
+    fn told(
+        &mut self,
+        choices: Few<ChunkChoice<'_>>,
+        tokens: Option<Usage>,
+        emit: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Failure> {
+        for choice in choices {
             self.choice(choice, emit)?;
         }
         if let Some(tokens) = tokens {
@@ -158,6 +199,16 @@ impl Reader {
     }
 }
 
+/// Reads tokens counted, wherever the provider tells them.
+fn tokens(told: Option<&RawValue>, groq: Option<&RawValue>) -> Result<Option<Usage>, Failure> {
+    let groq = groq.and_then(|groq| serde_json::from_str::<Groq<'_>>(groq.get()).ok());
+    if let Some(error) = groq.as_ref().and_then(|groq| groq.error) {
+        return Err(error::embedded(error.get()));
+    }
+    let told = told.or(groq.and_then(|groq| groq.usage));
+    Ok(told.and_then(|told| usage::read(told.get())))
+}
+
 impl State {
     fn delta(&mut self, answer_id: &str, delta: Said<'_, Call<'_>>, emit: &mut dyn FnMut(Event<'_>)) {
         let choice = self.index;
@@ -168,7 +219,7 @@ impl State {
             self.thought += text.len();
             tell(Delta::Reasoning(text));
         }
-        for block in delta.thinking_blocks {
+        for block in delta.thinking_blocks.0 {
             self.thinking_block(block, told, &mut tell);
         }
         match delta.content {
@@ -185,7 +236,7 @@ impl State {
             self.refused = true;
             tell(Delta::Refusal(text));
         }
-        for call in delta.tool_calls {
+        for call in delta.tool_calls.0 {
             self.calls.piece(answer_id, choice, call, emit);
         }
         if let Some(function) = delta.function_call {
@@ -228,5 +279,55 @@ impl State {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader makes of frames that begin with the heads given in turn.
+    fn read(heads: [&str; 2]) -> Vec<String> {
+        let rests = [
+            r#"[{"index":0,"delta":{"content":"a"}}]}"#,
+            r#"[{"index":0,"delta":{"content":"b"}}],"usage":null}"#,
+            r#"[{"index":0,"delta":{"content":"c"}}] , "usage":{"prompt_tokens":1},"pad":"x"}"#,
+            r#"[],"usage":{"prompt_tokens":2}}"#,
+            r#"[{"index":0,"delta":{"content":"d"},"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":3}}}"#,
+            r#"[{"index":0,"delta":{}}],"error":{"message":"gone"}}"#,
+        ];
+        let mut reader = Reader::default();
+        let mut told = Vec::new();
+        for (rest, head) in rests.iter().zip(heads.iter().cycle()) {
+            let data = format!("{head}{rest}");
+            let frame = Frame { event: None, data: &data, raw: data.as_bytes() };
+            reader.frame(&frame, &mut |event| told.push(format!("{event:?}")));
+        }
+        told
+    }
+
+    #[test]
+    fn frames_that_begin_alike_are_read_like_any_others() {
+        let head = r#"{"id":"i","model":"m","choices":"#;
+        let alike = read([head, head]);
+        assert_eq!(alike, read([head, r#"{"id":"i", "model":"m","choices":"#]));
+        assert_eq!(alike.len(), 10);
+        assert!(alike.last().is_some_and(|event| event.contains("gone")), "{alike:?}");
+    }
+
+    #[test]
+    fn a_member_called_choices_elsewhere_is_not_taken_for_it() {
+        let mut reader = Reader::default();
+        let mut told = Vec::new();
+        for text in ["a", "b"] {
+            let data = format!(r#"{{"x":{{"choices":[]}},"choices":[{{"delta":{{"content":"{text}"}}}}]}}"#);
+            let frame = Frame { event: None, data: &data, raw: b"" };
+            reader.frame(&frame, &mut |event| {
+                if let Event::Delta { delta: Delta::Text(text), .. } = event {
+                    told.push(text.to_string());
+                }
+            });
+        }
+        assert_eq!(told, ["a", "b"]);
     }
 }
