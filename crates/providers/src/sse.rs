@@ -239,3 +239,68 @@ fn field(line: &[u8], name: &[u8]) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames of `stream`, as event and data.
+    fn read(stream: &str) -> Vec<(Option<String>, String)> {
+        let mut decoder = Decoder::default();
+        decoder.push(stream.as_bytes());
+        decoder.finish();
+        let mut frames = Vec::new();
+        while let Some(frame) = decoder.next().unwrap() {
+            frames.push((frame.event.map(str::to_owned), frame.data.to_owned()));
+        }
+        frames
+    }
+
+    fn data(stream: &str) -> Vec<String> {
+        read(stream).into_iter().map(|(_, data)| data).collect()
+    }
+
+    #[test]
+    fn lines_end_in_any_way() {
+        for end in ["\n", "\r\n", "\r"] {
+            assert_eq!(data(&format!("data: a{end}{end}data:b{end}{end}")), ["a", "b"], "{end:?}");
+        }
+        assert_eq!(data("data: a\r\ndata: b\r\rdata: c\n\r\n"), ["a\nb", "c"]);
+    }
+
+    #[test]
+    fn fields_are_told_apart() {
+        assert_eq!(
+            read("event: x\nid: 1\nretry: 2\ndata: a\ndata:  b\ndata\ndatum: c\n\n"),
+            [(Some("x".into()), "a\n b\n".into())]
+        );
+    }
+
+    #[test]
+    fn what_carries_no_data_is_passed_over() {
+        assert_eq!(data("\u{feff}\n: note\n\n\nevent: x\n\ndata:\n\ndata: a"), ["a"]);
+        assert_eq!(data("\u{feff}data: a"), ["a"]);
+    }
+
+    #[test]
+    fn a_frame_is_given_as_soon_as_its_blank_line_is_there() {
+        for (stream, ready) in [
+            ("data: a\n\n", true),
+            ("data: a\r\r", true),
+            ("data: a\r\n\r\n", true),
+            ("data: a\r\n\r", false),
+        ] {
+            let mut decoder = Decoder::default();
+            decoder.push(stream.as_bytes());
+            assert_eq!(decoder.next().unwrap().is_some(), ready, "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_not_utf8_spoils_no_other() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"data: \xff\n\ndata: a\n\n");
+        assert_eq!(decoder.next(), Err(FrameError::NotUtf8));
+        assert_eq!(decoder.next().unwrap().unwrap().raw, b"data: a\n\n");
+    }
+}
