@@ -37,9 +37,16 @@ pub fn find_on_path(name: &str) -> Option<PathBuf> {
 }
 
 /// A command that runs in the repository's root.
+///
+/// What `cargo run` said about this crate is taken out of its environment: some build scripts (ring's) look at it, and
+/// would run again each time cargo is called from here after it was called by hand.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        command.env_remove(name);
+    }
     command
 }
 
