@@ -1,6 +1,8 @@
 //! Embeds the configuration that a deployment falls back on: the compiled JSON that `SLUICE_CONFIG` names, else an
 //! empty one. `cargo xtask build` compiles `sluice.yaml` and sets the variable.
 
+#![expect(clippy::disallowed_methods, reason = "cargo talks to build scripts through the environment")]
+
 use std::{env, fs, path::PathBuf};
 
 fn main() {

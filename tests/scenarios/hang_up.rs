@@ -46,15 +46,6 @@ fn leaving_a_silent_stream_cancels_the_providers_call(gateway: &Gateway) {
     }
 }
 
-fn leaving_before_the_answer_cancels_the_providers_call(gateway: &Gateway) {
-    let id = gateway.unique("early");
-    let body = Protocol::Chat.ask("chat-openai", &format!("hi [[id {id}]] [[fault delay=20000]]"), false);
-    gateway.post("/v1/chat/completions", &body).abandon(Duration::from_millis(500));
-    let (entry, took) = cancelled(gateway, &id);
-    assert_eq!(entry["outcome"], "hung_up", "{entry}");
-    assert!(took < Duration::from_secs(4), "cancelled after {took:?}");
-}
-
 fn what_was_used_is_written_down(gateway: &Gateway) {
     let key = seed::key("left-late");
     let body = Protocol::Chat.ask("chat-openai", "[[tokens 400]] [[fault between=20]]", true);
@@ -67,12 +58,14 @@ fn what_was_used_is_written_down(gateway: &Gateway) {
     assert!(0 < sum["input_tokens"].as_u64().unwrap(), "{sum}");
 }
 
+/// Neither host tells before the first byte of an answer that the caller has gone (workerd 1.20260426 fires no
+/// `abort` on the request's signal, Spin has no such sign), so the call runs to its end. Its cost must not be lost.
 fn leaving_before_the_answer_is_written_down(gateway: &Gateway) {
     let key = seed::key("left-early");
-    let body = Protocol::Messages.ask("chat-openai", "hi [[fault delay=20000]]", false);
+    let body = Protocol::Messages.ask("chat-openai", "hi [[fault delay=1500]]", false);
     gateway.request("POST", "/v1/messages").key(&key).json(&body).abandon(Duration::from_millis(500));
     let sum = gateway.costs("left-early", 1);
-    assert_eq!(sum["estimated"], 1, "{sum}");
+    assert!(0 < sum["input_tokens"].as_u64().unwrap(), "{sum}");
 }
 
 fn others_are_not_disturbed(gateway: &Gateway) {
@@ -88,7 +81,6 @@ fn others_are_not_disturbed(gateway: &Gateway) {
 on_every_host!(
     leaving_a_stream_cancels_the_providers_call,
     leaving_a_silent_stream_cancels_the_providers_call,
-    leaving_before_the_answer_cancels_the_providers_call,
     what_was_used_is_written_down,
     leaving_before_the_answer_is_written_down,
     others_are_not_disturbed,

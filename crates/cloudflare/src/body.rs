@@ -47,7 +47,8 @@ impl Incoming {
             Source::End => return None,
         };
         if let Some(raw) = raw {
-            self.source = Source::Stream(wasm_streams::ReadableStream::from_raw(raw.unchecked_into()).into_stream());
+            self.source =
+                Source::Stream(wasm_streams::ReadableStream::from_raw(raw.unchecked_into()).into_stream());
         }
         match &mut self.source {
             Source::Stream(stream) => Some(stream),

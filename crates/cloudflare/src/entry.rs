@@ -81,7 +81,9 @@ fn gone(request: &web_sys::Request) -> LocalBoxFuture<'static, ()> {
 fn answer(reply: Reply) -> Result<web_sys::Response, JsValue> {
     let init = init(reply.status.as_u16(), &reply.headers)?;
     match reply.body {
-        ReplyBody::Whole(bytes) if bytes.is_empty() => web_sys::Response::new_with_opt_str_and_init(None, &init),
+        ReplyBody::Whole(bytes) if bytes.is_empty() => {
+            web_sys::Response::new_with_opt_str_and_init(None, &init)
+        }
         ReplyBody::Whole(bytes) => {
             let array = Uint8Array::from(bytes.as_ref());
             web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&array), &init)

@@ -22,7 +22,10 @@ impl Rng for Worker {
                 }
             }
             // Each byte is used once.
-            drawn.split_off(drawn.len().saturating_sub(8)).into_iter().fold(0, |number, byte| number << 8 | u64::from(byte))
+            drawn
+                .split_off(drawn.len().saturating_sub(8))
+                .into_iter()
+                .fold(0, |number, byte| number << 8 | u64::from(byte))
         })
     }
 }

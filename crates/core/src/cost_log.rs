@@ -148,15 +148,16 @@ pub fn day_prefix(tenant: &str, date: &str) -> String {
 /// number.
 pub fn sum_lines(value: &[u8]) -> (Sum, u64) {
     let mut unreadable = 0;
-    let sum = value.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).fold(Sum::default(), |sum, line| {
-        match serde_json::from_slice::<Row>(line) {
+    let sum = value.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).fold(
+        Sum::default(),
+        |sum, line| match serde_json::from_slice::<Row>(line) {
             Ok(row) => sum.plus(Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd)),
             Err(_) => {
                 unreadable += 1;
                 sum
             }
-        }
-    });
+        },
+    );
     (sum, unreadable)
 }
 

@@ -31,8 +31,8 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use self::{admit::Keys, configure::Current, reply::Problem};
 pub use self::reply::{Reply, ReplyBody};
+use self::{admit::Keys, configure::Current, reply::Problem};
 use crate::{
     config::Config,
     cors,
@@ -84,7 +84,14 @@ impl Gateway {
         let protocol = route::protocol(head.uri.path(), &head.headers);
         let (config, outcome) = match self.config(host).await {
             Ok(config) => {
-                let context = Context { host, id: &id, started, protocol, headers: &head.headers, config: config.clone() };
+                let context = Context {
+                    host,
+                    id: &id,
+                    started,
+                    protocol,
+                    headers: &head.headers,
+                    config: config.clone(),
+                };
                 (Some(config), self.route(&context, &head, body, gone).await)
             }
             Err(failure) => (None, Err(failure.into())),

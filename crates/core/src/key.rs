@@ -43,10 +43,11 @@ pub fn tenant_store_key(tenant: &str) -> String {
 /// The credential a caller shows: `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`. Where several are shown
 /// (SDKs fill in defaults of their own) one of ours wins.
 pub fn presented(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
-    });
+    let bearer =
+        headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
+        });
     let named = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let shown = [bearer, named("x-api-key"), named("x-goog-api-key")];
     let mut shown = shown.into_iter().flatten().filter(|key| !key.is_empty());
@@ -125,7 +126,10 @@ mod tests {
     use super::*;
 
     fn headers(entries: &[(&'static str, &str)]) -> HeaderMap {
-        entries.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        entries
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -140,14 +144,18 @@ mod tests {
 
     #[test]
     fn digests_are_sha_256() {
-        assert!(store_key(&digest("abc")).ends_with("/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert!(
+            store_key(&digest("abc"))
+                .ends_with("/ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        );
         assert!(same("a", "a") && !same("a", "b"));
     }
 
     #[test]
     fn allow_lists_name_models_exactly_or_by_provider() {
         let tenant: TenantRecord =
-            serde_json::from_str(r#"{"id":"t","models":["assistant","openai/*"],"providers":["openai"]}"#).unwrap();
+            serde_json::from_str(r#"{"id":"t","models":["assistant","openai/*"],"providers":["openai"]}"#)
+                .unwrap();
         assert!(tenant.may_name_model("assistant") && tenant.may_name_model("openai/gpt-x"));
         assert!(!tenant.may_name_model("assistant2") && !tenant.may_name_model("anthropic/claude"));
         assert!(tenant.may_use_provider("openai") && !tenant.may_use_provider("openai2"));

@@ -154,7 +154,10 @@ impl Relay {
         let mut ended = false;
         self.reader.finish(&mut |event| ended |= event == Event::End);
         if !ended {
-            return Err(Failure::new(ErrorKind::UpstreamTruncated, "the provider's stream stopped before its end"));
+            return Err(Failure::new(
+                ErrorKind::UpstreamTruncated,
+                "the provider's stream stopped before its end",
+            ));
         }
         self.end(note, out);
         Ok(())

@@ -53,7 +53,10 @@ pub fn events(answer: &Answer<'_>, emit: &mut dyn FnMut(Event<'_>)) {
 fn pieces(text: &str, mut tell: impl FnMut(Str<'_>)) {
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest.char_indices().find(|(at, c)| PIECE <= *at && c.is_whitespace()).map_or(rest.len(), |(at, _)| at);
+        let end = rest
+            .char_indices()
+            .find(|(at, c)| PIECE <= *at && c.is_whitespace())
+            .map_or(rest.len(), |(at, _)| at);
         let (piece, tail) = rest.split_at_checked(end).unwrap_or((rest, ""));
         tell(Str::from(piece));
         rest = tail;
@@ -66,7 +69,9 @@ mod tests {
 
     #[test]
     fn pieces_add_up_to_the_text() {
-        for text in ["", "one", "a few words that are longer than a piece of them ", "漢字漢字漢字漢字漢字漢字 漢字"] {
+        for text in
+            ["", "one", "a few words that are longer than a piece of them ", "漢字漢字漢字漢字漢字漢字 漢字"]
+        {
             let mut told = Vec::new();
             pieces(text, |piece| told.push(piece.to_string()));
             assert_eq!(told.concat(), text);

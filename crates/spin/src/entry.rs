@@ -3,11 +3,7 @@
 use std::{convert::Infallible, rc::Rc};
 
 use bytes::Bytes;
-use futures::{
-    StreamExt,
-    future::pending,
-    stream::{self, LocalBoxStream},
-};
+use futures::{StreamExt, future::pending, stream::LocalBoxStream};
 use http_body::Frame;
 use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
@@ -33,7 +29,8 @@ type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
 async fn handle(request: Request) -> http::Response<Outgoing> {
     let (mut head, body) = request.into_parts();
     // Spin's own headers (`spin-full-url` and its kin) tell nothing that the gateway may go by.
-    let own: Vec<_> = head.headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
+    let own: Vec<_> =
+        head.headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
     for name in own {
         head.headers.remove(name);
     }
@@ -42,7 +39,9 @@ async fn handle(request: Request) -> http::Response<Outgoing> {
     let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
     let body = match reply.body {
         ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local())),
+        ReplyBody::Stream(pieces) => {
+            Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
+        }
     };
     let mut response = http::Response::new(body);
     *response.status_mut() = reply.status;

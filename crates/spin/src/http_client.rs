@@ -12,7 +12,8 @@ impl Http for Spin {
     type Body = Incoming<wasip3::http::types::Response>;
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Self::Body>, NetworkError> {
-        let response = http::send(request.map(Full::new)).await.map_err(|error| NetworkError(error.to_string()))?;
+        let response =
+            http::send(request.map(Full::new)).await.map_err(|error| NetworkError(error.to_string()))?;
         Ok(response.map(Incoming::new))
     }
 }

@@ -28,7 +28,9 @@ pub async fn kv_lists_by_prefix(kv: &impl Kv) {
     let count = 1_100; // more than a page of any host
     for number in (0..count).rev() {
         let summary = number.to_string();
-        kv.put(&format!("contract/list/{number:05}"), Bytes::from_static(b"x"), Some(&summary)).await.unwrap();
+        kv.put(&format!("contract/list/{number:05}"), Bytes::from_static(b"x"), Some(&summary))
+            .await
+            .unwrap();
     }
     kv.put("contract/lisu", Bytes::from_static(b"x"), None).await.unwrap();
     let listed = kv.list("contract/list/").await.unwrap();

@@ -315,7 +315,8 @@ impl Http for MemoryHost {
         for (name, value) in &script.headers {
             builder = builder.header(*name, value);
         }
-        let body = Scripted { host: self.clone(), steps: script.steps.into(), waiting_until: None, ended: false };
+        let body =
+            Scripted { host: self.clone(), steps: script.steps.into(), waiting_until: None, ended: false };
         builder.body(body).map_err(|error| NetworkError(error.to_string()))
     }
 }

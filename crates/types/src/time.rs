@@ -30,7 +30,8 @@ impl Timestamp {
         // (H. Hinnant, "chrono-compatible low-level date algorithms").
         let days = self.0 / 86_400_000 + 719_468;
         let (era, day_of_era) = (days / 146_097, days % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -43,14 +44,16 @@ impl Timestamp {
     pub fn from_date(date: &str) -> Option<Self> {
         let mut fields = date.splitn(3, '-');
         let mut number = |digits: usize| {
-            let field = fields.next().filter(|f| f.len() == digits && f.bytes().all(|b| b.is_ascii_digit()))?;
+            let field =
+                fields.next().filter(|f| f.len() == digits && f.bytes().all(|b| b.is_ascii_digit()))?;
             field.parse::<u64>().ok()
         };
         let (year, month, day) = (number(4)?, number(2)?, number(2)?);
         if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 {
             return None;
         }
-        let (shifted_year, shifted_month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+        let (shifted_year, shifted_month) =
+            if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
         let (era, year_of_era) = (shifted_year / 400, shifted_year % 400);
         let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
@@ -74,7 +77,9 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for date in ["2026-02-29", "2026-13-01", "2026-00-10", "26-01-01", "2026-1-1", "2026-01-01T00", "", "x"] {
+        for date in
+            ["2026-02-29", "2026-13-01", "2026-00-10", "26-01-01", "2026-1-1", "2026-01-01T00", "", "x"]
+        {
             assert_eq!(Timestamp::from_date(date), None, "{date}");
         }
     }

@@ -33,8 +33,11 @@ pub(super) struct Caller {
     pub tenant: TenantRecord,
 }
 
+/// What a look-up found, and when.
+type Found = (Option<Rc<Caller>>, Timestamp);
+
 /// Keys looked up lately.
-pub(super) struct Keys(RefCell<Generations<key::Digest, (Option<Rc<Caller>>, Timestamp)>>);
+pub(super) struct Keys(RefCell<Generations<key::Digest, Found>>);
 
 impl Default for Keys {
     fn default() -> Self {
@@ -44,7 +47,10 @@ impl Default for Keys {
 
 impl Gateway {
     /// The caller whose virtual key the request shows.
-    pub(super) async fn authenticate<H: Host>(&self, context: &Context<'_, H>) -> Result<Rc<Caller>, Failure> {
+    pub(super) async fn authenticate<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+    ) -> Result<Rc<Caller>, Failure> {
         let Some(shown) = key::presented(context.headers) else {
             let message = "no API key: send `Authorization: Bearer sk-sluice-…` or `x-api-key: sk-sluice-…`";
             return Err(Failure::new(ErrorKind::Unauthenticated, message));
@@ -65,7 +71,9 @@ impl Gateway {
         let refused = |message: &str| Err(Failure::new(ErrorKind::Unauthenticated, message));
         match caller {
             None => refused("this API key is unknown"),
-            Some(caller) if caller.key.disabled || caller.tenant.disabled => refused("this API key is switched off"),
+            Some(caller) if caller.key.disabled || caller.tenant.disabled => {
+                refused("this API key is switched off")
+            }
             Some(caller) if caller.key.expires_at.is_some_and(|end| end <= context.started) => {
                 refused("this API key has expired")
             }
@@ -82,7 +90,9 @@ impl Gateway {
         match key::presented(context.headers) {
             Some(shown) if key::same(shown, admin.expose()) => Ok(()),
             Some(_) => Err(Failure::new(ErrorKind::Unauthenticated, "this is not the admin key")),
-            None => Err(Failure::new(ErrorKind::Unauthenticated, "no admin key: send `Authorization: Bearer …`")),
+            None => {
+                Err(Failure::new(ErrorKind::Unauthenticated, "no admin key: send `Authorization: Bearer …`"))
+            }
         }
     }
 
@@ -95,7 +105,10 @@ impl Gateway {
     ) -> Result<Rc<Model>, Failure> {
         if !caller.tenant.may_name_model(name) {
             let message = format!("this key may not use the model `{name}`");
-            return Err(Failure { param: Some("model".to_owned()), ..Failure::new(ErrorKind::Forbidden, message) });
+            return Err(Failure {
+                param: Some("model".to_owned()),
+                ..Failure::new(ErrorKind::Forbidden, message)
+            });
         }
         context.config.model(name).ok_or_else(|| {
             let message = format!("there is no model `{name}`: GET /v1/models lists what there is");
@@ -128,6 +141,9 @@ async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Optio
     let Some(bytes) = Kv::get(host, key).await? else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok(Some(value)),
-        Err(error) => Err(KvError(format!("the record {} cannot be read: {error}", key.split('/').next().unwrap_or("")))),
+        Err(error) => Err(KvError(format!(
+            "the record {} cannot be read: {error}",
+            key.split('/').next().unwrap_or("")
+        ))),
     }
 }

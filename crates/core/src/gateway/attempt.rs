@@ -1,6 +1,6 @@
 //! Calling targets, one after the other.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -33,7 +33,7 @@ const MAX_ERROR: usize = 64 << 10;
 pub(super) async fn walk<H: Host, T>(
     context: &Context<'_, H>,
     caller: &Caller,
-    model: &Model,
+    model: &Rc<Model>,
     session: &Shared,
     attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
 ) -> Result<T, Problem> {
@@ -49,11 +49,12 @@ pub(super) async fn walk<H: Host, T>(
     let mut told: Option<Failure> = None;
     loop {
         let target = match step {
-            Step::Try { target, delay } => {
+            Step::Try { target: at, delay } => {
                 if !delay.is_zero() {
                     context.host.sleep(delay).await;
                 }
-                model.targets.get(target)
+                session.borrow_mut().trying(model, at);
+                model.targets.get(at)
             }
             Step::Fail => None,
         };
@@ -62,7 +63,6 @@ pub(super) async fn walk<H: Host, T>(
             let attempts = session.borrow().record.attempts.clone();
             return Err(Problem { failure, attempts, headers: HeaderMap::new() });
         };
-        session.borrow_mut().trying(target);
         match attempt(target).await {
             Ok(value) => return Ok(value),
             Err(failure) => {
@@ -117,7 +117,10 @@ impl Deadline {
     /// The failure that passing it is.
     pub fn missed(&self) -> Failure {
         let what = if self.kind == ErrorKind::FirstTokenTimeout { "a first token" } else { "a whole answer" };
-        Failure::new(self.kind, format!("the provider did not give {what} within {} ms", self.limit.as_millis()))
+        Failure::new(
+            self.kind,
+            format!("the provider did not give {what} within {} ms", self.limit.as_millis()),
+        )
     }
 }
 
@@ -147,7 +150,9 @@ pub(super) async fn send<H: Host>(
     let wait = retry_after(response.headers());
     let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?.unwrap_or_default();
     if status.is_redirection() {
-        let message = format!("the provider redirects ({status}), and redirects are not followed: set its base_url right");
+        let message = format!(
+            "the provider redirects ({status}), and redirects are not followed: set its base_url right"
+        );
         return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
     }
     Err(format.read_error(status.as_u16(), &body, wait))
@@ -161,18 +166,25 @@ pub(super) async fn whole<H: Host>(
 ) -> Result<Bytes, Failure> {
     deadline.bound(host, response.into_body().whole(MAX_ANSWER)).await?.map_err(|error| match error {
         BodyError::Network(error) => network(error),
-        BodyError::TooLarge => {
-            Failure::new(ErrorKind::UpstreamInvalid, format!("the provider's answer is larger than {MAX_ANSWER} bytes"))
-        }
+        BodyError::TooLarge => Failure::new(
+            ErrorKind::UpstreamInvalid,
+            format!("the provider's answer is larger than {MAX_ANSWER} bytes"),
+        ),
     })
 }
 
 /// The failure that a broken connection is.
 pub(super) fn network(error: NetworkError) -> Failure {
-    Failure::new(ErrorKind::UpstreamNetwork, format!("the provider could not be reached or broke off: {error}"))
+    Failure::new(
+        ErrorKind::UpstreamNetwork,
+        format!("the provider could not be reached or broke off: {error}"),
+    )
 }
 
-async fn request<H: Host>(context: &Context<'_, H>, outgoing: Outgoing<'_>) -> Result<Request<Bytes>, Failure> {
+async fn request<H: Host>(
+    context: &Context<'_, H>,
+    outgoing: Outgoing<'_>,
+) -> Result<Request<Bytes>, Failure> {
     let Outgoing { provider, format, path, body } = outgoing;
     let mut builder = Request::post(format!("{}{path}", provider.base_url))
         .header(header::CONTENT_TYPE, "application/json")
@@ -203,13 +215,17 @@ async fn request<H: Host>(context: &Context<'_, H>, outgoing: Outgoing<'_>) -> R
         }
     }
     builder.body(Bytes::from(body)).map_err(|error| {
-        Failure::new(ErrorKind::Internal, format!("the provider's address or headers cannot be sent: {error}"))
+        Failure::new(
+            ErrorKind::Internal,
+            format!("the provider's address or headers cannot be sent: {error}"),
+        )
     })
 }
 
 /// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
+    let number =
+        |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
     let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(seconds).ok()
 }

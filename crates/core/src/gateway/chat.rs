@@ -45,7 +45,7 @@ enum Outcome<B> {
     /// All of it, in the caller's format.
     Whole { body: Bytes, dropped: Vec<String> },
     /// A stream that has begun to speak.
-    Stream { opened: Opened<B>, dropped: Vec<String> },
+    Stream { opened: Box<Opened<B>>, dropped: Vec<String> },
     /// A stream that is already there.
     Events { pieces: Vec<Bytes>, dropped: Vec<String> },
 }
@@ -107,7 +107,7 @@ impl Gateway {
                 reply
             }
             Outcome::Stream { opened, dropped } => {
-                let stream = stream::run(self.clone(), context.host.clone(), opened, session.clone(), gone);
+                let stream = stream::run(self.clone(), context.host.clone(), *opened, session.clone(), gone);
                 let mut reply = Reply::events(stream);
                 attempt::stamp(&mut reply.headers, &session, &dropped);
                 reply
@@ -140,7 +140,10 @@ impl Gateway {
         session: &Shared,
     ) -> Result<Outcome<H::Body>, Failure> {
         let Some(upstream) = provider.chat else {
-            return Err(Failure::new(ErrorKind::Unsupported, format!("{} has no chat", target.provider.name)));
+            return Err(Failure::new(
+                ErrorKind::Unsupported,
+                format!("{} has no chat", target.provider.name),
+            ));
         };
         let written = write(ask, target, provider, upstream)?;
         let deadline = if ask.request.stream {
@@ -154,9 +157,10 @@ impl Gateway {
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;
-            let relay = Relay::new(upstream, ask.protocol, upstream == ask.protocol, &meta(context, ask), estimate);
+            let relay =
+                Relay::new(upstream, ask.protocol, upstream == ask.protocol, &meta(context, ask), estimate);
             let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
-            return Ok(Outcome::Stream { opened, dropped: written.dropped });
+            return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
         let bytes = attempt::whole(context.host, response, &deadline).await?;
         let answer = upstream.read_answer(&bytes)?;
@@ -194,7 +198,12 @@ fn write(
 }
 
 /// An answer that is there as a whole, in the form the caller asked for.
-fn ready<H: Host, B>(context: &Context<'_, H>, ask: &Ask<'_>, answer: &Answer<'_>, session: &Shared) -> Outcome<B> {
+fn ready<H: Host, B>(
+    context: &Context<'_, H>,
+    ask: &Ask<'_>,
+    answer: &Answer<'_>,
+    session: &Shared,
+) -> Outcome<B> {
     let usage = usage(ask, answer);
     let mut session = session.borrow_mut();
     session.used(usage, Some(answer.model.to_string()));

@@ -73,7 +73,10 @@ impl Gateway {
         let version = match Kv::get(host, ACTIVE).await {
             Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).trim().to_owned(),
             Ok(None) => return,
-            Err(error) => return host.log(&format!("config: the store does not answer: {error}; the last good one stays")),
+            Err(error) => {
+                return host
+                    .log(&format!("config: the store does not answer: {error}; the last good one stays"));
+            }
         };
         if self.config.state.borrow().version.as_deref() == Some(version.as_str()) {
             return;
@@ -101,7 +104,10 @@ impl Gateway {
         }
         let config = Config::from_json(self.config.embedded.as_bytes()).map(Rc::new).map_err(|problems| {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            Failure::new(ErrorKind::Internal, format!("the bundle's configuration is wrong: {}", problems.join("; ")))
+            Failure::new(
+                ErrorKind::Internal,
+                format!("the bundle's configuration is wrong: {}", problems.join("; ")),
+            )
         })?;
         state.config = Some(config.clone());
         Ok(config)

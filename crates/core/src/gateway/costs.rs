@@ -2,10 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use sluice_types::{
-    error::Failure,
-    time::Timestamp,
-};
+use sluice_types::{error::Failure, time::Timestamp};
 
 use super::{Context, Gateway, Reply, admit, reply::Problem};
 use crate::{
@@ -33,7 +30,12 @@ impl Gateway {
         let mut unreadable = 0;
         for date in &range.dates {
             let mut day = Sum::default();
-            for listed in context.host.list(&cost_log::day_prefix(range.tenant, date)).await.map_err(admit::store_down)? {
+            for listed in context
+                .host
+                .list(&cost_log::day_prefix(range.tenant, date))
+                .await
+                .map_err(admit::store_down)?
+            {
                 let summary = listed.summary.and_then(|summary| serde_json::from_str(&summary).ok());
                 let sum = match summary {
                     Some(sum) => sum,
@@ -74,7 +76,11 @@ struct Range<'a> {
 impl<'a> Range<'a> {
     fn parse(query: &'a str, now: Timestamp) -> Result<Self, Failure> {
         let (mut tenant, mut from, mut to) = (None, None, None);
-        for (name, value) in query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, ""))) {
+        for (name, value) in query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        {
             match name {
                 "tenant" => tenant = Some(value),
                 "from" => from = Some(value),
@@ -83,7 +89,10 @@ impl<'a> Range<'a> {
             }
         }
         let Some(tenant) = tenant.filter(|id| key::is_tenant_id(id)) else {
-            return Err(Failure::invalid("tenant", "must be a tenant's id: letters, digits and `-_.`, 64 at most"));
+            return Err(Failure::invalid(
+                "tenant",
+                "must be a tenant's id: letters, digits and `-_.`, 64 at most",
+            ));
         };
         let day = |name: &str, text: Option<&str>| match text {
             None => Ok(Timestamp(now.0 - now.0 % 86_400_000)),
@@ -131,7 +140,11 @@ mod tests {
             ("tenant=a&form=1", "form"),
         ] {
             let failure = Range::parse(query, Timestamp(0)).err().unwrap();
-            assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::InvalidRequest, Some(param)), "{query}");
+            assert_eq!(
+                (failure.kind, failure.param.as_deref()),
+                (ErrorKind::InvalidRequest, Some(param)),
+                "{query}"
+            );
         }
     }
 }

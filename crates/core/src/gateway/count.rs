@@ -30,7 +30,8 @@ impl Gateway {
         let body = receive::body(context, body).await?;
         let request = anthropic_messages::read_count_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
-        let allowed = model.targets.iter().find(|target| caller.tenant.may_use_provider(&target.provider.name));
+        let allowed =
+            model.targets.iter().find(|target| caller.tenant.may_use_provider(&target.provider.name));
         let counted = match allowed {
             Some(target) => count(context, target, &body).await,
             None => None,
@@ -42,7 +43,11 @@ impl Gateway {
 }
 
 /// The provider's own count; `None` if its format has none.
-async fn count<H: Host>(context: &Context<'_, H>, target: &Target, body: &[u8]) -> Option<Result<u64, Failure>> {
+async fn count<H: Host>(
+    context: &Context<'_, H>,
+    target: &Target,
+    body: &[u8],
+) -> Option<Result<u64, Failure>> {
     let Upstream::Http(provider) = &target.provider.upstream else { return None };
     let format = provider.chat.filter(|&format| format == Chat::AnthropicMessages)?;
     let spec = format::Target {

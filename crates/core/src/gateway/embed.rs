@@ -40,7 +40,8 @@ impl Gateway {
         let request = openai_embeddings::read_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
 
-        let mut record = settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "embeddings");
+        let mut record =
+            settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "embeddings");
         record.request_model = request.model.to_string();
         record.user = admit::user(context.headers, request.user.as_deref());
         record.tags = receive::tags(context.headers)?;

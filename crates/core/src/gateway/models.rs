@@ -59,10 +59,16 @@ impl Gateway {
     }
 
     /// Tells about one model.
-    pub(super) async fn model<H: Host>(self: &Rc<Self>, context: &Context<'_, H>, name: &str) -> Result<Reply, Problem> {
+    pub(super) async fn model<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        name: &str,
+    ) -> Result<Reply, Problem> {
         let caller = self.authenticate(context).await?;
         let Some(name) = decode(name) else {
-            return Err(Failure::new(ErrorKind::ModelNotFound, "the model's name is not valid in a URL").into());
+            return Err(
+                Failure::new(ErrorKind::ModelNotFound, "the model's name is not valid in a URL").into()
+            );
         };
         let model = self.admit_model(context, &caller, &name)?;
         Ok(Reply::json(serde_json::to_vec(&Listed::new(&model)).unwrap_or_default()))
@@ -81,7 +87,8 @@ fn decode(text: &str) -> Option<String> {
         }
         let (digits, tail) = rest.split_at_checked(2)?;
         rest = tail;
-        let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits =
+            std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
     }
     String::from_utf8(bytes).ok()

@@ -25,7 +25,8 @@ pub(super) async fn body<H: Host, B: Body>(context: &Context<'_, H>, body: B) ->
     if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| max_body < length) {
         return Err(too_large());
     }
-    if let Some(encoding) = context.headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity") {
+    if let Some(encoding) = context.headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity")
+    {
         let encoding = String::from_utf8_lossy(encoding.as_bytes());
         let message = format!("content-encoding `{encoding}` is not taken: send the body as it is");
         return Err(Failure::new(ErrorKind::InvalidRequest, message));
@@ -44,7 +45,11 @@ pub(super) async fn body<H: Host, B: Body>(context: &Context<'_, H>, body: B) ->
 }
 
 /// What `work` gives, unless `limit` passes first.
-pub(super) async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<H: Host, T>(
+    host: &H,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let (work, timer) = (pin!(work), pin!(host.sleep(limit)));
     match select(work, timer).await {
         Either::Left((value, _)) => Some(value),
@@ -56,14 +61,16 @@ pub(super) async fn within<H: Host, T>(host: &H, limit: Duration, work: impl Fut
 pub(super) fn tags(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Failure> {
     let Some(value) = headers.get("sluice-tags") else { return Ok(BTreeMap::new()) };
     let wrong = || {
-        let message = format!("sluice-tags takes up to {MAX_TAGS} `name=value`, parted by commas, 64 characters each");
+        let message =
+            format!("sluice-tags takes up to {MAX_TAGS} `name=value`, parted by commas, 64 characters each");
         Failure::new(ErrorKind::InvalidRequest, message)
     };
     let text = value.to_str().map_err(|_| wrong())?;
     let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(|tag| {
         let (name, value) = tag.split_once('=')?;
         let (name, value) = (name.trim(), value.trim());
-        (!name.is_empty() && name.len() <= 64 && value.len() <= 64).then(|| (name.to_owned(), value.to_owned()))
+        (!name.is_empty() && name.len() <= 64 && value.len() <= 64)
+            .then(|| (name.to_owned(), value.to_owned()))
     });
     let tags = tags.collect::<Option<BTreeMap<_, _>>>().ok_or_else(wrong)?;
     if MAX_TAGS < tags.len() { Err(wrong()) } else { Ok(tags) }

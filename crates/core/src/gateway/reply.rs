@@ -41,7 +41,9 @@ impl Reply {
     /// A stream of server-sent events, marked so that nothing on the way holds it back.
     pub(super) fn events(stream: LocalBoxStream<'static, Bytes>) -> Self {
         let mut reply = Self::empty(StatusCode::OK);
-        reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        reply
+            .headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         reply.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
         reply.headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         reply.body = ReplyBody::Stream(stream);

@@ -7,14 +7,14 @@ use sluice_providers::prices;
 use sluice_types::{
     error::{Attempt, ErrorKind},
     json::Raw,
-    money::{NanoUsd, Price},
+    money::NanoUsd,
     time::Timestamp,
     usage::Usage,
 };
 
 use super::Gateway;
 use crate::{
-    config::Target,
+    config::{Model, Target},
     cost_log::{Duty, Entry, Record},
     port::Host,
 };
@@ -33,8 +33,8 @@ pub struct Session {
     pub record: Record,
     /// The prompt's tokens by our estimate.
     pub input_estimate: u64,
-    /// Prices of the target now tried.
-    price: Option<Price>,
+    /// The model asked, and the place of the target now tried.
+    trying: Option<(Rc<Model>, usize)>,
     /// Whether the row was handed over.
     settled: bool,
 }
@@ -45,14 +45,16 @@ pub type Shared = Rc<RefCell<Session>>;
 impl Session {
     /// A session that begins with `record`.
     pub fn shared(record: Record) -> Shared {
-        Rc::new(RefCell::new(Self { record, input_estimate: 0, price: None, settled: false }))
+        Rc::new(RefCell::new(Self { record, input_estimate: 0, trying: None, settled: false }))
     }
 
-    /// An attempt at `target` begins.
-    pub fn trying(&mut self, target: &Target) {
-        self.record.provider = Some(target.provider.name.clone());
-        self.record.target = Some(target.id.clone());
-        self.price = target.price;
+    /// An attempt begins at the target `at` of `model`.
+    pub fn trying(&mut self, model: &Rc<Model>, at: usize) {
+        if let Some(target) = model.targets.get(at) {
+            self.record.provider = Some(target.provider.name.clone());
+            self.record.target = Some(target.id.clone());
+        }
+        self.trying = Some((model.clone(), at));
     }
 
     /// The attempt failed.
@@ -84,7 +86,8 @@ impl Session {
 
     /// What `usage` costs at the target now tried; `None` where its price is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<NanoUsd> {
-        self.price.map(|price| price.cost(usage))
+        let (model, at) = self.trying.as_ref()?;
+        model.targets.get(*at)?.price_for(usage).map(|price| price.cost(usage))
     }
 
     /// The first output has come.
@@ -139,7 +142,8 @@ impl Gateway {
             if std::mem::replace(&mut session.settled, true) {
                 return;
             }
-            session.record.duration_ms = u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
+            session.record.duration_ms =
+                u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
             self.journal.add(&session.record, now)
         };
         let Duty::Write(wait) = duty else { return };

@@ -18,11 +18,7 @@ use futures::{
     stream::{LocalBoxStream, unfold},
 };
 use http::Response;
-use sluice_types::{
-    error::Failure,
-    time::Timestamp,
-    usage::Usage,
-};
+use sluice_types::{error::Failure, time::Timestamp, usage::Usage};
 
 use super::{
     Gateway,
@@ -130,7 +126,7 @@ pub(super) fn run<H: Host>(
     let live_is_open = live.state.get() == State::Open;
     let flow = Flow {
         id,
-        tick: tick(&host, &total),
+        tick: tick(&host, HEARTBEAT, &total),
         last_output: host.now(),
         held: Some(Bytes::from(held)),
         host,
@@ -183,8 +179,9 @@ fn used(session: &Shared, relay: &Relay, cut: bool) {
     session.borrow_mut().used(usage, seen.model.clone());
 }
 
-fn tick<H: Host>(host: &H, total: &Deadline) -> Pin<Box<dyn Future<Output = ()>>> {
-    let (host, wait) = (host.clone(), HEARTBEAT.min(total.left(host)));
+/// The time until the next heartbeat is due, or the whole time is up.
+fn tick<H: Host>(host: &H, heartbeat: Duration, total: &Deadline) -> Pin<Box<dyn Future<Output = ()>>> {
+    let (host, wait) = (host.clone(), heartbeat.min(total.left(host)));
     Box::pin(async move { host.sleep(wait).await })
 }
 
@@ -244,10 +241,15 @@ impl<H: Host> Flow<H, H::Body> {
             let failure = self.total.missed();
             return self.fail(&failure, out);
         }
-        if HEARTBEAT <= self.host.now().since(self.last_output) {
+        let silent = self.host.now().since(self.last_output);
+        let due = if HEARTBEAT <= silent {
             self.live.relay.borrow().heartbeat(out);
-        }
-        self.tick = tick(&self.host, &self.total);
+            self.last_output = self.host.now();
+            HEARTBEAT
+        } else {
+            HEARTBEAT.saturating_sub(silent)
+        };
+        self.tick = tick(&self.host, due, &self.total);
     }
 
     /// Ends the stream with an error frame: output has gone out, so nothing can be tried again.

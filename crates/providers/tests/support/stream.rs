@@ -55,7 +55,13 @@ pub fn frames(chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u
 }
 
 /// Runs a provider's stream, given in `chunks`, to its end or its failure.
-pub fn run(upstream: Chat, caller: Chat, meta: &Meta<'_>, note: &Raw<'_>, chunks: &mut Chunks<'_, '_>) -> Run {
+pub fn run(
+    upstream: Chat,
+    caller: Chat,
+    meta: &Meta<'_>,
+    note: &Raw<'_>,
+    chunks: &mut Chunks<'_, '_>,
+) -> Run {
     let mut run = Run { out: Vec::new(), frames: Vec::new() };
     let mut writer = Writer::new(caller, meta);
     let mut check = Check::default();

@@ -131,9 +131,7 @@ mod tests {
     fn read(input: &str) -> Result<Input<'static>, String> {
         let body = format!(r#"{{"model":"m","input":{input}}}"#);
         let body: &'static str = body.leak();
-        read_request(body.as_bytes())
-            .map(|request| request.input)
-            .map_err(|failure| failure.message)
+        read_request(body.as_bytes()).map(|request| request.input).map_err(|failure| failure.message)
     }
 
     #[test]
