@@ -102,8 +102,12 @@ pub fn ensure_spin_host() -> Result<PathBuf> {
     Ok(target_dir().join("tool/spin-host"))
 }
 
-/// Starts a server that prints `ready URL`.
-fn start(serve: &mut Command) -> Result<(Running, String)> {
+/// Starts a server that prints `ready URL`; returns that URL.
+///
+/// # Errors
+///
+/// If it ends before it is ready.
+pub fn start(serve: &mut Command) -> Result<(Running, String)> {
     let mut server = Running::start(serve.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
     let stdout = server.child.stdout.take().context("the server has no standard output")?;
     let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
@@ -178,6 +182,6 @@ fn welcome(url: &str, seed: &Seed) -> String {
 }
 
 /// Holds its own answer: no model is needed.
-const QUESTION: &str = "Sluice is an AI gateway that runs at the edge. It is compiled to WASM and runs on Cloudflare \
-                        Workers and on Spin. Budgets are reserved before a call and settled after it. \
-                        Where does Sluice run?";
+const QUESTION: &str = "Sluice is compiled to WASM. The gateway runs on Cloudflare Workers and on Spin. \
+                        Budgets are reserved before a call and settled after it. \
+                        Where does the gateway run?";
