@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::Host;
 use crate::process::{command, root, show, step, target_dir};
+use crate::seed;
 use crate::setup::{self, WasmToolchain};
 
 /// What both WASM runtimes support beyond what the compiler assumes.
@@ -30,6 +31,9 @@ const WASM_FEATURES: [&str; 8] = [
 ];
 /// A bundle larger than this is optimised for size instead of speed.
 const SIZE_LIMIT_GZIP_BYTES: usize = 1_000_000;
+
+/// The operator's configuration, compiled into what is deployed where it exists.
+pub const CONFIGURATION: &str = "sluice.yaml";
 
 /// Arguments of `cargo xtask build`.
 #[derive(clap::Args)]
@@ -115,6 +119,8 @@ fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
         profile,
     ]);
     wasm_environment(toolchain, &mut cargo);
+    let configuration = configuration(mode)?;
+    cargo.envs(configuration.clone());
     show("compiling crates/cloudflare", &mut cargo)?;
 
     let compiled =
@@ -130,6 +136,7 @@ fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
     build.arg(if mode == Mode::Dev { "--dev" } else { "--release" });
     build.arg("--no-opt").arg("--out-dir").arg(&staging);
     wasm_environment(toolchain, &mut build);
+    build.envs(configuration);
     build.env("WASM_BINDGEN_BIN", &bindgen);
     build.env("ESBUILD_BIN", node_tools.join("esbuild")).env("WASM_OPT_BIN", node_tools.join("wasm-opt"));
     step("worker-build", &mut build)?;
@@ -155,6 +162,7 @@ fn spin(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
         cargo.args(["--", "-Cstrip=symbols"]);
     }
     wasm_environment(toolchain, &mut cargo);
+    cargo.envs(configuration(mode)?);
     show("compiling crates/spin", &mut cargo)?;
 
     let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join("sluice_spin.wasm");
@@ -165,6 +173,22 @@ fn spin(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
         stamp.put_on(&folder)?;
     }
     Ok(folder)
+}
+
+/// Tells the compiler where the compiled form of the operator's configuration is. A dev bundle has none: its server is
+/// given one at start.
+fn configuration(mode: Mode) -> Result<Option<(&'static str, PathBuf)>> {
+    let (from, to) = (root().join(CONFIGURATION), root().join("target/bundle/config.json"));
+    if mode == Mode::Dev || !from.is_file() {
+        return Ok(None);
+    }
+    let compiled = seed::compile(&from)?;
+    fs::create_dir_all(root().join("target/bundle"))?;
+    // Only a change is written, or the bundles would be compiled again each time.
+    if !fs::read_to_string(&to).is_ok_and(|old| old == compiled) {
+        fs::write(&to, compiled).with_context(|| format!("cannot write {}", to.display()))?;
+    }
+    Ok(Some(("SLUICE_CONFIG", to)))
 }
 
 fn profile(mode: Mode) -> (&'static str, &'static str) {

@@ -25,7 +25,7 @@ pub struct Arguments {
     /// The port on 127.0.0.1
     #[arg(long, default_value_t = 8787)]
     port: u16,
-    /// A sluice.yaml to serve in place of the default configuration
+    /// The configuration to serve; else sluice.yaml of this folder, else the providers whose credentials are set
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Build as for deployment: slower to compile, faster to run
@@ -45,7 +45,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     check_port(arguments.port)?;
     let mode = if arguments.release { Mode::Release } else { Mode::Dev };
     let bundle = build::bundle(arguments.host, mode)?;
-    let seed = Seed::dev(arguments.config.as_deref())?;
+    let own = root().join(build::CONFIGURATION);
+    let own = Some(own).filter(|file| file.is_file());
+    let seed = Seed::dev(arguments.config.as_deref().or(own.as_deref()))?;
     let folder = root().join("target/dev");
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let (server, url) = match arguments.host {

@@ -25,7 +25,8 @@ pub struct Seed {
 }
 
 impl Seed {
-    /// The dev tenant, and every credential that is set here; with `config`, that configuration.
+    /// The dev tenant, and every credential that is set here; with `config`, that configuration, else one of the
+    /// providers whose credentials are set.
     ///
     /// # Errors
     ///
@@ -38,8 +39,11 @@ impl Seed {
             format!("key/{}", sha256_hex(DEV_KEY)),
             &json!({"id": "key_dev", "tenant": TENANT, "name": "Local development"}),
         );
-        if let Some(file) = config {
-            let compiled = compile(file)?;
+        let compiled = match config {
+            Some(file) => Some(compile(file)?),
+            None => with_credentials(&seed.variables)?,
+        };
+        if let Some(compiled) = compiled {
             let version = format!("dev-{}", sha256_hex(&compiled).get(..12).unwrap_or("0"));
             seed.kv.insert(format!("config/version/{version}"), compiled);
             seed.kv.insert("config/active".to_owned(), version);
@@ -79,8 +83,31 @@ impl Seed {
     }
 }
 
+/// Every provider of the catalogue whose credential is among `variables`, so that its models can be named as
+/// `provider/model` without a configuration; `None` if there is none.
+fn with_credentials(variables: &BTreeMap<String, String>) -> Result<Option<String>> {
+    let catalogue = root().join("crates/providers/catalog");
+    let mut providers = serde_json::Map::new();
+    for entry in fs::read_dir(&catalogue).with_context(|| format!("cannot read {}", catalogue.display()))? {
+        let file = entry?.path();
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let provider: toml::Table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
+        let auth = provider.get("auth").and_then(|auth| auth.as_table());
+        let variable = auth.and_then(|auth| auth.get("bearer").or(auth.get("secret")));
+        let is_set = variable.and_then(|name| name.as_str()).is_some_and(|name| variables.contains_key(name));
+        if let Some(name) = provider.get("name").and_then(|name| name.as_str()).filter(|_| is_set) {
+            providers.insert(name.to_owned(), json!({}));
+        }
+    }
+    Ok((!providers.is_empty()).then(|| json!({ "providers": providers }).to_string()))
+}
+
 /// Checks a configuration and turns it into what the gateway reads, with the `sluice` command.
-fn compile(file: &Path) -> Result<String> {
+///
+/// # Errors
+///
+/// If it is wrong: the command has named what is.
+pub fn compile(file: &Path) -> Result<String> {
     let file = std::path::absolute(file)?;
     let mut sluice = command("cargo");
     sluice.args(["run", "--quiet", "--package", "sluice-cli", "--", "config", "compile"]).arg(&file);
@@ -152,7 +179,8 @@ fn unquoted(value: &str) -> &str {
     within('"').or_else(|| within('\'')).unwrap_or(value)
 }
 
-fn sha256_hex(text: &str) -> String {
+/// The SHA-256 digest of `text`, in hexadecimal.
+pub fn sha256_hex(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
