@@ -1,6 +1,8 @@
 //! What every adapter of a port must keep, as plain functions. They run on the memory host in unit tests, and on the
 //! real hosts in scenarios, through what callers see.
 
+#![allow(clippy::unwrap_used, reason = "a broken contract fails the test")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

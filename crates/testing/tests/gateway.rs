@@ -1,5 +1,13 @@
 //! The life of a request, on the memory host.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail"
+)]
+
 use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
