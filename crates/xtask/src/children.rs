@@ -62,6 +62,16 @@ impl Running {
         }
         Ok(status)
     }
+
+    /// Tells it to end, and waits for that.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn stop(self) -> Result<()> {
+        let _ = killpg(self.group, Signal::SIGTERM);
+        self.wait().map(drop)
+    }
 }
 
 /// Ends every program we started, and then us, on SIGINT (exit code 130), SIGTERM and SIGHUP (143, and 0 once

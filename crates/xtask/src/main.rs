@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a native tool: it has a clock, an environment and threads")]
 
+mod bench;
 mod build;
 mod children;
 mod codegen;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Arguments),
     /// Build the bundles of both hosts and print their sizes
     Build(build::Arguments),
+    /// Measure throughput, latency, CPU, sizes and start-up of the bundles
+    Bench(bench::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {

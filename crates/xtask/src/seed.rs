@@ -91,7 +91,8 @@ fn with_credentials(variables: &BTreeMap<String, String>) -> Result<Option<Strin
     for entry in fs::read_dir(&catalogue).with_context(|| format!("cannot read {}", catalogue.display()))? {
         let file = entry?.path();
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let provider: toml::Table = text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
+        let provider: toml::Table =
+            text.parse().with_context(|| format!("{} is not TOML", file.display()))?;
         let auth = provider.get("auth").and_then(|auth| auth.as_table());
         let variable = auth.and_then(|auth| auth.get("bearer").or(auth.get("secret")));
         let is_set = variable.and_then(|name| name.as_str()).is_some_and(|name| variables.contains_key(name));
