@@ -1,9 +1,9 @@
 //! What providers and callers must not learn.
 
 use sluice_tests::gateway::Gateway;
-use sluice_tests::on_every_host;
 use sluice_tests::protocol::PROTOCOLS;
 use sluice_tests::seed::{self, PROVIDER_KEY, TENANT};
+use sluice_tests::{on_every_host, place};
 
 fn the_callers_headers_stay_here(gateway: &Gateway) {
     for protocol in PROTOCOLS {
@@ -50,6 +50,21 @@ fn the_providers_secret_stays_here(gateway: &Gateway) {
             assert!(!answer.text().contains(PROVIDER_KEY), "{protocol} {fault}");
             assert!(!answer.text().contains("127.0.0.1"), "the provider's address: {}", answer.text());
             assert!(answer.header("request-id") != Some("req_mock"), "the provider's own request id");
+        }
+    }
+}
+
+/// The keys of local runs are data that `cargo xtask dev` seeds: nothing that is deployed knows them.
+#[test]
+fn the_bundles_hold_no_development_key() {
+    let bundle = place::cloudflare_bundle();
+    for file in [bundle.join("index_bg.wasm"), bundle.join("index.js"), place::spin_component()] {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(1_000 < bytes.len(), "{} is a bundle", file.display());
+        // `sk-sluice-` alone is what every key begins with.
+        for key in ["sk-sluice-dev", "sluice-admin-dev"] {
+            let found = bytes.windows(key.len()).any(|window| window == key.as_bytes());
+            assert!(!found, "{key} is in {}", file.display());
         }
     }
 }

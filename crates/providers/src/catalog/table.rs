@@ -173,7 +173,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         embeddings: true,
         headers: &[],
         rename: &[],
-        drop: &[],
+        drop: &["messages[].reasoning_content", "messages[].thinking_blocks"],
         max_tokens: "max_completion_tokens",
         stream_usage: true,
     },
