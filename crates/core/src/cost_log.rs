@@ -31,7 +31,7 @@ pub struct Record {
     pub tenant: String,
     /// The virtual key's id.
     pub key: String,
-    /// `chat`, `embeddings`, `count_tokens`.
+    /// `chat` or `embeddings`.
     #[serde(rename = "gen_ai.operation.name")]
     pub operation: String,
     /// The model the caller named.

@@ -1,8 +1,9 @@
 //! Calling targets, one after the other.
 
-use std::{rc::Rc, time::Duration};
+use std::{pin::pin, rc::Rc, time::Duration};
 
 use bytes::Bytes;
+use futures::future::{Either, LocalBoxFuture, select};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use sluice_providers::format::Chat;
 use sluice_types::{
@@ -27,10 +28,26 @@ const MAX_ANSWER: usize = 32 << 20;
 /// The most that is read of a provider's error, in bytes.
 const MAX_ERROR: usize = 64 << 10;
 
-/// Walks the model's targets until one answers.
+/// Walks the model's targets until one answers; `None` if the caller is gone before. The attempt under way is
+/// cancelled then.
 ///
 /// Each attempt starts from the caller's own request. Only providers that the tenant allows are asked.
 pub(super) async fn walk<H: Host, T>(
+    context: &Context<'_, H>,
+    caller: &Caller,
+    model: &Rc<Model>,
+    session: &Shared,
+    gone: &mut LocalBoxFuture<'static, ()>,
+    attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
+) -> Option<Result<T, Problem>> {
+    let targets = pin!(targets(context, caller, model, session, attempt));
+    match select(targets, gone).await {
+        Either::Left((outcome, _)) => Some(outcome),
+        Either::Right(_) => None,
+    }
+}
+
+async fn targets<H: Host, T>(
     context: &Context<'_, H>,
     caller: &Caller,
     model: &Rc<Model>,

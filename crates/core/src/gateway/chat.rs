@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::LocalBoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
@@ -19,11 +19,11 @@ use sluice_types::{
 };
 
 use super::{
-    Context, Gateway, Reply, admit, attempt,
+    Context, Gateway, Reply, attempt,
     attempt::{Deadline, Outgoing},
     receive,
     reply::Problem,
-    settle::{self, Session, Shared},
+    settle::{Session, Shared},
     stream::{self, Opened},
 };
 use crate::{
@@ -63,25 +63,14 @@ impl Gateway {
         let request = context.protocol.read_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
 
-        let mut record = settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "chat");
-        record.request_model = request.model.to_string();
-        record.stream = request.stream;
-        record.user = admit::user(context.headers, request.user.as_deref());
-        record.tags = receive::tags(context.headers)?;
-        let session = Session::shared(record);
+        let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
+        session.borrow_mut().record.stream = request.stream;
 
         let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict };
-        let outcome = {
-            let attempts = attempt::walk(context, &caller, &model, &session, async |target: &Target| {
-                self.attempt_chat(context, &ask, target, &session).await
-            });
-            match select(std::pin::pin!(attempts), &mut gone).await {
-                Either::Left((outcome, _)) => Some(outcome),
-                Either::Right(_) => None,
-            }
-        };
+        let attempt = async |target: &Target| self.attempt_chat(context, &ask, target, &session).await;
+        let outcome = attempt::walk(context, &caller, &model, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
-            // Dropping the attempt has cancelled it. What was sent may be charged for: count the prompt.
+            // What was sent may be charged for: count the prompt.
             let input_uncached = tokens::request(&ask.request);
             let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
             session.borrow_mut().left(usage);

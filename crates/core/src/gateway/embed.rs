@@ -1,9 +1,9 @@
 //! Embeddings.
 
-use std::{borrow::Cow, pin::pin, rc::Rc};
+use std::{borrow::Cow, rc::Rc};
 
 use bytes::Bytes;
-use futures::future::{Either, LocalBoxFuture, select};
+use futures::future::LocalBoxFuture;
 use http::StatusCode;
 use sluice_providers::{
     format::{self, Chat, openai_embeddings},
@@ -16,11 +16,11 @@ use sluice_types::{
 };
 
 use super::{
-    Context, Gateway, Reply, admit,
+    Context, Gateway, Reply,
     attempt::{self, Deadline, Outgoing},
     receive,
     reply::Problem,
-    settle::{self, Session, Shared},
+    settle::{Session, Shared},
 };
 use crate::{
     config::{Target, Upstream},
@@ -40,22 +40,11 @@ impl Gateway {
         let request = openai_embeddings::read_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
 
-        let mut record =
-            settle::row(context.id, context.started, &caller.tenant.id, &caller.key.id, "embeddings");
-        record.request_model = request.model.to_string();
-        record.user = admit::user(context.headers, request.user.as_deref());
-        record.tags = receive::tags(context.headers)?;
-        let session = Session::shared(record);
+        let session =
+            Session::begin(context, &caller, "embeddings", &request.model, request.user.as_deref())?;
 
-        let outcome = {
-            let attempts = attempt::walk(context, &caller, &model, &session, async |target: &Target| {
-                attempt_embed(context, &request, &body, target, &session).await
-            });
-            match select(pin!(attempts), &mut gone).await {
-                Either::Left((outcome, _)) => Some(outcome),
-                Either::Right(_) => None,
-            }
-        };
+        let attempt = async |target: &Target| attempt_embed(context, &request, &body, target, &session).await;
+        let outcome = attempt::walk(context, &caller, &model, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
             session.borrow_mut().left(estimate(&request, Source::Partial));
             self.settle(context.host, &session);

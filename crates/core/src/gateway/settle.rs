@@ -1,18 +1,22 @@
 //! Writing down what a request was and cost, whatever became of it.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
 use sluice_providers::prices;
 use sluice_types::{
-    error::{Attempt, ErrorKind},
+    error::{Attempt, ErrorKind, Failure},
     json::Raw,
     money::NanoUsd,
     time::Timestamp,
     usage::Usage,
 };
 
-use super::Gateway;
+use super::{
+    Context, Gateway,
+    admit::{self, Caller},
+    receive,
+};
 use crate::{
     config::{Model, Target},
     cost_log::{Duty, Entry, Record},
@@ -43,9 +47,42 @@ pub struct Session {
 pub type Shared = Rc<RefCell<Session>>;
 
 impl Session {
-    /// A session that begins with `record`.
-    pub fn shared(record: Record) -> Shared {
-        Rc::new(RefCell::new(Self { record, input_estimate: 0, trying: None, settled: false }))
+    /// The session of a request by `caller` for `model`.
+    ///
+    /// # Errors
+    ///
+    /// If the request's tags cannot be read.
+    pub fn begin<H>(
+        context: &Context<'_, H>,
+        caller: &Caller,
+        operation: &str,
+        model: &str,
+        user: Option<&str>,
+    ) -> Result<Shared, Failure> {
+        let record = Record {
+            id: context.id.to_owned(),
+            time: context.started,
+            tenant: caller.tenant.id.clone(),
+            key: caller.key.id.clone(),
+            operation: operation.to_owned(),
+            request_model: model.to_owned(),
+            provider: None,
+            target: None,
+            response_model: None,
+            status: 200,
+            error: None,
+            stream: false,
+            partial: false,
+            attempts: Vec::new(),
+            usage: Usage::default(),
+            cost_nano_usd: Some(NanoUsd(0)),
+            price_version: prices::VERSION.to_owned(),
+            duration_ms: 0,
+            first_token_ms: None,
+            user: admit::user(context.headers, user),
+            tags: receive::tags(context.headers)?,
+        };
+        Ok(Rc::new(RefCell::new(Self { record, input_estimate: 0, trying: None, settled: false })))
     }
 
     /// An attempt begins at the target `at` of `model`.
@@ -103,33 +140,6 @@ impl Session {
             "attempts": self.record.attempts.len() + 1,
             "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
         }))
-    }
-}
-
-/// A fresh row for a request of `tenant` by `key`.
-pub fn row(id: &str, time: Timestamp, tenant: &str, key: &str, operation: &str) -> Record {
-    Record {
-        id: id.to_owned(),
-        time,
-        tenant: tenant.to_owned(),
-        key: key.to_owned(),
-        operation: operation.to_owned(),
-        request_model: String::new(),
-        provider: None,
-        target: None,
-        response_model: None,
-        status: 200,
-        error: None,
-        stream: false,
-        partial: false,
-        attempts: Vec::new(),
-        usage: Usage::default(),
-        cost_nano_usd: Some(NanoUsd(0)),
-        price_version: prices::VERSION.to_owned(),
-        duration_ms: 0,
-        first_token_ms: None,
-        user: None,
-        tags: BTreeMap::new(),
     }
 }
 
