@@ -1,14 +1,14 @@
 //! Bodies that come in: a caller's request, a provider's answer.
 
 use bytes::Bytes;
-use futures::StreamExt;
-use js_sys::Uint8Array;
+use http::{HeaderMap, header};
 use sluice_core::port::{Body, BodyError, NetworkError};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use wasm_streams::readable::IntoStream;
 
-use crate::http_client::Cancel;
+use crate::{
+    http_client::Cancel,
+    js::{self, Reader, Wait},
+};
 
 /// A body, unread or being read.
 pub struct Incoming {
@@ -20,40 +20,25 @@ pub struct Incoming {
 }
 
 enum Source {
-    Request(web_sys::Request),
-    Response(web_sys::Response),
-    Stream(IntoStream<'static>),
+    /// The request or the answer.
+    Unread(JsValue),
+    /// A piece that was asked for is kept when the one who asked gives up: it is not lost to the next.
+    Reading {
+        reader: Reader,
+        next: Option<Wait>,
+    },
     End,
 }
 
 impl Incoming {
     /// The body of a caller's request.
-    pub fn of_request(request: &web_sys::Request) -> Self {
-        let length = length(&request.headers());
-        Self { source: Source::Request(Clone::clone(request)), length, cancel: None }
+    pub fn of_request(request: &web_sys::Request, length: Option<usize>) -> Self {
+        Self { source: Source::Unread(request.into()), length, cancel: None }
     }
 
     /// The body of a provider's answer.
-    pub fn of_response(response: web_sys::Response, cancel: Cancel) -> Self {
-        let length = length(&response.headers());
-        Self { source: Source::Response(response), length, cancel: Some(cancel) }
-    }
-
-    fn stream(&mut self) -> Option<&mut IntoStream<'static>> {
-        let raw = match &self.source {
-            Source::Request(request) => request.body(),
-            Source::Response(response) => response.body(),
-            Source::Stream(_) => None,
-            Source::End => return None,
-        };
-        if let Some(raw) = raw {
-            self.source =
-                Source::Stream(wasm_streams::ReadableStream::from_raw(raw.unchecked_into()).into_stream());
-        }
-        match &mut self.source {
-            Source::Stream(stream) => Some(stream),
-            Source::Request(_) | Source::Response(_) | Source::End => None,
-        }
+    pub fn of_response(response: web_sys::Response, length: Option<usize>, cancel: Cancel) -> Self {
+        Self { source: Source::Unread(response.into()), length, cancel: Some(cancel) }
     }
 
     fn ended(&mut self) {
@@ -67,39 +52,37 @@ impl Incoming {
 impl Body for Incoming {
     async fn chunk(&mut self) -> Result<Option<Bytes>, NetworkError> {
         loop {
-            let Some(stream) = self.stream() else {
+            if let Source::Unread(owner) = &self.source {
+                let reader = js::reader(owner).map_err(|error| network_error(&error))?;
+                self.source = reader.map_or(Source::End, |reader| Source::Reading { reader, next: None });
+            }
+            let Source::Reading { reader, next } = &mut self.source else {
                 self.ended();
                 return Ok(None);
             };
-            match stream.next().await {
-                Some(Ok(chunk)) => {
-                    let bytes = Uint8Array::from(chunk).to_vec();
+            let told = next.get_or_insert_with(|| reader.next()).await;
+            *next = None;
+            match told.map_err(|error| network_error(&error))? {
+                Some(piece) => {
+                    let bytes = js::bytes(&piece);
                     if !bytes.is_empty() {
                         return Ok(Some(Bytes::from(bytes)));
                     }
                 }
-                Some(Err(error)) => return Err(network_error(&error)),
-                None => {
-                    self.ended();
-                    return Ok(None);
-                }
+                None => self.ended(),
             }
         }
     }
 
     /// One crossing for all of it where the sender declares a length within the limit.
     async fn whole(mut self, limit: usize) -> Result<Bytes, BodyError> {
-        let buffer = match (&self.source, self.length) {
+        let all = match (&self.source, self.length) {
             (_, Some(length)) if limit < length => return Err(BodyError::TooLarge),
-            (Source::Request(request), Some(_)) => request.array_buffer(),
-            (Source::Response(response), Some(_)) => response.array_buffer(),
+            (Source::Unread(owner), Some(_)) => js::all(owner).map_err(|error| network_error(&error))?,
             _ => return pieces(self, limit).await,
         };
-        let buffer = match buffer {
-            Ok(promise) => JsFuture::from(promise).await,
-            Err(error) => Err(error),
-        };
-        let bytes = Uint8Array::new(&buffer.map_err(|error| network_error(&error))?).to_vec();
+        let bytes = all.await.map_err(|error| network_error(&error))?;
+        let bytes = bytes.map(|bytes| js::bytes(&bytes)).unwrap_or_default();
         self.ended();
         if limit < bytes.len() { Err(BodyError::TooLarge) } else { Ok(Bytes::from(bytes)) }
     }
@@ -117,8 +100,9 @@ async fn pieces(mut body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
     Ok(Bytes::from(all))
 }
 
-fn length(headers: &web_sys::Headers) -> Option<usize> {
-    headers.get("content-length").ok()??.parse().ok()
+/// How long a body is, as its sender declares it.
+pub fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A JavaScript error's message.

@@ -2,18 +2,22 @@
 
 use std::rc::Rc;
 
-use futures::{StreamExt, channel::oneshot, future::LocalBoxFuture};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use js_sys::Uint8Array;
+use bytes::Bytes;
+use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
+use http::{Method, Request, Uri};
 use sluice_core::{
     config,
     gateway::{Call, Gateway, Reply, ReplyBody},
 };
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::ResponseInit;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 use worker::{Context, Env, event};
 
-use crate::{Worker, body::Incoming};
+use crate::{
+    Worker,
+    body::{self, Incoming},
+    js::{self, Pipe},
+};
 
 thread_local! {
     static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
@@ -28,84 +32,53 @@ async fn fetch(
 ) -> Result<web_sys::Response, worker::Error> {
     let host = Worker { env, context: Rc::new(context) };
     let Some(head) = head(&request) else {
-        return Ok(web_sys::Response::new_with_opt_str_and_init(None, &init(400, &HeaderMap::new())?)?);
+        return Ok(js::respond("400", &[])?);
     };
-    let call = Call { head, body: Incoming::of_request(&request), gone: gone(&request) };
+    let body = Incoming::of_request(&request, body::length(&head.headers));
+    let call = Call { head, body, gone: gone(&request) };
     let gateway = GATEWAY.with(Rc::clone);
     Ok(answer(gateway.handle(&host, call).await)?)
 }
 
 /// Method, path and headers; `None` if the path cannot be read as one.
 fn head(request: &web_sys::Request) -> Option<http::request::Parts> {
-    let url: Uri = request.url().parse().ok()?;
-    let path = url.path_and_query()?.clone();
+    let text = js::request_head(request);
+    let mut lines = text.split('\n');
     let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = Method::from_bytes(request.method().as_bytes()).ok()?;
-    parts.uri = Uri::from(path);
-    parts.headers = headers(&request.headers());
+    parts.method = Method::from_bytes(lines.next()?.as_bytes()).ok()?;
+    let url: Uri = lines.next()?.parse().ok()?;
+    parts.uri = Uri::from(url.path_and_query()?.clone());
+    parts.headers = js::headers(lines);
     Some(parts)
-}
-
-/// Headers of the platform's as plain values; what is no valid header is left out.
-pub fn headers(from: &web_sys::Headers) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for entry in from.entries().into_iter().flatten() {
-        let pair: js_sys::Array = entry.unchecked_into();
-        let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else { continue };
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
-            headers.append(name, value);
-        }
-    }
-    headers
 }
 
 /// Ends when the platform says that the caller has gone.
 fn gone(request: &web_sys::Request) -> LocalBoxFuture<'static, ()> {
-    let signal = request.signal();
-    let (left, leaves) = oneshot::channel();
-    let mut left = Some(left);
-    let listener = Closure::<dyn FnMut()>::new(move || {
-        if let Some(left) = left.take() {
-            _ = left.send(());
-        }
-    });
-    signal.set_onabort(Some(listener.as_ref().unchecked_ref()));
+    let left = js::left(request);
     Box::pin(async move {
-        let _listener = listener;
-        if leaves.await.is_err() {
-            futures::future::pending::<()>().await;
-        }
+        _ = left.await;
     })
 }
 
 fn answer(reply: Reply) -> Result<web_sys::Response, JsValue> {
-    let init = init(reply.status.as_u16(), &reply.headers)?;
+    let head = js::with_headers(reply.status.as_str().to_owned(), &reply.headers);
     match reply.body {
-        ReplyBody::Whole(bytes) if bytes.is_empty() => {
-            web_sys::Response::new_with_opt_str_and_init(None, &init)
-        }
-        ReplyBody::Whole(bytes) => {
-            let array = Uint8Array::from(bytes.as_ref());
-            web_sys::Response::new_with_opt_js_u8_array_and_init(Some(&array), &init)
-        }
-        ReplyBody::Stream(stream) => {
-            let pieces = stream.map(|piece| Ok(JsValue::from(Uint8Array::from(piece.as_ref()))));
-            let stream = wasm_streams::ReadableStream::from_stream(pieces).into_raw();
-            let stream: web_sys::ReadableStream = stream.unchecked_into();
-            web_sys::Response::new_with_opt_readable_stream_and_init(Some(&stream), &init)
+        ReplyBody::Whole(bytes) => js::respond(&head, &bytes),
+        ReplyBody::Stream(pieces) => {
+            let pipe = Pipe::new(&head)?;
+            let response = pipe.response();
+            spawn_local(write(pieces, pipe));
+            Ok(response)
         }
     }
 }
 
-fn init(status: u16, headers: &HeaderMap) -> Result<ResponseInit, JsValue> {
-    let init = ResponseInit::new();
-    init.set_status(status);
-    let list = web_sys::Headers::new()?;
-    for (name, value) in headers {
-        if let Ok(value) = value.to_str() {
-            list.append(name.as_str(), value)?;
+/// Writes a stream's pieces until it ends or nobody reads them any more.
+async fn write(mut pieces: LocalBoxStream<'static, Bytes>, pipe: Pipe) {
+    while let Some(piece) = pieces.next().await {
+        if pipe.put(&piece).await.is_err() {
+            return;
         }
     }
-    init.set_headers_headers(&list);
-    Ok(init)
+    pipe.close();
 }

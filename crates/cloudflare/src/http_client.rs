@@ -2,16 +2,14 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use js_sys::Uint8Array;
 use sluice_core::port::{Http, NetworkError};
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, RequestInit, RequestRedirect, WorkerGlobalScope};
+use wasm_bindgen::JsCast;
+use web_sys::AbortController;
 
 use crate::{
     Worker,
-    body::{Incoming, network_error},
-    entry,
+    body::{self, Incoming, network_error},
+    js,
 };
 
 /// Aborts a call when dropped.
@@ -38,32 +36,18 @@ impl Http for Worker {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Incoming>, NetworkError> {
         let (parts, body) = request.into_parts();
         let controller = AbortController::new().map_err(|error| network_error(&error))?;
-        let init = RequestInit::new();
-        init.set_method(parts.method.as_str());
-        init.set_redirect(RequestRedirect::Manual);
-        init.set_signal(Some(&controller.signal()));
-        init.set_headers_headers(&headers(&parts.headers).map_err(|error| network_error(&error))?);
-        if !body.is_empty() {
-            init.set_body(&Uint8Array::from(body.as_ref()));
-        }
+        let head = js::with_headers(format!("{}\n{}", parts.method, parts.uri), &parts.headers);
+        let sent = js::fetch(&head, &body, &controller.signal()).map_err(|error| network_error(&error))?;
         let cancel = Cancel(Some(controller));
-        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-        let promise = scope.fetch_with_str_and_init(&parts.uri.to_string(), &init);
-        let response = JsFuture::from(promise).await.map_err(|error| network_error(&error))?;
+        let response = sent.await.map_err(|error| network_error(&error))?.unwrap_or_default();
         let response: web_sys::Response = response.unchecked_into();
+        let head = js::response_head(&response);
+        let mut lines = head.split('\n');
         let mut answer = Response::new(());
-        *answer.status_mut() = StatusCode::from_u16(response.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-        *answer.headers_mut() = entry::headers(&response.headers());
-        Ok(answer.map(|()| Incoming::of_response(response, cancel)))
+        let status = lines.next().and_then(|status| status.parse().ok());
+        *answer.status_mut() = status.unwrap_or(StatusCode::BAD_GATEWAY);
+        *answer.headers_mut() = js::headers(lines);
+        let length = body::length(answer.headers());
+        Ok(answer.map(|()| Incoming::of_response(response, length, cancel)))
     }
-}
-
-fn headers(from: &http::HeaderMap) -> Result<web_sys::Headers, JsValue> {
-    let headers = web_sys::Headers::new()?;
-    for (name, value) in from {
-        if let Ok(value) = value.to_str() {
-            headers.append(name.as_str(), value)?;
-        }
-    }
-    Ok(headers)
 }

@@ -7,6 +7,7 @@ mod body;
 mod clock;
 mod entry;
 mod http_client;
+mod js;
 mod kv;
 mod later;
 mod log;

@@ -1,0 +1,140 @@
+// What Rust asks of the platform, each in one crossing. Calls between WASM and JavaScript, a string each for every
+// header and two functions for every promise cost the gateway more than all that it decides.
+//
+// A head crosses as lines: what it begins with, then a name and a value by turns; no header may hold a line feed.
+// What takes time is given a number, and told to one function when it is over: `tell(number, outcome, value)`.
+
+const DONE = 0;
+const FAILED = 1;
+const ENDED = 2;
+
+let tell;
+
+/** Takes the function that is told of outcomes. */
+export function connect(callback) {
+  tell = callback;
+}
+
+/** Method, address and headers of a caller's request. */
+export function requestHead(request) {
+  return lines(`${request.method}\n${request.url}`, request.headers);
+}
+
+/** Status and headers of a provider's answer. */
+export function responseHead(response) {
+  return lines(`${response.status}`, response.headers);
+}
+
+/** Sends what `head` says, method and address first, and tells the answer. Redirects are handed back. */
+export function send(number, head, body, signal) {
+  const [method, url, ...rest] = head.split("\n");
+  const init = { method, headers: record(rest), body: copy(body), redirect: "manual", signal };
+  wait(number, fetch(url, init));
+}
+
+/** Tells the whole body of a request or an answer. */
+export function whole(number, owner) {
+  wait(number, owner.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+}
+
+/** What reads the body of a request or an answer piece by piece; nothing if there is none. */
+export function reader(owner) {
+  return owner.body?.getReader();
+}
+
+/** Tells the next piece, or that there is none. */
+export function read(number, reader) {
+  const to = tell;
+  reader.read().then(
+    ({ done, value }) => to(number, done ? ENDED : DONE, value),
+    (error) => to(number, FAILED, error),
+  );
+}
+
+/** What a piece, or a whole body, holds. */
+export function bytes(array) {
+  return array;
+}
+
+/** Tells when the caller has gone. */
+export function gone(number, request) {
+  const to = tell;
+  request.signal.onabort = () => to(number, DONE);
+}
+
+/** Tells when so many milliseconds are over; returns what stops it. */
+export function timer(number, milliseconds) {
+  return setTimeout(tell, milliseconds, number, DONE);
+}
+
+/** An answer for the caller, the status first in its head. */
+export function respond(head, body) {
+  return answer(head, copy(body));
+}
+
+/** An answer whose body is written piece by piece. */
+export class Pipe {
+  constructor(head) {
+    // Quicker than a stream that asks JavaScript for each piece.
+    const { readable, writable } = new IdentityTransformStream();
+    this.response = answer(head, readable);
+    this.writer = writable.getWriter();
+  }
+
+  /** Tells when the piece has been taken. */
+  write(number, piece) {
+    wait(number, this.writer.write(piece.slice()));
+  }
+
+  close() {
+    this.writer.close().catch(() => {});
+  }
+}
+
+function wait(number, promise) {
+  const to = tell;
+  promise.then(
+    (value) => to(number, DONE, value),
+    (error) => to(number, FAILED, error),
+  );
+}
+
+function answer(head, body) {
+  const [status, ...rest] = head.split("\n");
+  return new Response(body, { status: Number(status), headers: record(rest) });
+}
+
+/** A view of Rust's memory as bytes of their own; nothing if it is empty. */
+function copy(view) {
+  return view.length === 0 ? undefined : view.slice();
+}
+
+function lines(first, headers) {
+  let text = first;
+  headers.forEach((value, name) => {
+    text += `\n${name}\n${value}`;
+  });
+  return text;
+}
+
+/** Headers as an object, which the platform takes in half the time of a list. */
+function record(lines) {
+  const record = { __proto__: null };
+  for (let at = 0; at + 1 < lines.length; at += 2) {
+    const [name, value] = [lines[at], lines[at + 1]];
+    record[name] = name in record ? `${record[name]}, ${value}` : value;
+  }
+  return record;
+}
+
+// Every wake of a task in Rust goes through this; the platform's own takes many times as long.
+const now = Promise.resolve();
+globalThis.queueMicrotask = (task) => {
+  now.then(() => {
+    try {
+      task();
+    } catch (error) {
+      reportError(error);
+    }
+  });
+};
