@@ -18,6 +18,10 @@ const CONNECTIONS: [usize; 2] = [1, 16];
 /// How often each server is started to time it.
 const STARTS: usize = 3;
 
+/// How long each Worker answers before anything is measured: V8 compiles WASM quickly first and well later, function by
+/// function, so that a request costs half as much again in a fresh isolate as in a busy one.
+const WARM_UP_SECONDS: f64 = 5.0;
+
 /// How long the last rows of the cost log may take to be written.
 const SETTLED: Duration = Duration::from_secs(5);
 
@@ -104,6 +108,13 @@ pub fn worker(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     progress.done();
     let (passthrough, gateway) = (start_passthrough()?, start_gateway()?);
     let subjects = [subject(MOCK, &mock), subject(PASSTHROUGH, &passthrough), subject(GATEWAY, &gateway)];
+    let progress = Progress::start("workerd: warm-up");
+    for subject in subjects.iter().filter(|subject| subject.name != MOCK) {
+        for shape in Shape::ALL {
+            load::run(programs, &folder, subject, shape, 16, WARM_UP_SECONDS)?;
+        }
+    }
+    progress.done();
     let rows = rows(programs, &folder, arguments, "workerd", &subjects)?;
     check_log(&gateway, &rows, GATEWAY)?;
     for server in [gateway, passthrough, mock] {
