@@ -109,15 +109,8 @@ fn print(head: &[&str], rows: &[Vec<String>], numbers: usize) {
     }
 }
 
-fn chat_name(chat: Chat) -> &'static str {
-    match chat {
-        Chat::OpenaiChat => "openai_chat",
-        Chat::AnthropicMessages => "anthropic_messages",
-    }
-}
-
 fn operations(provider: &catalog::Provider) -> String {
-    let chat = provider.chat.map(chat_name);
+    let chat = provider.chat.map(Chat::name);
     let embeddings = provider.embeddings.then_some("openai_embeddings");
     chat.into_iter().chain(embeddings).collect::<Vec<_>>().join(", ")
 }
@@ -133,7 +126,7 @@ fn provider_json(provider: &catalog::Provider) -> Value {
         "base_url": provider.base_url,
         "credential": provider.auth.secret().map(|secret| secret.name()),
         "credential_header": header,
-        "chat": provider.chat.map(chat_name),
+        "chat": provider.chat.map(Chat::name),
         "embeddings": provider.embeddings.then_some("openai_embeddings"),
         "models": prices::of(provider.name).len(),
     })

@@ -1,17 +1,17 @@
 //! What the core costs by itself, without a host: a request read and sent on, an answer read, a streamed chunk relayed.
 //! `cargo xtask bench` runs these and takes their numbers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a bench fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion};
 use serde_json::json;
 use sluice_core::relay::Relay;
-use sluice_providers::format::{Chat, Dialect, Meta, Target};
+use sluice_providers::format::{Chat, Dialect, Meta, Protocol, Target};
 use sluice_types::{json::Raw, usage::Usage};
 
-const FORMATS: [Chat; 2] = [Chat::OpenaiChat, Chat::AnthropicMessages];
+const FORMATS: [Protocol; 2] = [Protocol::OpenaiChat, Protocol::AnthropicMessages];
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
@@ -28,21 +28,21 @@ fn request(criterion: &mut Criterion) {
     for (name, size) in [("1 KB", 1_000), ("100 KB", 100_000)] {
         for caller in FORMATS {
             let body = conversation(size);
-            for upstream in FORMATS {
+            for upstream in FORMATS.map(Protocol::format) {
                 let dialect = Dialect::default();
                 let target = Target {
                     model: "upstream-model",
                     dialect: &dialect,
                     strict: false,
                     default_max_tokens: Some(4096),
-                    same_format: upstream == caller,
+                    same_format: upstream == caller.format(),
                 };
                 let id = BenchmarkId::new(format!("{} to {}", caller.name(), upstream.name()), name);
                 group.bench_function(id, |bencher| {
                     bencher.iter(|| {
                         let body = black_box(&body);
                         let request = caller.read_request(body).unwrap();
-                        if upstream == caller {
+                        if upstream == caller.format() {
                             caller.patch_request(body, &target).unwrap()
                         } else {
                             upstream.write_request(&request, &target).unwrap()
@@ -59,6 +59,7 @@ fn request(criterion: &mut Criterion) {
 fn answer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("answer");
     for format in FORMATS {
+        let format = format.format();
         let body = whole_answer(format);
         group.bench_function(format.name(), |bencher| {
             bencher.iter(|| format.read_answer(black_box(&body)).unwrap().usage);
@@ -70,7 +71,7 @@ fn answer(criterion: &mut Criterion) {
 /// One text delta of a stream that has begun, relayed.
 fn chunk(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chunk");
-    for upstream in FORMATS {
+    for upstream in FORMATS.map(Protocol::format) {
         for caller in FORMATS {
             let (opening, delta) = stream(upstream);
             let meta = Meta {
@@ -79,10 +80,10 @@ fn chunk(criterion: &mut Criterion) {
                 model: "bench",
                 note: None,
                 include_usage: true,
-                same_format: upstream == caller,
+                same_format: upstream == caller.format(),
             };
             let note = |_: &Usage| -> Option<Raw<'static>> { None };
-            let mut relay = Relay::new(upstream, caller, upstream == caller, &meta, 0);
+            let mut relay = Relay::new(upstream, caller, true, &meta, 0);
             let mut out = Vec::new();
             relay.push(opening.as_bytes(), &note, &mut out).unwrap();
             group.bench_function(format!("{} to {}", upstream.name(), caller.name()), |bencher| {
@@ -130,6 +131,7 @@ fn whole_answer(format: Chat) -> Vec<u8> {
             "usage": {"input_tokens": 17, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 0,
                 "output_tokens": 240},
         }),
+        other => panic!("no sample of {}", other.name()),
     };
     body.to_string().into_bytes()
 }
@@ -165,5 +167,6 @@ fn stream(format: Chat) -> (String, String) {
                 "delta": {"type": "text_delta", "text": " word"}}));
             (start + &block, delta)
         }
+        other => panic!("no sample of {}", other.name()),
     }
 }

@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use sluice_providers::format::Chat;
+use sluice_providers::format::Protocol;
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
@@ -65,7 +65,7 @@ struct Context<'a, H> {
     id: &'a str,
     started: Timestamp,
     /// The caller's protocol.
-    protocol: Chat,
+    protocol: Protocol,
     headers: &'a HeaderMap,
     config: Rc<Config>,
 }

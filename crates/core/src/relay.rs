@@ -10,8 +10,8 @@
 //! is read into events and written anew. What a guardrail will have to see are the events between reader and writer.
 
 use sluice_providers::{
-    format::{Chat, Meta, Reader, Writer},
-    sse::Decoder,
+    format::{Chat, Meta, Protocol, Reader, Writer},
+    frames::Decoder,
 };
 use sluice_types::{
     answer::FinishReason,
@@ -85,7 +85,7 @@ pub struct Relay {
     decoder: Decoder,
     reader: Reader,
     writer: Writer,
-    caller: Chat,
+    caller: Protocol,
     verbatim: bool,
     include_usage: bool,
     input_estimate: u64,
@@ -99,13 +99,19 @@ impl Relay {
     /// A relay from `upstream`'s format to `caller`'s. `verbatim` keeps frames as they came and asks that both be the
     /// same format; `include_usage` is whether the caller asked for a usage frame; `input_estimate` the prompt's
     /// tokens, should the provider not count.
-    pub fn new(upstream: Chat, caller: Chat, verbatim: bool, meta: &Meta<'_>, input_estimate: u64) -> Self {
+    pub fn new(
+        upstream: Chat,
+        caller: Protocol,
+        verbatim: bool,
+        meta: &Meta<'_>,
+        input_estimate: u64,
+    ) -> Self {
         Self {
-            decoder: Decoder::default(),
+            decoder: Decoder::new(upstream.framing()),
             reader: Reader::new(upstream),
             writer: Writer::new(caller, meta),
             caller,
-            verbatim: verbatim && upstream == caller,
+            verbatim: verbatim && upstream == caller.format(),
             include_usage: meta.include_usage,
             input_estimate,
             seen: Seen::default(),
@@ -245,13 +251,16 @@ impl Relay {
     }
 
     /// What becomes of a frame in the caller's own format.
-    fn verbatim(caller: Chat, include_usage: bool, usage_told: bool, tells: &Tells) -> Verbatim {
+    fn verbatim(caller: Protocol, include_usage: bool, usage_told: bool, tells: &Tells) -> Verbatim {
         match caller {
-            Chat::OpenaiChat if tells.end && include_usage && !usage_told => Verbatim::EndAnew,
-            Chat::OpenaiChat if tells.usage && include_usage => Verbatim::WithNote,
-            Chat::OpenaiChat if tells.usage && !tells.output && !tells.finish => Verbatim::Left,
-            Chat::AnthropicMessages if tells.usage && tells.finish => Verbatim::WithNote,
-            Chat::OpenaiChat | Chat::AnthropicMessages => Verbatim::AsItCame,
+            Protocol::OpenaiChat if tells.end && include_usage && !usage_told => Verbatim::EndAnew,
+            Protocol::OpenaiChat if tells.usage && include_usage => Verbatim::WithNote,
+            Protocol::OpenaiChat if tells.usage && !tells.output && !tells.finish => Verbatim::Left,
+            Protocol::AnthropicMessages | Protocol::Gemini if tells.usage && tells.finish => {
+                Verbatim::WithNote
+            }
+            Protocol::OpenaiResponses if tells.usage && tells.end => Verbatim::WithNote,
+            _ => Verbatim::AsItCame,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The HTTP surface: which path and method mean what, and whose shape errors have there.
 
 use http::{HeaderMap, Method};
-use sluice_providers::format::Chat;
+use sluice_providers::format::Protocol;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
     /// `POST /v1/chat/completions`, `POST /v1/messages`
-    Chat(Chat),
+    Chat(Protocol),
     /// `POST /v1/messages/count_tokens`
     CountTokens,
     /// `POST /v1/embeddings`
@@ -42,8 +42,8 @@ impl Route<'_> {
 /// The route `path` names, whatever the method.
 pub fn find(path: &str) -> Option<Route<'_>> {
     Some(match path {
-        "/v1/chat/completions" => Route::Chat(Chat::OpenaiChat),
-        "/v1/messages" => Route::Chat(Chat::AnthropicMessages),
+        "/v1/chat/completions" => Route::Chat(Protocol::OpenaiChat),
+        "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
         "/v1/embeddings" => Route::Embeddings,
         "/v1/models" => Route::Models,
@@ -56,11 +56,11 @@ pub fn find(path: &str) -> Option<Route<'_>> {
 
 /// The protocol of a request's caller, for the shape of errors and lists: Messages on its own paths and wherever its
 /// SDKs' version header is sent, OpenAI's elsewhere.
-pub fn protocol(path: &str, headers: &HeaderMap) -> Chat {
+pub fn protocol(path: &str, headers: &HeaderMap) -> Protocol {
     if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
-        Chat::AnthropicMessages
+        Protocol::AnthropicMessages
     } else {
-        Chat::OpenaiChat
+        Protocol::OpenaiChat
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn paths_name_routes() {
         assert_eq!(find("/v1/models/openai/gpt-x"), Some(Route::Model("openai/gpt-x")));
-        assert_eq!(find("/v1/messages"), Some(Route::Chat(Chat::AnthropicMessages)));
+        assert_eq!(find("/v1/messages"), Some(Route::Chat(Protocol::AnthropicMessages)));
         for unknown in ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1"] {
             assert_eq!(find(unknown), None, "{unknown}");
         }

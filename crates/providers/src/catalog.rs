@@ -41,6 +41,8 @@ pub struct Provider {
     pub max_tokens: &'static str,
     /// Whether a stream may be asked for usage.
     pub stream_usage: bool,
+    /// Whether Messages is spoken as on Vertex: the model in the path, the version in the body.
+    pub model_in_path: bool,
 }
 
 impl Provider {
@@ -51,6 +53,7 @@ impl Provider {
             drop: self.drop.iter().map(|&name| name.to_owned()).collect(),
             max_tokens: self.max_tokens.to_owned(),
             stream_usage: self.stream_usage,
+            model_in_path: self.model_in_path,
         }
     }
 }

@@ -1,13 +1,21 @@
 //! Wire formats: JSON and stream dialects, each spoken by callers, by providers, or by both.
 //!
-//! A chat format's module has the same functions and types as every other's ([`openai_chat`] shows them); [`Chat`] picks
-//! between them. A format is read and written without knowing the other side: both meet in `sluice_types`.
+//! A chat format's module has the same functions and types as every other's ([`openai_chat`] shows them); [`Protocol`] picks
+//! between those that callers speak, [`Chat`] between those that providers speak. A format is read and written without
+//! knowing the other side: both meet in `sluice_types`.
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
+pub mod cohere_chat;
+pub mod gemini;
 mod json;
 pub mod message;
+pub mod ollama_chat;
 pub mod openai_chat;
 pub mod openai_embeddings;
+pub mod openai_responses;
+mod path;
+pub mod workers_ai;
 
 use std::time::Duration;
 
@@ -20,15 +28,40 @@ use sluice_types::{
     usage::Usage,
 };
 
-use crate::sse::Frame;
+use crate::frames::{Frame, Framing};
 
-/// A dialect of chat. The same two are callers' protocols and providers' formats.
+/// A dialect of chat that callers speak. Providers speak every one of them, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// OpenAI Chat Completions.
+    OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
+    /// Anthropic Messages.
+    AnthropicMessages,
+    /// Gemini `generateContent`.
+    Gemini,
+}
+
+/// A dialect of chat that providers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Chat {
     /// OpenAI Chat Completions.
     OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
+    /// Gemini `generateContent`, in AI Studio and in Vertex.
+    Gemini,
+    /// Cohere chat, version 2.
+    CohereChat,
+    /// Bedrock Converse.
+    BedrockConverse,
+    /// Ollama's own chat.
+    OllamaChat,
+    /// Workers AI's own `run`.
+    WorkersAi,
 }
 
 /// A request written for a provider.
@@ -51,11 +84,19 @@ pub struct Dialect {
     pub max_tokens: String,
     /// Whether a stream may be asked for usage with `stream_options`.
     pub stream_usage: bool,
+    /// Whether Messages is spoken as on Vertex: the model in the path, the version in the body.
+    pub model_in_path: bool,
 }
 
 impl Default for Dialect {
     fn default() -> Self {
-        Self { rename: Vec::new(), drop: Vec::new(), max_tokens: "max_tokens".to_owned(), stream_usage: true }
+        Self {
+            rename: Vec::new(),
+            drop: Vec::new(),
+            max_tokens: "max_tokens".to_owned(),
+            stream_usage: true,
+            model_in_path: false,
+        }
     }
 }
 
@@ -104,24 +145,27 @@ pub struct Meta<'m> {
     pub same_format: bool,
 }
 
-impl Chat {
-    /// Its name in the configuration and in `tests/cases`.
+impl Protocol {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::OpenaiChat, Self::OpenaiResponses, Self::AnthropicMessages, Self::Gemini];
+
+    /// The format of providers that speak it.
+    pub fn format(self) -> Chat {
+        match self {
+            Self::OpenaiChat => Chat::OpenaiChat,
+            Self::OpenaiResponses => Chat::OpenaiResponses,
+            Self::AnthropicMessages => Chat::AnthropicMessages,
+            Self::Gemini => Chat::Gemini,
+        }
+    }
+
+    /// Its name in `tests/cases`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::OpenaiChat => "openai_chat",
-            Self::AnthropicMessages => "anthropic_messages",
-        }
+        self.format().name()
     }
 
-    /// Where it is asked, below a provider's base URL.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::OpenaiChat => "/chat/completions",
-            Self::AnthropicMessages => "/messages",
-        }
-    }
-
-    /// Reads a caller's request.
+    /// Reads a caller's request. Gemini tells model and streaming in the path: both are left as by default.
     ///
     /// # Errors
     ///
@@ -129,7 +173,141 @@ impl Chat {
     pub fn read_request(self, body: &[u8]) -> Result<Request<'_>, Failure> {
         match self {
             Self::OpenaiChat => openai_chat::read_request(body),
+            Self::OpenaiResponses => openai_responses::read_request(body),
             Self::AnthropicMessages => anthropic_messages::read_request(body),
+            Self::Gemini => gemini::read_request(body),
+        }
+    }
+
+    /// Rewrites what must change in a caller's request for a provider of the same format; every other value stays as it
+    /// was written.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if `body` is no JSON object, and as
+    /// [`Chat::write_request`] where the dialect refuses a member and the target is strict.
+    pub fn patch_request(self, body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
+        match self {
+            Self::OpenaiChat => openai_chat::patch_request(body, target),
+            Self::OpenaiResponses => openai_responses::patch_request(body, target),
+            Self::AnthropicMessages => anthropic_messages::patch_request(body, target),
+            Self::Gemini => gemini::patch_request(body, target),
+        }
+    }
+
+    /// Writes a whole answer for the caller.
+    pub fn write_answer(self, answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
+        match self {
+            Self::OpenaiChat => openai_chat::write_answer(answer, meta),
+            Self::OpenaiResponses => openai_responses::write_answer(answer, meta),
+            Self::AnthropicMessages => anthropic_messages::write_answer(answer, meta),
+            Self::Gemini => gemini::write_answer(answer, meta),
+        }
+    }
+
+    /// Writes the body of an error for the caller.
+    pub fn write_error(self, failure: &Failure, request_id: &str, attempts: &[Attempt]) -> Vec<u8> {
+        match self {
+            Self::OpenaiChat => openai_chat::write_error(failure, request_id, attempts),
+            Self::OpenaiResponses => openai_responses::write_error(failure, request_id, attempts),
+            Self::AnthropicMessages => anthropic_messages::write_error(failure, request_id, attempts),
+            Self::Gemini => gemini::write_error(failure, request_id, attempts),
+        }
+    }
+
+    /// Writes the frame that tells the caller that its stream has failed; nothing may follow it.
+    pub fn write_stream_error(self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
+        match self {
+            Self::OpenaiChat => openai_chat::write_stream_error(failure, request_id, out),
+            Self::OpenaiResponses => openai_responses::write_stream_error(failure, request_id, out),
+            Self::AnthropicMessages => anthropic_messages::write_stream_error(failure, request_id, out),
+            Self::Gemini => gemini::write_stream_error(failure, request_id, out),
+        }
+    }
+
+    /// What keeps a silent stream open.
+    pub fn heartbeat(self) -> &'static [u8] {
+        match self {
+            Self::OpenaiChat => openai_chat::heartbeat(),
+            Self::OpenaiResponses => openai_responses::heartbeat(),
+            Self::AnthropicMessages => anthropic_messages::heartbeat(),
+            Self::Gemini => gemini::heartbeat(),
+        }
+    }
+}
+
+impl Chat {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::OpenaiChat,
+        Self::OpenaiResponses,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::CohereChat,
+        Self::BedrockConverse,
+        Self::OllamaChat,
+        Self::WorkersAi,
+    ];
+
+    /// Its name in the configuration and in `tests/cases`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai_chat",
+            Self::OpenaiResponses => "openai_responses",
+            Self::AnthropicMessages => "anthropic_messages",
+            Self::Gemini => "gemini",
+            Self::CohereChat => "cohere_chat",
+            Self::BedrockConverse => "bedrock_converse",
+            Self::OllamaChat => "ollama_chat",
+            Self::WorkersAi => "workers_ai",
+        }
+    }
+
+    /// Where `model` is asked, below a provider's base URL.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if the model's name goes into the address and
+    /// cannot.
+    pub fn path(self, model: &str, stream: bool, dialect: &Dialect) -> Result<String, Failure> {
+        Ok(match self {
+            Self::OpenaiChat => "/chat/completions".to_owned(),
+            Self::OpenaiResponses => "/responses".to_owned(),
+            Self::AnthropicMessages => match (dialect.model_in_path, stream) {
+                (false, _) => "/messages".to_owned(),
+                (true, false) => format!("/models/{}:rawPredict", path::segment(model)?),
+                (true, true) => format!("/models/{}:streamRawPredict", path::segment(model)?),
+            },
+            Self::Gemini => match stream {
+                false => format!("/models/{}:generateContent", path::segment(model)?),
+                true => format!("/models/{}:streamGenerateContent?alt=sse", path::segment(model)?),
+            },
+            Self::CohereChat => "/chat".to_owned(),
+            Self::BedrockConverse => match stream {
+                false => format!("/model/{}/converse", path::segment(model)?),
+                true => format!("/model/{}/converse-stream", path::segment(model)?),
+            },
+            Self::OllamaChat => "/api/chat".to_owned(),
+            Self::WorkersAi => format!("/run/{}", path::segments(model)?),
+        })
+    }
+
+    /// The callers' protocol that it is; `None` where only providers speak it.
+    pub fn protocol(self) -> Option<Protocol> {
+        Protocol::ALL.into_iter().find(|protocol| protocol.format() == self)
+    }
+
+    /// How its streams are cut into frames.
+    pub fn framing(self) -> Framing {
+        match self {
+            Self::OpenaiChat
+            | Self::OpenaiResponses
+            | Self::AnthropicMessages
+            | Self::Gemini
+            | Self::CohereChat
+            | Self::WorkersAi => Framing::Sse,
+            Self::BedrockConverse => Framing::EventStream,
+            Self::OllamaChat => Framing::Lines,
         }
     }
 
@@ -142,20 +320,13 @@ impl Chat {
     pub fn write_request(self, request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
         match self {
             Self::OpenaiChat => openai_chat::write_request(request, target),
+            Self::OpenaiResponses => openai_responses::write_request(request, target),
             Self::AnthropicMessages => anthropic_messages::write_request(request, target),
-        }
-    }
-
-    /// Rewrites what must change in a request that came in this format; every other value stays as it was written.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if `body` is no JSON object, and as
-    /// [`write_request`](Self::write_request) where the dialect refuses a member and the target is strict.
-    pub fn patch_request(self, body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
-        match self {
-            Self::OpenaiChat => openai_chat::patch_request(body, target),
-            Self::AnthropicMessages => anthropic_messages::patch_request(body, target),
+            Self::Gemini => gemini::write_request(request, target),
+            Self::CohereChat => cohere_chat::write_request(request, target),
+            Self::BedrockConverse => bedrock_converse::write_request(request, target),
+            Self::OllamaChat => ollama_chat::write_request(request, target),
+            Self::WorkersAi => workers_ai::write_request(request, target),
         }
     }
 
@@ -169,15 +340,13 @@ impl Chat {
     pub fn read_answer(self, body: &[u8]) -> Result<Answer<'_>, Failure> {
         match self {
             Self::OpenaiChat => openai_chat::read_answer(body),
+            Self::OpenaiResponses => openai_responses::read_answer(body),
             Self::AnthropicMessages => anthropic_messages::read_answer(body),
-        }
-    }
-
-    /// Writes a whole answer for the caller.
-    pub fn write_answer(self, answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
-        match self {
-            Self::OpenaiChat => openai_chat::write_answer(answer, meta),
-            Self::AnthropicMessages => anthropic_messages::write_answer(answer, meta),
+            Self::Gemini => gemini::read_answer(body),
+            Self::CohereChat => cohere_chat::read_answer(body),
+            Self::BedrockConverse => bedrock_converse::read_answer(body),
+            Self::OllamaChat => ollama_chat::read_answer(body),
+            Self::WorkersAi => workers_ai::read_answer(body),
         }
     }
 
@@ -185,31 +354,13 @@ impl Chat {
     pub fn read_error(self, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
         match self {
             Self::OpenaiChat => openai_chat::read_error(status, body, retry_after),
+            Self::OpenaiResponses => openai_responses::read_error(status, body, retry_after),
             Self::AnthropicMessages => anthropic_messages::read_error(status, body, retry_after),
-        }
-    }
-
-    /// Writes the body of an error for the caller.
-    pub fn write_error(self, failure: &Failure, request_id: &str, attempts: &[Attempt]) -> Vec<u8> {
-        match self {
-            Self::OpenaiChat => openai_chat::write_error(failure, request_id, attempts),
-            Self::AnthropicMessages => anthropic_messages::write_error(failure, request_id, attempts),
-        }
-    }
-
-    /// Writes the frame that tells the caller that its stream has failed; nothing may follow it.
-    pub fn write_stream_error(self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
-        match self {
-            Self::OpenaiChat => openai_chat::write_stream_error(failure, request_id, out),
-            Self::AnthropicMessages => anthropic_messages::write_stream_error(failure, request_id, out),
-        }
-    }
-
-    /// What keeps a silent stream open.
-    pub fn heartbeat(self) -> &'static [u8] {
-        match self {
-            Self::OpenaiChat => openai_chat::heartbeat(),
-            Self::AnthropicMessages => anthropic_messages::heartbeat(),
+            Self::Gemini => gemini::read_error(status, body, retry_after),
+            Self::CohereChat => cohere_chat::read_error(status, body, retry_after),
+            Self::BedrockConverse => bedrock_converse::read_error(status, body, retry_after),
+            Self::OllamaChat => ollama_chat::read_error(status, body, retry_after),
+            Self::WorkersAi => workers_ai::read_error(status, body, retry_after),
         }
     }
 }
@@ -219,8 +370,20 @@ impl Chat {
 pub enum Reader {
     /// OpenAI Chat Completions.
     OpenaiChat(openai_chat::Reader),
+    /// OpenAI Responses.
+    OpenaiResponses(openai_responses::Reader),
     /// Anthropic Messages.
     AnthropicMessages(anthropic_messages::Reader),
+    /// Gemini.
+    Gemini(gemini::Reader),
+    /// Cohere chat.
+    CohereChat(cohere_chat::Reader),
+    /// Bedrock Converse.
+    BedrockConverse(bedrock_converse::Reader),
+    /// Ollama.
+    OllamaChat(ollama_chat::Reader),
+    /// Workers AI.
+    WorkersAi(workers_ai::Reader),
 }
 
 impl Reader {
@@ -228,7 +391,13 @@ impl Reader {
     pub fn new(format: Chat) -> Self {
         match format {
             Chat::OpenaiChat => Self::OpenaiChat(openai_chat::Reader::default()),
+            Chat::OpenaiResponses => Self::OpenaiResponses(openai_responses::Reader::default()),
             Chat::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::Reader::default()),
+            Chat::Gemini => Self::Gemini(gemini::Reader::default()),
+            Chat::CohereChat => Self::CohereChat(cohere_chat::Reader::default()),
+            Chat::BedrockConverse => Self::BedrockConverse(bedrock_converse::Reader::default()),
+            Chat::OllamaChat => Self::OllamaChat(ollama_chat::Reader::default()),
+            Chat::WorkersAi => Self::WorkersAi(workers_ai::Reader::default()),
         }
     }
 
@@ -236,7 +405,13 @@ impl Reader {
     pub fn frame(&mut self, frame: &Frame<'_>, emit: &mut dyn FnMut(Event<'_>)) {
         match self {
             Self::OpenaiChat(reader) => reader.frame(frame, emit),
+            Self::OpenaiResponses(reader) => reader.frame(frame, emit),
             Self::AnthropicMessages(reader) => reader.frame(frame, emit),
+            Self::Gemini(reader) => reader.frame(frame, emit),
+            Self::CohereChat(reader) => reader.frame(frame, emit),
+            Self::BedrockConverse(reader) => reader.frame(frame, emit),
+            Self::OllamaChat(reader) => reader.frame(frame, emit),
+            Self::WorkersAi(reader) => reader.frame(frame, emit),
         }
     }
 
@@ -245,7 +420,13 @@ impl Reader {
     pub fn finish(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
         match self {
             Self::OpenaiChat(reader) => reader.finish(emit),
+            Self::OpenaiResponses(reader) => reader.finish(emit),
             Self::AnthropicMessages(reader) => reader.finish(emit),
+            Self::Gemini(reader) => reader.finish(emit),
+            Self::CohereChat(reader) => reader.finish(emit),
+            Self::BedrockConverse(reader) => reader.finish(emit),
+            Self::OllamaChat(reader) => reader.finish(emit),
+            Self::WorkersAi(reader) => reader.finish(emit),
         }
     }
 }
@@ -255,25 +436,33 @@ impl Reader {
 pub enum Writer {
     /// OpenAI Chat Completions.
     OpenaiChat(openai_chat::Writer),
+    /// OpenAI Responses.
+    OpenaiResponses(openai_responses::Writer),
     /// Anthropic Messages.
     AnthropicMessages(anthropic_messages::Writer),
+    /// Gemini.
+    Gemini(gemini::Writer),
 }
 
 impl Writer {
     /// A writer at the start of a stream.
-    pub fn new(format: Chat, meta: &Meta<'_>) -> Self {
-        match format {
-            Chat::OpenaiChat => Self::OpenaiChat(openai_chat::Writer::new(meta)),
-            Chat::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::Writer::new(meta)),
+    pub fn new(protocol: Protocol, meta: &Meta<'_>) -> Self {
+        match protocol {
+            Protocol::OpenaiChat => Self::OpenaiChat(openai_chat::Writer::new(meta)),
+            Protocol::OpenaiResponses => Self::OpenaiResponses(openai_responses::Writer::new(meta)),
+            Protocol::AnthropicMessages => Self::AnthropicMessages(anthropic_messages::Writer::new(meta)),
+            Protocol::Gemini => Self::Gemini(gemini::Writer::new(meta)),
         }
     }
 
     /// Appends what `event` is in this format. [`Event::End`] and [`Event::Failed`] write nothing: they are for
-    /// [`end`](Self::end) and [`Chat::write_stream_error`].
+    /// [`end`](Self::end) and [`Protocol::write_stream_error`].
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.event(event, out),
+            Self::OpenaiResponses(writer) => writer.event(event, out),
             Self::AnthropicMessages(writer) => writer.event(event, out),
+            Self::Gemini(writer) => writer.event(event, out),
         }
     }
 
@@ -282,7 +471,9 @@ impl Writer {
     pub fn end(&mut self, usage: Option<&Usage>, note: Option<&Raw<'_>>, out: &mut Vec<u8>) {
         match self {
             Self::OpenaiChat(writer) => writer.end(usage, note, out),
+            Self::OpenaiResponses(writer) => writer.end(usage, note, out),
             Self::AnthropicMessages(writer) => writer.end(usage, note, out),
+            Self::Gemini(writer) => writer.end(usage, note, out),
         }
     }
 }

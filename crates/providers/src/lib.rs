@@ -3,7 +3,10 @@
 pub mod auth;
 pub mod builtin;
 pub mod catalog;
+pub mod event_stream;
 pub mod format;
+pub mod frames;
+pub mod lines;
 pub mod prices;
 pub mod replay;
 pub mod sse;

@@ -5,49 +5,9 @@
 //!
 //! Every byte is looked at once however the input is cut, and buffers are reused: a stream costs no allocation per frame.
 
-use std::{fmt, ops::Range};
+use std::ops::Range;
 
-use sluice_types::error::{ErrorKind, Failure};
-
-/// The largest frame that is read, in bytes.
-pub const MAX_FRAME: usize = 16 * 1024 * 1024;
-
-/// One frame, borrowed from the decoder until the next call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// The `event` field, where there is one.
-    pub event: Option<&'a str>,
-    /// The `data` fields, joined with LF; never empty.
-    pub data: &'a str,
-    /// The frame's bytes exactly as they came, blank line included.
-    pub raw: &'a [u8],
-}
-
-/// Why a frame cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameError {
-    /// The frame is longer than [`MAX_FRAME`]; the rest of the stream is not read.
-    TooLarge,
-    /// The frame is not UTF-8; the next one can be read.
-    NotUtf8,
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLarge => "a frame of the stream is larger than 16 MiB",
-            Self::NotUtf8 => "a frame of the stream is not valid UTF-8",
-        })
-    }
-}
-
-impl std::error::Error for FrameError {}
-
-impl From<FrameError> for Failure {
-    fn from(error: FrameError) -> Self {
-        Self::new(ErrorKind::UpstreamInvalid, error.to_string())
-    }
-}
+use crate::frames::{Frame, FrameError, MAX_FRAME};
 
 /// Cuts a stream of bytes into frames.
 ///

@@ -14,7 +14,10 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sluice_providers::format::{Chat, Dialect, Meta, Target, openai_embeddings};
+use sluice_providers::{
+    format::{Chat, Dialect, Meta, Protocol, Target, openai_embeddings},
+    frames::Framing,
+};
 use sluice_types::{
     embeddings::Encoding,
     error::{Attempt, ErrorKind, Failure},
@@ -22,7 +25,9 @@ use sluice_types::{
 };
 use support::{Folder, pretty, stream};
 
-const FORMATS: [Chat; 2] = [Chat::OpenaiChat, Chat::AnthropicMessages];
+/// The formats there are cases for.
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
@@ -49,36 +54,43 @@ fn told(failure: &Failure) -> String {
     pretty(&json.to_string())
 }
 
-/// Each test of a format, once for every format.
-macro_rules! for_every_format {
-    ($($test:ident: $openai_chat:ident, $anthropic_messages:ident;)*) => {$(
-        #[test]
-        fn $openai_chat() {
-            $test(Chat::OpenaiChat);
-        }
-
-        #[test]
-        fn $anthropic_messages() {
-            $test(Chat::AnthropicMessages);
-        }
-    )*};
+#[test]
+fn requests_say_the_same_in_every_format() {
+    CALLERS.iter().copied().for_each(requests);
 }
 
-for_every_format! {
-    requests: chat_requests_say_the_same_in_every_format, messages_requests_say_the_same_in_every_format;
-    answers: chat_answers_say_the_same_in_every_format, messages_answers_say_the_same_in_every_format;
-    streams: chat_streams_say_the_same_however_cut, messages_streams_say_the_same_however_cut;
-    errors: chat_errors_are_told_by_kind, messages_errors_are_told_by_kind;
-    broken: broken_chat_is_told_by_its_place, broken_messages_are_told_by_their_place;
+#[test]
+fn answers_say_the_same_in_every_format() {
+    UPSTREAMS.iter().copied().for_each(answers);
 }
 
-fn requests(caller: Chat) {
+#[test]
+fn streams_say_the_same_however_cut() {
+    UPSTREAMS.iter().copied().for_each(streams);
+}
+
+#[test]
+fn errors_are_told_by_kind() {
+    UPSTREAMS.iter().copied().for_each(errors);
+}
+
+#[test]
+fn broken_requests_are_told_by_their_place() {
+    CALLERS.iter().copied().for_each(broken_requests);
+}
+
+#[test]
+fn broken_answers_are_told_by_their_kind() {
+    UPSTREAMS.iter().copied().for_each(broken_answers);
+}
+
+fn requests(caller: Protocol) {
     let dialect = Dialect::default();
     let folder = Folder::open(&format!("request/{}", caller.name()), "json");
     for (name, original) in folder.cases() {
         let request = caller.read_request(&original).unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        for upstream in FORMATS {
-            let same = caller == upstream;
+        for &upstream in UPSTREAMS {
+            let same = caller.format() == upstream;
             let write = |strict| match same {
                 true => caller.patch_request(&original, &target(&dialect, strict, true)),
                 false => upstream.write_request(&request, &target(&dialect, strict, false)),
@@ -107,9 +119,11 @@ fn requests(caller: Chat) {
             let expected =
                 pretty(&format!(r#"{{"body":{body},"dropped":{dropped},"strict_refuses":{refused}}}"#));
             folder.expect(&name, upstream.name(), "json", expected.as_bytes());
-            upstream
-                .read_request(&written.body)
-                .unwrap_or_else(|failure| panic!("{name} as {upstream:?}: {failure}"));
+            if let Some(protocol) = upstream.protocol() {
+                protocol
+                    .read_request(&written.body)
+                    .unwrap_or_else(|failure| panic!("{name} as {upstream:?}: {failure}"));
+            }
             if same {
                 assert_request_survives(caller, &name, &original);
             }
@@ -119,10 +133,10 @@ fn requests(caller: Chat) {
 }
 
 /// A request that is read and written in its own format, as after a guardrail, loses nothing.
-fn assert_request_survives(format: Chat, name: &str, body: &[u8]) {
+fn assert_request_survives(format: Protocol, name: &str, body: &[u8]) {
     let dialect = Dialect { max_tokens: "max_completion_tokens".to_owned(), ..Dialect::default() };
     let mut request = format.read_request(body).unwrap();
-    let written = format.write_request(&request, &target(&dialect, true, true));
+    let written = format.format().write_request(&request, &target(&dialect, true, true));
     let written = written.unwrap_or_else(|failure| panic!("{name} in its own format: {failure}"));
     let mut again = format.read_request(&written.body).unwrap();
     again.model = request.model.clone();
@@ -139,18 +153,18 @@ fn answers(upstream: Chat) {
     let folder = Folder::open(&format!("answer/{}", upstream.name()), "json");
     for (name, body) in folder.cases() {
         let answer = upstream.read_answer(&body).unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        for caller in FORMATS {
-            let written = caller.write_answer(&answer, &meta(Some(&note), upstream == caller));
+        for &caller in CALLERS {
+            let written = caller.write_answer(&answer, &meta(Some(&note), upstream == caller.format()));
             folder.expect(
                 &name,
                 caller.name(),
                 "json",
                 pretty(std::str::from_utf8(&written).unwrap()).as_bytes(),
             );
-            let again = caller.read_answer(&written).unwrap();
+            let again = caller.format().read_answer(&written).unwrap();
             assert_eq!(
                 again.choices.len(),
-                if caller == Chat::OpenaiChat { answer.choices.len() } else { 1 }
+                if caller == Protocol::OpenaiChat { answer.choices.len() } else { 1 }
             );
             if let (Some(was), Some(is)) = (answer.usage, again.usage) {
                 assert_eq!((was.input(), was.output()), (is.input(), is.output()), "{name} loses tokens");
@@ -166,15 +180,15 @@ fn answers(upstream: Chat) {
 
 fn streams(upstream: Chat) {
     let note = Raw::parse(r#"{"target":"provider/upstream-model"}"#).unwrap();
-    let folder = Folder::open(&format!("stream/{}", upstream.name()), "sse");
+    let folder = Folder::open(&format!("stream/{}", upstream.name()), extension(upstream));
     for (name, bytes) in folder.cases() {
-        for caller in FORMATS {
-            let meta = meta(None, upstream == caller);
+        for &caller in CALLERS {
+            let meta = meta(None, upstream == caller.format());
             let run =
                 |chunks: &mut dyn Iterator<Item = &[u8]>| stream::run(upstream, caller, &meta, &note, chunks);
             let whole = run(&mut [bytes.as_slice()].into_iter());
             folder.expect(&name, caller.name(), "sse", &whole.out);
-            let (told, again) = (stream::said(upstream, &bytes), stream::said(caller, &whole.out));
+            let (told, again) = (stream::said(upstream, &bytes), stream::said(caller.format(), &whole.out));
             assert_eq!(
                 told.in_words_of(caller),
                 again.in_words_of(caller),
@@ -185,10 +199,14 @@ fn streams(upstream: Chat) {
             assert_eq!(run(&mut bytes.chunks(1)), whole, "{name} byte by byte");
         }
         // Only the decoder sees where bytes were cut: the same frames make the same stream.
-        let frames = stream::frames(&mut [bytes.as_slice()].into_iter());
+        let frames = stream::frames(upstream, &mut [bytes.as_slice()].into_iter());
         for cut in 1..bytes.len() {
             let (left, right) = bytes.split_at(cut);
-            assert_eq!(stream::frames(&mut [left, right].into_iter()), frames, "{name} cut at {cut}");
+            assert_eq!(
+                stream::frames(upstream, &mut [left, right].into_iter()),
+                frames,
+                "{name} cut at {cut}"
+            );
         }
     }
     folder.close();
@@ -203,7 +221,7 @@ fn errors(upstream: Chat) {
         let status = status.unwrap_or_else(|| panic!("{name} does not end with a status"));
         let failure = upstream.read_error(status, &body, None);
         folder.expect(&name, "failure", "json", told(&failure).as_bytes());
-        for caller in FORMATS {
+        for &caller in CALLERS {
             let written = caller.write_error(&failure, "req-1", &attempts);
             folder.expect(
                 &name,
@@ -216,20 +234,32 @@ fn errors(upstream: Chat) {
     folder.close();
 }
 
-fn broken(format: Chat) {
-    let folder = Folder::open(&format!("request/{}/err", format.name()), "json");
+fn broken_requests(caller: Protocol) {
+    let folder = Folder::open(&format!("request/{}/err", caller.name()), "json");
     for (name, body) in folder.cases() {
-        let failure = format.read_request(&body).expect_err(&name);
+        let failure = caller.read_request(&body).expect_err(&name);
         assert_eq!(failure.kind, ErrorKind::InvalidRequest, "{name}");
         folder.expect(&name, "error", "json", told(&failure).as_bytes());
     }
     folder.close();
-    let folder = Folder::open(&format!("answer/{}/err", format.name()), "json");
+}
+
+fn broken_answers(upstream: Chat) {
+    let folder = Folder::open(&format!("answer/{}/err", upstream.name()), "json");
     for (name, body) in folder.cases() {
-        let failure = format.read_answer(&body).expect_err(&name);
+        let failure = upstream.read_answer(&body).expect_err(&name);
         folder.expect(&name, "error", "json", told(&failure).as_bytes());
     }
     folder.close();
+}
+
+/// What a provider's streams are called.
+fn extension(upstream: Chat) -> &'static str {
+    match upstream.framing() {
+        Framing::Sse => "sse",
+        Framing::Lines => "ndjson",
+        Framing::EventStream => "bin",
+    }
 }
 
 #[test]

@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
-    format::{Chat, Dialect, Meta, Reader, Target, Writer, message, openai_embeddings},
-    sse::{Decoder, FrameError, MAX_FRAME},
+    format::{Chat, Dialect, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
+    frames::{self, FrameError, MAX_FRAME},
+    sse::Decoder,
 };
 use sluice_types::{embeddings::Encoding, event::Event};
 
-const FORMATS: [Chat; 2] = [Chat::OpenaiChat, Chat::AnthropicMessages];
+/// The formats that are fed with anything.
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -156,40 +159,37 @@ fn json() -> impl Strategy<Value = String> {
 /// Feeds `body` to everything that reads bytes, and what is read to everything that writes.
 fn read_all(body: &[u8]) {
     let dialect = Dialect { drop: vec!["messages[].name".to_owned()], ..Dialect::default() };
-    for from in FORMATS {
-        for to in FORMATS {
-            let target = Target {
-                model: "m",
-                dialect: &dialect,
-                strict: false,
-                default_max_tokens: Some(1),
-                same_format: from == to,
-            };
-            let meta = Meta {
-                id: "i",
-                created: 0,
-                model: "m",
-                note: None,
-                include_usage: true,
-                same_format: from == to,
-            };
-            let _ = from.patch_request(body, &target);
-            if let Ok(request) = from.read_request(body)
-                && let Ok(written) = to.write_request(&request, &target)
-            {
-                let read = to.read_request(&written.body);
-                assert!(
-                    read.is_ok(),
-                    "{from:?} as {to:?}: {read:?}\n{}",
-                    String::from_utf8_lossy(&written.body)
-                );
-            }
-            if let Ok(answer) = from.read_answer(body) {
-                let written = to.write_answer(&answer, &meta);
+    let target = |same_format| Target {
+        model: "m",
+        dialect: &dialect,
+        strict: false,
+        default_max_tokens: Some(1),
+        same_format,
+    };
+    for &from in CALLERS {
+        let _ = from.patch_request(body, &target(true));
+        let Ok(request) = from.read_request(body) else { continue };
+        for &to in UPSTREAMS {
+            let Ok(written) = to.write_request(&request, &target(from.format() == to)) else { continue };
+            let read = to.protocol().map(|protocol| protocol.read_request(&written.body));
+            assert!(
+                read.as_ref().is_none_or(Result::is_ok),
+                "{from:?} as {to:?}: {read:?}\n{}",
+                String::from_utf8_lossy(&written.body)
+            );
+        }
+    }
+    for &from in UPSTREAMS {
+        let answer = from.read_answer(body);
+        let failure = from.read_error(400, body, Some(Duration::ZERO));
+        assert!(failure.message.chars().count() <= 1001);
+        for &to in CALLERS {
+            let same_format = from == to.format();
+            let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format };
+            if let Ok(answer) = &answer {
+                let written = to.write_answer(answer, &meta);
                 assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
             }
-            let failure = from.read_error(400, body, Some(Duration::ZERO));
-            assert!(failure.message.chars().count() <= 1001);
             let written = to.write_error(&failure, "r", &[]);
             assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
         }
@@ -199,11 +199,17 @@ fn read_all(body: &[u8]) {
 }
 
 /// Feeds `bytes` to a stream's reader, and its events to a writer, whose frames must be JSON.
-fn relay(bytes: &[u8], from: Chat, to: Chat) {
-    let meta =
-        Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format: from == to };
+fn relay(bytes: &[u8], from: Chat, to: Protocol) {
+    let meta = Meta {
+        id: "i",
+        created: 0,
+        model: "m",
+        note: None,
+        include_usage: true,
+        same_format: from == to.format(),
+    };
     let (mut decoder, mut reader, mut writer) =
-        (Decoder::default(), Reader::new(from), Writer::new(to, &meta));
+        (frames::Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
     let mut out = Vec::new();
     let mut over = false;
     let mut emit = |event: Event<'_>| {
@@ -261,8 +267,8 @@ proptest! {
         let stream: String = frames.iter().map(|frame| {
             format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
         }).collect();
-        for from in FORMATS {
-            for to in FORMATS {
+        for &from in UPSTREAMS {
+            for &to in CALLERS {
                 relay(stream.as_bytes(), from, to);
             }
         }
@@ -314,6 +320,6 @@ fn a_hundred_thousand_brackets_do_no_harm() {
     relay(
         format!("data: {closed}\n\ndata: {{\"choices\":{closed}}}\n\n").as_bytes(),
         Chat::OpenaiChat,
-        Chat::OpenaiChat,
+        Protocol::OpenaiChat,
     );
 }

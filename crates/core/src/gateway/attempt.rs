@@ -5,7 +5,7 @@ use std::{pin::pin, rc::Rc, time::Duration};
 use bytes::Bytes;
 use futures::future::{Either, LocalBoxFuture, select};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use sluice_providers::format::Chat;
+use sluice_providers::format::{Chat, Protocol};
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
@@ -147,7 +147,7 @@ pub(super) struct Outgoing<'a> {
     /// The provider's format, for its errors.
     pub format: Chat,
     /// Below the provider's base URL.
-    pub path: &'static str,
+    pub path: String,
     pub body: Vec<u8>,
 }
 
@@ -208,7 +208,7 @@ async fn request<H: Host>(
         // Hosts differ in what they decompress; answers of this size gain little by it.
         .header(header::ACCEPT_ENCODING, "identity")
         .header(header::USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")));
-    let same = context.protocol == format && format == Chat::AnthropicMessages;
+    let same = context.protocol == Protocol::AnthropicMessages && format == Chat::AnthropicMessages;
     let callers = |name: &str| same && DIALECT.contains(&name) && context.headers.contains_key(name);
     for (name, value) in provider.headers.iter().filter(|(name, _)| !callers(name)) {
         builder = builder.header(name, value);

@@ -7,7 +7,7 @@ use futures::future::LocalBoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
-    format::{self, Chat, Meta},
+    format::{self, Chat, Meta, Protocol},
     prices::Entry,
     replay, tokens,
 };
@@ -34,7 +34,7 @@ use crate::{
 
 /// What a caller asked, read once.
 pub(super) struct Ask<'a> {
-    pub protocol: Chat,
+    pub protocol: Protocol,
     pub body: &'a Bytes,
     pub request: chat::Request<'a>,
     pub strict: bool,
@@ -141,13 +141,13 @@ impl Gateway {
             Deadline::total(context.host, target)
         };
         let total = Deadline::total(context.host, target);
-        let outgoing = Outgoing { provider, format: upstream, path: upstream.path(), body: written.body };
+        let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
+        let outgoing = Outgoing { provider, format: upstream, path, body: written.body };
         let response = attempt::send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;
-            let relay =
-                Relay::new(upstream, ask.protocol, upstream == ask.protocol, &meta(context, ask), estimate);
+            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
             let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
@@ -157,7 +157,7 @@ impl Gateway {
             return Ok(ready(context, ask, &answer, session));
         }
         session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
-        let body = if upstream == ask.protocol {
+        let body = if upstream == ask.protocol.format() {
             bytes
         } else {
             ask.protocol.write_answer(&answer, &meta(context, ask)).into()
@@ -180,8 +180,8 @@ fn write(
         default_max_tokens: target.entry.and_then(Entry::output_tokens),
         same_format: false,
     };
-    if upstream == ask.protocol {
-        return upstream.patch_request(ask.body, &spec);
+    if upstream == ask.protocol.format() {
+        return ask.protocol.patch_request(ask.body, &spec);
     }
     upstream.write_request(&ask.request, &spec)
 }
@@ -202,7 +202,7 @@ fn ready<H: Host, B>(
         return Outcome::Whole { body, dropped: Vec::new() };
     }
     session.first_token(context.host.now());
-    let mut relay = Relay::new(ask.protocol, ask.protocol, false, &meta, usage.input());
+    let mut relay = Relay::new(ask.protocol.format(), ask.protocol, false, &meta, usage.input());
     let note = |usage: &Usage| session.note(usage);
     let mut pieces = Vec::new();
     replay::events(answer, &mut |event| {

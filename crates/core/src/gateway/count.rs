@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use sluice_providers::{
-    format::{self, Chat, anthropic_messages},
+    format::{self, Chat, Protocol, anthropic_messages},
     tokens,
 };
 use sluice_types::error::Failure;
@@ -58,9 +58,9 @@ async fn count<H: Host>(
         same_format: true,
     };
     let ask = async {
-        let body = format.patch_request(body, &spec)?.body;
+        let body = Protocol::AnthropicMessages.patch_request(body, &spec)?.body;
         let deadline = Deadline::total(context.host, target);
-        let outgoing = Outgoing { provider, format, path: "/messages/count_tokens", body };
+        let outgoing = Outgoing { provider, format, path: "/messages/count_tokens".to_owned(), body };
         let response = attempt::send(context, outgoing, &deadline).await?;
         anthropic_messages::read_count(&attempt::whole(context.host, response, &deadline).await?)
     };

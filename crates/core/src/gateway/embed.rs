@@ -84,7 +84,8 @@ async fn attempt_embed<H: Host>(
     };
     let written = openai_embeddings::patch_request(body, &spec)?;
     let deadline = Deadline::total(context.host, target);
-    let outgoing = Outgoing { provider, format: Chat::OpenaiChat, path: "/embeddings", body: written.body };
+    let outgoing =
+        Outgoing { provider, format: Chat::OpenaiChat, path: "/embeddings".to_owned(), body: written.body };
     let response = attempt::send(context, outgoing, &deadline).await?;
     let bytes = attempt::whole(context.host, response, &deadline).await?;
     let answer = openai_embeddings::answer_in(&bytes, request.encoding)?;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde::Serialize;
-use sluice_providers::format::Chat;
+use sluice_providers::format::Protocol;
 use sluice_types::error::{ErrorKind, Failure};
 
 use super::{Context, Gateway, Reply, reply::Problem};
@@ -39,6 +39,15 @@ impl<'a> Listed<'a> {
     }
 }
 
+/// The same in Gemini's words.
+fn gemini(model: &Listed<'_>) -> serde_json::Value {
+    serde_json::json!({
+        "name": format!("models/{}", model.id),
+        "displayName": model.display_name,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    })
+}
+
 impl Gateway {
     /// Lists the configured models that the caller may name, whole: there is no second page.
     pub(super) async fn models<H: Host>(self: &Rc<Self>, context: &Context<'_, H>) -> Result<Reply, Problem> {
@@ -47,8 +56,14 @@ impl Gateway {
             context.config.models().filter(|model| caller.tenant.may_name_model(&model.name)).collect();
         let data: Vec<Listed<'_>> = models.iter().map(|model| Listed::new(model)).collect();
         let list = match context.protocol {
-            Chat::OpenaiChat => serde_json::json!({"object": "list", "data": data}),
-            Chat::AnthropicMessages => serde_json::json!({
+            Protocol::Gemini => {
+                let models: Vec<_> = data.iter().map(gemini).collect();
+                serde_json::json!({"models": models})
+            }
+            Protocol::OpenaiChat | Protocol::OpenaiResponses => {
+                serde_json::json!({"object": "list", "data": data})
+            }
+            Protocol::AnthropicMessages => serde_json::json!({
                 "data": data,
                 "has_more": false,
                 "first_id": data.first().map(|model| model.id),
@@ -71,7 +86,14 @@ impl Gateway {
             );
         };
         let model = self.admit_model(context, &caller, &name)?;
-        Ok(Reply::json(serde_json::to_vec(&Listed::new(&model)).unwrap_or_default()))
+        let listed = Listed::new(&model);
+        let body = match context.protocol {
+            Protocol::Gemini => serde_json::to_vec(&gemini(&listed)),
+            Protocol::OpenaiChat | Protocol::OpenaiResponses | Protocol::AnthropicMessages => {
+                serde_json::to_vec(&listed)
+            }
+        };
+        Ok(Reply::json(body.unwrap_or_default()))
     }
 }
 

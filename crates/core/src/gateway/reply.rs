@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::stream::LocalBoxStream;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use sluice_providers::format::Chat;
+use sluice_providers::format::Protocol;
 use sluice_types::error::{Attempt, Failure};
 
 /// What a host sends back.
@@ -73,7 +73,7 @@ impl From<Failure> for Problem {
 }
 
 /// The answer that tells `problem` in the shape of `protocol`.
-pub(super) fn error(protocol: Chat, problem: &Problem, id: &str) -> Reply {
+pub(super) fn error(protocol: Protocol, problem: &Problem, id: &str) -> Reply {
     let kind = problem.failure.kind;
     let mut reply = Reply::json(protocol.write_error(&problem.failure, id, &problem.attempts));
     reply.status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -20,6 +20,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "anthropic",
@@ -32,6 +33,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "baseten",
@@ -44,6 +46,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "cerebras",
@@ -56,6 +59,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "deepinfra",
@@ -68,6 +72,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "deepseek",
@@ -80,6 +85,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "fireworks",
@@ -92,6 +98,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "groq",
@@ -104,6 +111,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "huggingface",
@@ -116,6 +124,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "mistral",
@@ -140,6 +149,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ],
         max_tokens: "max_tokens",
         stream_usage: false,
+        model_in_path: false,
     },
     Provider {
         name: "moonshot",
@@ -152,6 +162,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "nvidia",
@@ -164,6 +175,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "openai",
@@ -176,6 +188,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &["messages[].reasoning_content", "messages[].thinking_blocks"],
         max_tokens: "max_completion_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "openrouter",
@@ -188,6 +201,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "perplexity",
@@ -200,6 +214,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "together",
@@ -212,6 +227,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "xai",
@@ -224,6 +240,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
     Provider {
         name: "zai",
@@ -236,5 +253,6 @@ pub(super) static PROVIDERS: &[Provider] = &[
         drop: &[],
         max_tokens: "max_tokens",
         stream_usage: true,
+        model_in_path: false,
     },
 ];

@@ -1,8 +1,8 @@
 //! Streams from bytes to bytes, and what they say.
 
 use sluice_providers::{
-    format::{Chat, Meta, Reader, Writer},
-    sse::Decoder,
+    format::{Chat, Meta, Protocol, Reader, Writer},
+    frames::Decoder,
 };
 use sluice_types::{
     answer::FinishReason,
@@ -25,8 +25,8 @@ pub struct Run {
 }
 
 /// The frames of a stream given in `chunks`: event, data, own bytes; or why one could not be read.
-pub fn frames(chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u8>)> {
-    let mut decoder = Decoder::default();
+pub fn frames(format: Chat, chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u8>)> {
+    let mut decoder = Decoder::new(format.framing());
     let mut frames = Vec::new();
     let mut over = false;
     while !over {
@@ -57,7 +57,7 @@ pub fn frames(chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u
 /// Runs a provider's stream, given in `chunks`, to its end or its failure.
 pub fn run(
     upstream: Chat,
-    caller: Chat,
+    caller: Protocol,
     meta: &Meta<'_>,
     note: &Raw<'_>,
     chunks: &mut Chunks<'_, '_>,
@@ -83,7 +83,7 @@ fn read(
     frames: &mut Vec<u8>,
     emit: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Failure> {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(format.framing());
     let mut reader = Reader::new(format);
     let mut over = false;
     while !over {
@@ -199,12 +199,12 @@ impl Said {
     }
 
     /// The same, as far as `caller`'s format can say it.
-    pub fn in_words_of(&self, caller: Chat) -> Self {
+    pub fn in_words_of(&self, caller: Protocol) -> Self {
         let mut said = self.clone();
         if said.failed {
             said.usage = None;
         }
-        if caller == Chat::OpenaiChat {
+        if caller == Protocol::OpenaiChat {
             said.finish = said.finish.map(|finish| match finish {
                 FinishReason::ContextWindow => FinishReason::Length,
                 FinishReason::Pause => FinishReason::Stop,

@@ -26,6 +26,8 @@ pub struct Provider {
     max_tokens: String,
     #[serde(default = "yes")]
     stream_usage: bool,
+    #[serde(default)]
+    model_in_path: bool,
 }
 
 /// `"none"`, `{ bearer = "VARIABLE" }` or `{ header = "x-api-key", secret = "VARIABLE" }`.
@@ -46,15 +48,21 @@ enum None {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Formats {
-    chat: Option<Chat>,
+    chat: Option<ChatFormat>,
     embeddings: Option<Embeddings>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Chat {
+enum ChatFormat {
     OpenaiChat,
+    OpenaiResponses,
     AnthropicMessages,
+    Gemini,
+    CohereChat,
+    BedrockConverse,
+    OllamaChat,
+    WorkersAi,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -131,7 +139,7 @@ pub fn table(providers: &[Provider]) -> String {
          pub(super) static PROVIDERS: &[Provider] = &[\n",
     );
     for provider in providers {
-        let Provider { name, base_url, rename, drop, max_tokens, stream_usage, .. } = provider;
+        let Provider { name, base_url, rename, drop, max_tokens, stream_usage, model_in_path, .. } = provider;
         let auth = match &provider.auth {
             Auth::None(None::None) => "Auth::None".to_owned(),
             Auth::Bearer { bearer } => format!("Auth::Bearer(SecretRef::named({bearer:?}))"),
@@ -142,8 +150,14 @@ pub fn table(providers: &[Provider]) -> String {
         };
         let chat = match provider.formats.chat {
             None => "None",
-            Some(Chat::OpenaiChat) => "Some(Chat::OpenaiChat)",
-            Some(Chat::AnthropicMessages) => "Some(Chat::AnthropicMessages)",
+            Some(ChatFormat::OpenaiChat) => "Some(Chat::OpenaiChat)",
+            Some(ChatFormat::OpenaiResponses) => "Some(Chat::OpenaiResponses)",
+            Some(ChatFormat::AnthropicMessages) => "Some(Chat::AnthropicMessages)",
+            Some(ChatFormat::Gemini) => "Some(Chat::Gemini)",
+            Some(ChatFormat::CohereChat) => "Some(Chat::CohereChat)",
+            Some(ChatFormat::BedrockConverse) => "Some(Chat::BedrockConverse)",
+            Some(ChatFormat::OllamaChat) => "Some(Chat::OllamaChat)",
+            Some(ChatFormat::WorkersAi) => "Some(Chat::WorkersAi)",
         };
         let embeddings = provider.formats.embeddings.is_some();
         let headers: Vec<_> = provider.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect();
@@ -152,7 +166,7 @@ pub fn table(providers: &[Provider]) -> String {
             out,
             "Provider {{ name: {name:?}, base_url: {base_url:?}, auth: {auth}, chat: {chat}, \
              embeddings: {embeddings}, headers: &{headers:?}, rename: &{rename:?}, drop: &{drop:?}, \
-             max_tokens: {max_tokens:?}, stream_usage: {stream_usage:?} }},"
+             max_tokens: {max_tokens:?}, stream_usage: {stream_usage:?}, model_in_path: {model_in_path:?} }},"
         );
     }
     out.push_str("];\n");

@@ -112,12 +112,18 @@ fn spelled_out(
     }
     let chat = written.format.map(|format| match format {
         ChatFormat::OpenaiChat => Chat::OpenaiChat,
+        ChatFormat::OpenaiResponses => Chat::OpenaiResponses,
         ChatFormat::AnthropicMessages => Chat::AnthropicMessages,
+        ChatFormat::Gemini => Chat::Gemini,
+        ChatFormat::CohereChat => Chat::CohereChat,
+        ChatFormat::BedrockConverse => Chat::BedrockConverse,
+        ChatFormat::OllamaChat => Chat::OllamaChat,
+        ChatFormat::WorkersAi => Chat::WorkersAi,
     });
     let embeddings = match written.embeddings {
         Some(EmbeddingsFormat::OpenaiEmbeddings) => true,
         Some(EmbeddingsFormat::None) => false,
-        None => chat == Some(Chat::OpenaiChat),
+        None => matches!(chat, Some(Chat::OpenaiChat | Chat::OpenaiResponses)),
     };
     // A server that speaks another's format wants its credential the way the format's own provider does.
     let model =
@@ -133,6 +139,7 @@ fn spelled_out(
         drop: dialect.drop,
         max_tokens: dialect.max_tokens,
         stream_usage: dialect.stream_usage,
+        model_in_path: dialect.model_in_path,
     });
     Some(HttpProvider {
         base_url: written.base_url.as_ref()?.as_str().to_owned(),

@@ -58,8 +58,20 @@ pub struct Provider {
 pub enum ChatFormat {
     /// OpenAI Chat Completions, spoken by most providers and servers.
     OpenaiChat,
+    /// OpenAI Responses.
+    OpenaiResponses,
     /// Anthropic Messages.
     AnthropicMessages,
+    /// Gemini `generateContent`.
+    Gemini,
+    /// Cohere chat, version 2.
+    CohereChat,
+    /// Bedrock Converse.
+    BedrockConverse,
+    /// Ollama's own chat.
+    OllamaChat,
+    /// Workers AI's own `run`.
+    WorkersAi,
 }
 
 /// A format of embeddings.
@@ -88,6 +100,9 @@ pub struct Dialect {
     pub max_tokens: String,
     /// Whether a stream may be asked for usage with `stream_options`.
     pub stream_usage: bool,
+    /// Whether Messages is spoken as on Vertex: the model in the path, the version in the body.
+    #[serde(skip_serializing_if = "is_default")]
+    pub model_in_path: bool,
 }
 
 impl Default for Dialect {
@@ -97,6 +112,7 @@ impl Default for Dialect {
             drop: Vec::new(),
             max_tokens: "max_tokens".to_owned(),
             stream_usage: true,
+            model_in_path: false,
         }
     }
 }

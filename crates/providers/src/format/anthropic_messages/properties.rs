@@ -10,7 +10,8 @@ use sluice_types::{
 use super::*;
 use crate::{
     format::{Dialect, Meta, Target},
-    sse::{Decoder, Frame},
+    frames::Frame,
+    sse::Decoder,
 };
 
 fn meta(same_format: bool) -> Meta<'static> {

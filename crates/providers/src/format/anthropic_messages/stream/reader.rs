@@ -21,7 +21,7 @@ use super::super::{
     finish,
     usage::{self, Counts},
 };
-use crate::{format::json::is_cut_off, sse::Frame};
+use crate::{format::json::is_cut_off, frames::Frame};
 
 /// Reads a provider's stream.
 #[derive(Debug, Default)]

@@ -18,7 +18,7 @@ use crate::{
         error, finish, usage,
         wire::{self, Call, Chunk, ChunkChoice, ChunkTail, Content, Few, Said, Thought},
     },
-    sse::Frame,
+    frames::Frame,
 };
 
 /// Reads a provider's stream.
