@@ -8,7 +8,6 @@ use sluice_core::config::suggest;
 use sluice_providers::{
     auth::Auth,
     catalog,
-    format::Chat,
     prices::{self, Entry},
 };
 
@@ -110,15 +109,15 @@ fn print(head: &[&str], rows: &[Vec<String>], numbers: usize) {
 }
 
 fn operations(provider: &catalog::Provider) -> String {
-    let chat = provider.chat.map(Chat::name);
-    let embeddings = provider.embeddings.then_some("openai_embeddings");
-    chat.into_iter().chain(embeddings).collect::<Vec<_>>().join(", ")
+    let chat = provider.chat.iter().map(|format| format.name());
+    let others = provider.operations.iter().map(|(operation, _)| operation.name());
+    chat.chain(others).collect::<Vec<_>>().join(", ")
 }
 
 fn provider_json(provider: &catalog::Provider) -> Value {
     let header = match &provider.auth {
         Auth::None => None,
-        Auth::Bearer(_) => Some("authorization"),
+        Auth::Bearer(_) | Auth::Aws(_) | Auth::Google(_) => Some("authorization"),
         Auth::Header(name, _) => Some(&**name),
     };
     json!({
@@ -126,8 +125,8 @@ fn provider_json(provider: &catalog::Provider) -> Value {
         "base_url": provider.base_url,
         "credential": provider.auth.secret().map(|secret| secret.name()),
         "credential_header": header,
-        "chat": provider.chat.map(Chat::name),
-        "embeddings": provider.embeddings.then_some("openai_embeddings"),
+        "chat": provider.chat.iter().map(|format| format.name()).collect::<Vec<_>>(),
+        "operations": provider.operations.iter().map(|(operation, _)| operation.name()).collect::<Vec<_>>(),
         "models": prices::of(provider.name).len(),
     })
 }

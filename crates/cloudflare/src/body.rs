@@ -41,6 +41,14 @@ impl Incoming {
         Self { source: Source::Unread(response.into()), length, cancel: Some(cancel) }
     }
 
+    /// The answer whose body nobody has begun to read, to be handed on as it is; `None` if somebody has.
+    pub fn untouched(mut self) -> Option<JsValue> {
+        let Source::Unread(owner) = std::mem::replace(&mut self.source, Source::End) else { return None };
+        // The platform itself cancels the call if the caller leaves.
+        self.ended();
+        Some(owner)
+    }
+
     fn ended(&mut self) {
         self.source = Source::End;
         if let Some(cancel) = self.cancel.take() {

@@ -60,7 +60,7 @@ fn gone(request: &web_sys::Request) -> LocalBoxFuture<'static, ()> {
     })
 }
 
-fn answer(reply: Reply) -> Result<web_sys::Response, JsValue> {
+fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
     let head = js::with_headers(reply.status.as_str().to_owned(), &reply.headers);
     match reply.body {
         ReplyBody::Whole(bytes) => js::respond(&head, &bytes),
@@ -70,6 +70,10 @@ fn answer(reply: Reply) -> Result<web_sys::Response, JsValue> {
             spawn_local(write(pieces, pipe));
             Ok(response)
         }
+        ReplyBody::Untouched(body) => match body.untouched() {
+            Some(owner) => js::forward(&head, &owner),
+            None => js::respond("500", &[]),
+        },
     }
 }
 

@@ -72,6 +72,11 @@ export function respond(head, body) {
   return answer(head, copy(body));
 }
 
+/** An answer whose body is another's, which goes by beneath JavaScript. */
+export function forward(head, owner) {
+  return answer(head, owner.body);
+}
+
 /** An answer whose body is written piece by piece. */
 export class Pipe {
   constructor(head) {

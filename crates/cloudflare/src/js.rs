@@ -50,6 +50,10 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn respond(head: &str, body: &[u8]) -> Result<Response, JsValue>;
 
+    /// An answer whose body is the unread one of `owner`.
+    #[wasm_bindgen(catch)]
+    pub fn forward(head: &str, owner: &JsValue) -> Result<Response, JsValue>;
+
     /// An answer whose body is written piece by piece.
     pub type Pipe;
 

@@ -14,6 +14,7 @@ pub mod document;
 pub mod not_yet;
 pub mod number;
 pub mod path;
+pub mod percent;
 pub mod suggest;
 pub mod text;
 
@@ -22,7 +23,8 @@ use std::{collections::HashMap, rc::Rc, time::Duration};
 use sluice_providers::{
     auth::Auth,
     catalog,
-    format::{Chat, Dialect},
+    format::{Chat, Dialect, Protocol},
+    operation::Operation,
     prices,
 };
 use sluice_types::{
@@ -269,24 +271,54 @@ pub enum Upstream {
     /// It is compiled in.
     Builtin,
     /// By HTTP.
-    Http(HttpProvider),
+    Http(Box<HttpProvider>),
 }
 
 /// A provider that is reached by HTTP.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpProvider {
-    /// Where it is, without a slash at its end.
+    /// Where it is, without a slash at its end; `{model}` in it stands for a request's model.
     pub base_url: String,
+    /// Parameters of every address, percent-encoded; may be empty.
+    pub query: String,
     /// How it wants its credential.
     pub auth: Auth,
     /// Headers sent with every request, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The dialect of chat it speaks.
-    pub chat: Option<Chat>,
-    /// Whether it makes embeddings, in OpenAI's format.
-    pub embeddings: bool,
+    /// The formats of chat it speaks, the usual one first.
+    pub chat: Vec<Chat>,
+    /// What else it offers, and where below its address.
+    pub operations: Vec<(Operation, String)>,
     /// How its dialect differs from the format's own.
     pub dialect: Dialect,
+}
+
+impl HttpProvider {
+    /// The format in which it is asked for a caller of `protocol`: the caller's own if it speaks that; `None` if it does
+    /// no chat.
+    pub fn chat_for(&self, protocol: Protocol) -> Option<Chat> {
+        let own = self.chat.iter().find(|format| **format == protocol.format());
+        own.or(self.chat.first()).copied()
+    }
+
+    /// Where below its address `operation` is asked; `None` if it does not offer it.
+    pub fn offers(&self, operation: Operation) -> Option<&str> {
+        self.operations.iter().find(|(offered, _)| *offered == operation).map(|(_, path)| path.as_str())
+    }
+
+    /// The whole address of `path` for `model`.
+    pub fn address(&self, path: &str, model: &str) -> String {
+        let mut url = match self.base_url.contains("{model}") {
+            true => self.base_url.replace("{model}", &percent::encode(model)),
+            false => self.base_url.clone(),
+        };
+        url.push_str(path);
+        if !self.query.is_empty() {
+            url.push(if path.contains('?') { '&' } else { '?' });
+            url.push_str(&self.query);
+        }
+        url
+    }
 }
 
 /// Limits on what callers send.
@@ -347,7 +379,10 @@ mod tests {
         assert_eq!(house.targets[0].price.unwrap().input, 150_000_000);
         let Upstream::Http(http) = &house.targets[0].provider.upstream else { panic!("by HTTP") };
         assert_eq!((http.base_url.as_str(), &http.auth), ("http://127.0.0.1:9100/v1", &Auth::None));
-        assert!(http.embeddings && config.model("house/other").unwrap().targets[0].price.is_none());
+        assert!(
+            http.offers(Operation::Speech).is_some()
+                && config.model("house/other").unwrap().targets[0].price.is_none()
+        );
         assert!(["house", "house/", "/m", "house/a b", ""].iter().all(|name| config.model(name).is_none()));
     }
 
@@ -363,7 +398,7 @@ mod tests {
         );
         let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["anthropic-version", "x-team"]);
-        assert!(!http.embeddings);
+        assert!(http.operations.is_empty());
     }
 
     #[test]

@@ -34,14 +34,14 @@ pub fn allow(request: &HeaderMap, allowed: &[String], answer: &mut HeaderMap) {
     answer.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
 }
 
-/// Adds the answer to a preflight for a route that takes `method`. The headers asked for are allowed as asked: SDKs
+/// Adds the answer to a preflight for a route that takes `methods`. The headers asked for are allowed as asked: SDKs
 /// send a changing crowd of `x-stainless-*`, and `*` would leave `authorization` out.
-pub fn preflight(request: &HeaderMap, method: &Method, max_age_seconds: u64, answer: &mut HeaderMap) {
+pub fn preflight(request: &HeaderMap, methods: &[Method], max_age_seconds: u64, answer: &mut HeaderMap) {
     if !answer.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
     }
     answer.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
-    if let Ok(value) = HeaderValue::from_str(method.as_str()) {
+    if let Ok(value) = HeaderValue::from_str(&list(methods)) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, value);
     }
     if let Some(asked) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
@@ -49,6 +49,11 @@ pub fn preflight(request: &HeaderMap, method: &Method, max_age_seconds: u64, ans
         answer.append(header::VARY, HeaderValue::from_static("access-control-request-headers"));
     }
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(max_age_seconds));
+}
+
+/// Methods as headers list them.
+pub fn list(methods: &[Method]) -> String {
+    methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

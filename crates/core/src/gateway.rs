@@ -14,10 +14,11 @@ mod chat;
 mod configure;
 mod costs;
 mod count;
-mod embed;
 mod models;
+mod operate;
 mod receive;
 mod reply;
+mod send;
 mod settle;
 mod stream;
 
@@ -32,9 +33,9 @@ use sluice_types::{
 };
 
 pub use self::reply::{Reply, ReplyBody};
-use self::{admit::Keys, configure::Current, reply::Problem};
+use self::{admit::Keys, chat::Asked, configure::Current, reply::Problem};
 use crate::{
-    config::Config,
+    config::{Config, percent},
     cors,
     cost_log::Journal,
     port::{Body, Host},
@@ -70,6 +71,12 @@ struct Context<'a, H> {
     config: Rc<Config>,
 }
 
+/// The model that a path names.
+fn named(encoded: &str) -> Result<String, Failure> {
+    percent::decode(encoded)
+        .ok_or_else(|| Failure::new(ErrorKind::ModelNotFound, "the model's name is not valid in a URL"))
+}
+
 impl Gateway {
     /// A gateway that falls back on `embedded`, a compiled configuration in JSON, until the store has one.
     pub fn new(embedded: &'static str) -> Rc<Self> {
@@ -77,7 +84,7 @@ impl Gateway {
     }
 
     /// Answers `call`. Never fails: every fault is an answer in the caller's protocol.
-    pub async fn handle<H: Host, B: Body>(self: &Rc<Self>, host: &H, call: Call<B>) -> Reply {
+    pub async fn handle<H: Host, B: Body>(self: &Rc<Self>, host: &H, call: Call<B>) -> Reply<H::Body> {
         let started = host.now();
         let id = format!("req_{:016x}{:016x}", host.random(), host.random());
         let Call { head, body, gone } = call;
@@ -106,7 +113,7 @@ impl Gateway {
         if let Some(config) = config.filter(|_| route.is_none_or(Route::is_public)) {
             cors::allow(&head.headers, &config.cors.origins, headers);
             if let Some(route) = route.filter(|_| cors::is_preflight(&head.method, &head.headers)) {
-                cors::preflight(&head.headers, &route.method(), config.cors.max_age.as_secs(), headers);
+                cors::preflight(&head.headers, route.methods(), config.cors.max_age.as_secs(), headers);
             }
         }
         if head.method == Method::HEAD {
@@ -121,7 +128,7 @@ impl Gateway {
         head: &Parts,
         body: B,
         gone: LocalBoxFuture<'static, ()>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<Reply<H::Body>, Problem> {
         let path = head.uri.path();
         let Some(route) = route::find(path) else {
             let message = format!("there is no {path} here; docs/api.md lists the routes");
@@ -130,11 +137,12 @@ impl Gateway {
         if cors::is_preflight(&head.method, &head.headers) {
             return Ok(Reply::empty(StatusCode::NO_CONTENT));
         }
-        let head_of_get = head.method == Method::HEAD && route.method() == Method::GET;
-        if head.method != route.method() && !head_of_get {
-            let message = format!("{path} takes {}, not {}", route.method(), head.method);
+        let head_of_get = head.method == Method::HEAD && route.methods().contains(&Method::GET);
+        if !route.methods().contains(&head.method) && !head_of_get {
+            let allowed = cors::list(route.methods());
+            let message = format!("{path} takes {allowed}, not {}", head.method);
             let mut problem = Problem::from(Failure::new(ErrorKind::MethodNotAllowed, message));
-            if let Ok(method) = HeaderValue::from_str(route.method().as_str()) {
+            if let Ok(method) = HeaderValue::from_str(&allowed) {
                 problem.headers.insert(header::ALLOW, method);
             }
             return Err(problem);
@@ -145,14 +153,22 @@ impl Gateway {
             Route::Costs => self.costs(context, head.uri.query()).await,
             Route::Models => self.models(context).await,
             Route::Model(name) => self.model(context, name).await,
-            Route::Chat(_) => self.chat(context, body, gone).await,
+            Route::Chat(_) => self.chat(context, Asked::InBody, body, gone).await,
+            Route::Generate { model, stream } => {
+                let asked = Asked::InPath { model: named(model)?, stream };
+                self.chat(context, asked, body, gone).await
+            }
+            Route::CountContents(model) => self.count_contents(context, &named(model)?, body).await,
+            Route::Response(_) | Route::InputItems(_) => {
+                Err(Failure::new(ErrorKind::NotFound, "there is no such response").into())
+            }
             Route::CountTokens => self.count_tokens(context, body).await,
-            Route::Embeddings => self.embed(context, body, gone).await,
+            Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }
     }
 
     /// The store answers and the configuration stands.
-    async fn ready<H: Host>(&self, context: &Context<'_, H>) -> Result<Reply, Problem> {
+    async fn ready<H: Host>(&self, context: &Context<'_, H>) -> Result<Reply<H::Body>, Problem> {
         context.host.get(configure::ACTIVE).await.map_err(admit::store_down)?;
         let body = serde_json::json!({"status": "ok", "config": context.config.version});
         Ok(Reply::json(body.to_string().into_bytes()))

@@ -1,20 +1,34 @@
 //! The HTTP surface: which path and method mean what, and whose shape errors have there.
 
 use http::{HeaderMap, Method};
-use sluice_providers::format::Protocol;
+use sluice_providers::{format::Protocol, operation::Operation};
 
-/// What a request is for.
+/// What a request is for. Names are as they stand in the path, percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
-    /// `POST /v1/chat/completions`, `POST /v1/messages`
+    /// `POST /v1/chat/completions`, `POST /v1/responses`, `POST /v1/messages`
     Chat(Protocol),
+    /// `POST /v1beta/models/{model}:generateContent` or `:streamGenerateContent`
+    Generate {
+        /// The model.
+        model: &'a str,
+        /// Whether the answer is to be streamed.
+        stream: bool,
+    },
     /// `POST /v1/messages/count_tokens`
     CountTokens,
-    /// `POST /v1/embeddings`
-    Embeddings,
-    /// `GET /v1/models`
+    /// `POST /v1beta/models/{model}:countTokens`
+    CountContents(&'a str),
+    /// `GET` and `DELETE /v1/responses/{id}`
+    Response(&'a str),
+    /// `GET /v1/responses/{id}/input_items`
+    InputItems(&'a str),
+    /// `POST /v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/generations`,
+    /// `/v1/audio/{speech,transcriptions}`
+    Operation(Operation),
+    /// `GET /v1/models`, `GET /v1beta/models`
     Models,
-    /// `GET /v1/models/{id}`; ids hold slashes.
+    /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
     Model(&'a str),
     /// `GET /admin/v1/costs`
     Costs,
@@ -25,11 +39,21 @@ pub enum Route<'a> {
 }
 
 impl Route<'_> {
-    /// The method that goes with it.
-    pub fn method(self) -> Method {
+    /// The methods that go with it.
+    pub fn methods(self) -> &'static [Method] {
         match self {
-            Self::Chat(_) | Self::CountTokens | Self::Embeddings => Method::POST,
-            Self::Models | Self::Model(_) | Self::Costs | Self::Health | Self::Ready => Method::GET,
+            Self::Chat(_)
+            | Self::Generate { .. }
+            | Self::CountTokens
+            | Self::CountContents(_)
+            | Self::Operation(_) => &[Method::POST],
+            Self::Response(_) => &[Method::GET, Method::DELETE],
+            Self::InputItems(_)
+            | Self::Models
+            | Self::Model(_)
+            | Self::Costs
+            | Self::Health
+            | Self::Ready => &[Method::GET],
         }
     }
 
@@ -43,21 +67,51 @@ impl Route<'_> {
 pub fn find(path: &str) -> Option<Route<'_>> {
     Some(match path {
         "/v1/chat/completions" => Route::Chat(Protocol::OpenaiChat),
+        "/v1/responses" => Route::Chat(Protocol::OpenaiResponses),
         "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
-        "/v1/embeddings" => Route::Embeddings,
-        "/v1/models" => Route::Models,
+        "/v1/models" | "/v1beta/models" => Route::Models,
         "/admin/v1/costs" => Route::Costs,
         "/healthz" => Route::Health,
         "/readyz" => Route::Ready,
-        _ => Route::Model(path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?),
+        _ => return below(path),
     })
 }
 
-/// The protocol of a request's caller, for the shape of errors and lists: Messages on its own paths and wherever its
-/// SDKs' version header is sent, OpenAI's elsewhere.
+/// Routes that are known by how their paths begin.
+fn below(path: &str) -> Option<Route<'_>> {
+    let named = |name: &'static str| path.strip_prefix(name).filter(|rest| !rest.is_empty());
+    if let Some(name) = named("/v1beta/models/").or_else(|| named("/v1/models/")) {
+        return match name.rsplit_once(':') {
+            Some((model, "generateContent")) => Some(Route::Generate { model, stream: false }),
+            Some((model, "streamGenerateContent")) => Some(Route::Generate { model, stream: true }),
+            Some((model, "countTokens")) => Some(Route::CountContents(model)),
+            Some(_) | None => Some(Route::Model(name)),
+        };
+    }
+    if let Some(id) = named("/v1/responses/") {
+        return match id.split_once('/') {
+            None => Some(Route::Response(id)),
+            Some((id, "input_items")) => Some(Route::InputItems(id)),
+            Some(_) => None,
+        };
+    }
+    let name = path.strip_prefix("/v1")?;
+    Operation::ALL.into_iter().find(|operation| operation.path() == name).map(Route::Operation)
+}
+
+/// The protocol of a request's caller, for the shape of errors and lists: by the path where it belongs to one protocol,
+/// Messages wherever its SDKs' version header is sent, OpenAI's elsewhere.
 pub fn protocol(path: &str, headers: &HeaderMap) -> Protocol {
-    if path.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+    if path.starts_with("/v1/messages") {
+        Protocol::AnthropicMessages
+    } else if path.starts_with("/v1beta/")
+        || matches!(find(path), Some(Route::Generate { .. } | Route::CountContents(_)))
+    {
+        Protocol::Gemini
+    } else if path.starts_with("/v1/responses") {
+        Protocol::OpenaiResponses
+    } else if headers.contains_key("anthropic-version") {
         Protocol::AnthropicMessages
     } else {
         Protocol::OpenaiChat
@@ -70,10 +124,34 @@ mod tests {
 
     #[test]
     fn paths_name_routes() {
-        assert_eq!(find("/v1/models/openai/gpt-x"), Some(Route::Model("openai/gpt-x")));
-        assert_eq!(find("/v1/messages"), Some(Route::Chat(Protocol::AnthropicMessages)));
-        for unknown in ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1"] {
-            assert_eq!(find(unknown), None, "{unknown}");
+        for (path, route) in [
+            ("/v1/models/openai/gpt-x", Route::Model("openai/gpt-x")),
+            ("/v1/models/ft:gpt-x:acme", Route::Model("ft:gpt-x:acme")),
+            ("/v1beta/models/a/b:generateContent", Route::Generate { model: "a/b", stream: false }),
+            ("/v1beta/models/a:1:streamGenerateContent", Route::Generate { model: "a:1", stream: true }),
+            ("/v1/messages", Route::Chat(Protocol::AnthropicMessages)),
+            ("/v1/responses/resp_1", Route::Response("resp_1")),
+            ("/v1/responses/resp_1/input_items", Route::InputItems("resp_1")),
+            ("/v1/audio/speech", Route::Operation(Operation::Speech)),
+        ] {
+            assert_eq!(find(path), Some(route), "{path}");
         }
+        let unknown =
+            ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1", "/v1/responses/a/b", "/rerank"];
+        for path in unknown {
+            assert_eq!(find(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_paths_protocol_is_the_callers() {
+        let none = HeaderMap::new();
+        let mut messages = HeaderMap::new();
+        messages.insert("anthropic-version", http::HeaderValue::from_static("2023-06-01"));
+        assert_eq!(protocol("/v1beta/models", &none), Protocol::Gemini);
+        assert_eq!(protocol("/v1/models/m:generateContent", &messages), Protocol::Gemini);
+        assert_eq!(protocol("/v1/responses/resp_1", &none), Protocol::OpenaiResponses);
+        assert_eq!(protocol("/v1/models", &messages), Protocol::AnthropicMessages);
+        assert_eq!(protocol("/v1/models", &none), Protocol::OpenaiChat);
     }
 }

@@ -1,4 +1,6 @@
-//! How a provider is told who asks. Signed requests (SigV4, service accounts) are not here yet.
+//! How a provider is told who asks.
+
+pub mod sigv4;
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -60,6 +62,38 @@ pub enum Auth {
     Bearer(SecretRef),
     /// As the value of this header.
     Header(Cow<'static, str>, SecretRef),
+    /// By a signature of the request with an AWS access key (SigV4).
+    Aws(Aws),
+    /// As a bearer token signed with the key of a Google service account, whose key file (JSON) the secret is.
+    Google(SecretRef),
+}
+
+/// What a request to AWS is signed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws {
+    /// The service, such as `bedrock`.
+    pub service: Cow<'static, str>,
+    /// The region, such as `us-east-1`; empty in the catalogue, where nobody knows it.
+    pub region: Cow<'static, str>,
+    /// The access key's id.
+    pub access_key_id: SecretRef,
+    /// The access key.
+    pub secret_access_key: SecretRef,
+    /// The token of a session, where the secret is set.
+    pub session_token: SecretRef,
+}
+
+impl Aws {
+    /// For `service`, with the variables that AWS's own tools use.
+    pub const fn usual(service: &'static str) -> Self {
+        Self {
+            service: Cow::Borrowed(service),
+            region: Cow::Borrowed(""),
+            access_key_id: SecretRef::named("AWS_ACCESS_KEY_ID"),
+            secret_access_key: SecretRef::named("AWS_SECRET_ACCESS_KEY"),
+            session_token: SecretRef::named("AWS_SESSION_TOKEN"),
+        }
+    }
 }
 
 impl Auth {
@@ -67,23 +101,24 @@ impl Auth {
     pub fn secret(&self) -> Option<&SecretRef> {
         match self {
             Self::None => None,
-            Self::Bearer(secret) | Self::Header(_, secret) => Some(secret),
+            Self::Bearer(secret) | Self::Header(_, secret) | Self::Google(secret) => Some(secret),
+            Self::Aws(aws) => Some(&aws.secret_access_key),
         }
     }
 
-    /// The same way of telling, with another secret; no credential becomes a bearer token.
+    /// The same way of telling, with an API key: where there was no credential, or requests were signed, a bearer token.
     #[must_use]
     pub fn with_secret(&self, secret: SecretRef) -> Self {
         match self {
-            Self::None | Self::Bearer(_) => Self::Bearer(secret),
+            Self::None | Self::Bearer(_) | Self::Aws(_) | Self::Google(_) => Self::Bearer(secret),
             Self::Header(name, _) => Self::Header(name.clone(), secret),
         }
     }
 
-    /// The header to send, name in lower case, once the secret is resolved.
+    /// The header to send, name in lower case, once the secret is resolved; `None` where there is more to it.
     pub fn header(&self, secret: &Secret) -> Option<(&str, Secret)> {
         match self {
-            Self::None => None,
+            Self::None | Self::Aws(_) | Self::Google(_) => None,
             Self::Bearer(_) => Some(("authorization", Secret::new(format!("Bearer {}", secret.expose())))),
             Self::Header(name, _) => Some((name, secret.clone())),
         }

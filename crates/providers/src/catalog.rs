@@ -7,6 +7,7 @@ mod table;
 use crate::{
     auth::Auth,
     format::{Chat, Dialect},
+    operation::Operation,
 };
 
 /// The provider that is compiled in; it has no entry in the table because it has no address.
@@ -14,9 +15,6 @@ pub const BUILTIN: &str = "builtin";
 
 /// The chat models of [`BUILTIN`].
 pub const BUILTIN_MODELS: &[&str] = &["extractive"];
-
-/// Providers whose settings are accepted already and which this version cannot call yet.
-pub const PLANNED: &[&str] = &["bedrock"];
 
 /// One provider.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,10 +25,10 @@ pub struct Provider {
     pub base_url: &'static str,
     /// How it wants its credential, and the variable that usually holds it.
     pub auth: Auth,
-    /// The dialect of chat it speaks.
-    pub chat: Option<Chat>,
-    /// Whether it makes embeddings, in OpenAI's format.
-    pub embeddings: bool,
+    /// The formats of chat it speaks, the usual one first.
+    pub chat: &'static [Chat],
+    /// What else it offers, and where below its address.
+    pub operations: &'static [(Operation, &'static str)],
     /// Headers sent with every request.
     pub headers: &'static [(&'static str, &'static str)],
     /// Members to rename, `(ours, theirs)`.
@@ -78,10 +76,13 @@ mod tests {
         for provider in all() {
             assert_eq!(find(provider.name), Some(provider));
             assert!(provider.base_url.starts_with("https://") && !provider.base_url.ends_with('/'));
-            assert!(provider.chat.is_some() || provider.embeddings, "{} offers nothing", provider.name);
+            assert!(
+                !provider.chat.is_empty() || !provider.operations.is_empty(),
+                "{} offers nothing",
+                provider.name
+            );
         }
         assert!(find("openai").is_some() && find("anthropic").is_some());
         assert_eq!(find(BUILTIN), None);
-        assert!(PLANNED.iter().all(|name| find(name).is_none()));
     }
 }

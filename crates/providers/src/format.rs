@@ -15,10 +15,13 @@ pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_responses;
 mod path;
+pub mod plain;
+pub mod rerank;
 pub mod workers_ai;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sluice_types::{
     answer::Answer,
     chat::Request,
@@ -44,7 +47,9 @@ pub enum Protocol {
 }
 
 /// A dialect of chat that providers speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Chat {
     /// OpenAI Chat Completions.
     OpenaiChat,

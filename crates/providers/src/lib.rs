@@ -7,6 +7,7 @@ pub mod event_stream;
 pub mod format;
 pub mod frames;
 pub mod lines;
+pub mod operation;
 pub mod prices;
 pub mod replay;
 pub mod sse;

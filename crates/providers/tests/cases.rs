@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sluice_providers::{
-    format::{Chat, Dialect, Meta, Protocol, Target, openai_embeddings},
+    format::{Chat, Dialect, Meta, Protocol, Target, openai_embeddings, plain},
     frames::Framing,
 };
 use sluice_types::{
@@ -268,7 +268,7 @@ fn embeddings_are_answered_in_the_asked_encoding() {
     let folder = Folder::open("embeddings/request", "json");
     for (name, body) in folder.cases() {
         openai_embeddings::read_request(&body).unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        let sent = openai_embeddings::patch_request(&body, &target(&dialect, true, true)).unwrap();
+        let sent = plain::patch_json(&body, &target(&dialect, true, true)).unwrap();
         folder.expect(&name, "sent", "json", pretty(std::str::from_utf8(&sent.body).unwrap()).as_bytes());
     }
     folder.close();

@@ -1,7 +1,7 @@
 //! Bodies that come in: a caller's request, a provider's answer.
 
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{StreamExt, future::ready, stream::LocalBoxStream};
 use http_body_util::BodyDataStream;
 use sluice_core::port::{Body, NetworkError};
 use spin_sdk::{
@@ -16,6 +16,13 @@ impl<T: IncomingMessage> Incoming<T> {
     /// The body of a request or an answer.
     pub fn new(body: IncomingBody<T>) -> Self {
         Self(body.stream())
+    }
+}
+
+impl<T: IncomingMessage + 'static> Incoming<T> {
+    /// The pieces, to be handed on as they are; they end where the other side breaks off.
+    pub fn untouched(self) -> LocalBoxStream<'static, Bytes> {
+        self.0.take_while(|piece| ready(piece.is_ok())).filter_map(|piece| ready(piece.ok())).boxed_local()
     }
 }
 

@@ -24,6 +24,10 @@ type Piece = Result<Frame<Bytes>, Infallible>;
 /// An answer's body.
 type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
 
+fn pieces_of(pieces: LocalBoxStream<'static, Bytes>) -> Outgoing {
+    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
+}
+
 /// Answers a request.
 #[http_service]
 async fn handle(request: Request) -> http::Response<Outgoing> {
@@ -39,9 +43,8 @@ async fn handle(request: Request) -> http::Response<Outgoing> {
     let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
     let body = match reply.body {
         ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => {
-            Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
-        }
+        ReplyBody::Stream(pieces) => pieces_of(pieces),
+        ReplyBody::Untouched(body) => pieces_of(body.untouched()),
     };
     let mut response = http::Response::new(body);
     *response.status_mut() = reply.status;

@@ -15,6 +15,7 @@ use futures::StreamExt;
 use sluice_core::{
     gateway::{Call, Gateway, Reply, ReplyBody},
     key,
+    port::Body,
 };
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Scripted, Step, answer, stream};
 use sluice_types::time::Timestamp;
@@ -80,9 +81,10 @@ fn send(
     (status, headers, body)
 }
 
-async fn read(reply: Reply) -> String {
+async fn read<B: Body>(reply: Reply<B>) -> String {
     match reply.body {
         ReplyBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+        ReplyBody::Untouched(body) => String::from_utf8(body.whole(1 << 20).await.unwrap().to_vec()).unwrap(),
         ReplyBody::Stream(pieces) => {
             let all: Vec<Bytes> = pieces.collect().await;
             String::from_utf8(all.concat()).unwrap()

@@ -2,6 +2,7 @@
 
 mod model;
 mod provider;
+mod settings;
 
 use std::{collections::HashMap, rc::Rc};
 

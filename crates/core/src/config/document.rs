@@ -4,6 +4,7 @@
 //! descriptions in the JSON Schema.
 
 mod model;
+mod one_or_more;
 mod policy;
 mod provider;
 
@@ -12,11 +13,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use model::{Breaker, Cache, CacheMode, Model, Retry, RetryClass, Strategy, Target};
+pub use one_or_more::OneOrMore;
 pub use policy::BudgetPeriod;
 pub use policy::{
     Action, Budget, Check, CheckName, Cors, Embeddings, Guardrail, Limits, TenantDefaults, Tenants,
 };
-pub use provider::{ChatFormat, Dialect, EmbeddingsFormat, Prices, Provider};
+pub use provider::{Dialect, Prices, Provider};
 
 /// The configuration of a Sluice gateway. An empty file is valid: only the built-in provider answers then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,5 @@
 //! What the grammar allows and this version does not do yet, in one place: whoever builds it deletes its lines here.
 
-use sluice_providers::catalog;
-
 use super::{
     document::{CacheMode, Document, Strategy},
     path::{Path, Warning},
@@ -14,9 +12,6 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let mut not_yet = |path: Path, what: &str| {
         found.push(Warning::new(path, format!("{what} not in force in this version yet")));
     };
-    for name in document.providers.keys().filter(|name| catalog::PLANNED.contains(&name.as_str())) {
-        not_yet(root.key("providers").key(name), "calls to this provider are");
-    }
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
         if model.breaker.is_some() {

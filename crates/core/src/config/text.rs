@@ -217,7 +217,9 @@ impl FromStr for BaseUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let parse = || {
-            let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+            // The one brace there may be stands for a request's model.
+            let plain = text.replace("/{model}", "/model");
+            let rest = plain.strip_prefix("https://").or_else(|| plain.strip_prefix("http://"))?;
             let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len()))?;
             let segments = !path.split('/').any(|segment| matches!(segment, "." | ".."));
             (is_authority(authority) && is_url_text(path) && segments).then_some(())
@@ -236,9 +238,41 @@ impl fmt::Display for BaseUrl {
 
 text!(
     BaseUrl,
-    r"^https?://([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$",
+    r"^https?://([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/(\{model\}|[A-Za-z0-9._~!$&'()*+,;=:@%/-])*)?$",
     "https://llm.example.com/v1"
 );
+
+/// A part of a provider's address: a region, a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting(String);
+
+impl Setting {
+    /// What is allowed.
+    pub const ALLOWED: &str = "1 to 64 letters, digits, `-`, `_` or `.`, such as us-east-1";
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(letter) && !text.contains("..");
+        if valid { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` must be {}", Self::ALLOWED)) }
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+text!(Setting, "^[A-Za-z0-9._-]{1,64}$", "us-east-1");
 
 /// A website that may call from a browser: `*` for any, or scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::{Either, LocalBoxFuture, select};
-use http::{HeaderMap, HeaderValue, Request, Response, header};
-use sluice_providers::format::{Chat, Protocol};
+use http::{HeaderMap, Response};
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
@@ -13,20 +12,13 @@ use sluice_types::{
 
 use super::{Context, admit::Caller, receive, reply::Problem, settle::Shared};
 use crate::{
-    config::{HttpProvider, Model, Target},
+    config::{Model, Target},
     port::{Body, BodyError, Host, NetworkError},
     routing::{Plan, Step},
 };
 
-/// The headers of a caller's that go on, and only to a provider of the same protocol: what its body means depends on
-/// them.
-const DIALECT: [&str; 2] = ["anthropic-version", "anthropic-beta"];
-
 /// The longest whole answer taken from a provider, in bytes.
 const MAX_ANSWER: usize = 32 << 20;
-
-/// The most that is read of a provider's error, in bytes.
-const MAX_ERROR: usize = 64 << 10;
 
 /// Walks the model's targets until one answers; `None` if the caller is gone before. The attempt under way is
 /// cancelled then.
@@ -141,40 +133,6 @@ impl Deadline {
     }
 }
 
-/// A request to a provider.
-pub(super) struct Outgoing<'a> {
-    pub provider: &'a HttpProvider,
-    /// The provider's format, for its errors.
-    pub format: Chat,
-    /// Below the provider's base URL.
-    pub path: String,
-    pub body: Vec<u8>,
-}
-
-/// Sends a request and gives the answer if that is a success.
-pub(super) async fn send<H: Host>(
-    context: &Context<'_, H>,
-    outgoing: Outgoing<'_>,
-    deadline: &Deadline,
-) -> Result<Response<H::Body>, Failure> {
-    let format = outgoing.format;
-    let request = request(context, outgoing).await?;
-    let response = deadline.bound(context.host, context.host.send(request)).await?.map_err(network)?;
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let wait = retry_after(response.headers());
-    let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?.unwrap_or_default();
-    if status.is_redirection() {
-        let message = format!(
-            "the provider redirects ({status}), and redirects are not followed: set its base_url right"
-        );
-        return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
-    }
-    Err(format.read_error(status.as_u16(), &body, wait))
-}
-
 /// The whole body of a provider's answer.
 pub(super) async fn whole<H: Host>(
     host: &H,
@@ -196,55 +154,6 @@ pub(super) fn network(error: NetworkError) -> Failure {
         ErrorKind::UpstreamNetwork,
         format!("the provider could not be reached or broke off: {error}"),
     )
-}
-
-async fn request<H: Host>(
-    context: &Context<'_, H>,
-    outgoing: Outgoing<'_>,
-) -> Result<Request<Bytes>, Failure> {
-    let Outgoing { provider, format, path, body } = outgoing;
-    let mut builder = Request::post(format!("{}{path}", provider.base_url))
-        .header(header::CONTENT_TYPE, "application/json")
-        // Hosts differ in what they decompress; answers of this size gain little by it.
-        .header(header::ACCEPT_ENCODING, "identity")
-        .header(header::USER_AGENT, concat!("sluice/", env!("CARGO_PKG_VERSION")));
-    let same = context.protocol == Protocol::AnthropicMessages && format == Chat::AnthropicMessages;
-    let callers = |name: &str| same && DIALECT.contains(&name) && context.headers.contains_key(name);
-    for (name, value) in provider.headers.iter().filter(|(name, _)| !callers(name)) {
-        builder = builder.header(name, value);
-    }
-    for name in DIALECT.into_iter().filter(|name| callers(name)) {
-        for value in context.headers.get_all(name) {
-            builder = builder.header(name, value);
-        }
-    }
-    if let Some(secret) = provider.auth.secret() {
-        let Some(value) = context.host.secret(secret.name()).await else {
-            let message = format!("the secret {} is not set on the gateway's host", secret.name());
-            return Err(Failure::new(ErrorKind::UpstreamCredentials, message));
-        };
-        if let Some((name, value)) = provider.auth.header(&value) {
-            let value = HeaderValue::from_str(value.expose()).map_err(|_| {
-                let message = format!("the secret {} cannot be sent in a header", secret.name());
-                Failure::new(ErrorKind::UpstreamCredentials, message)
-            })?;
-            builder = builder.header(name, value);
-        }
-    }
-    builder.body(Bytes::from(body)).map_err(|error| {
-        Failure::new(
-            ErrorKind::Internal,
-            format!("the provider's address or headers cannot be sent: {error}"),
-        )
-    })
-}
-
-/// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number =
-        |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
-    let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// Adds who answered, after how many calls, and what of the request was left unsaid.

@@ -20,9 +20,10 @@ use sluice_types::{
 
 use super::{
     Context, Gateway, Reply, attempt,
-    attempt::{Deadline, Outgoing},
+    attempt::Deadline,
     receive,
     reply::Problem,
+    send::Outgoing,
     settle::{Session, Shared},
     stream::{self, Opened},
 };
@@ -40,6 +41,14 @@ pub(super) struct Ask<'a> {
     pub strict: bool,
 }
 
+/// Where a caller says which model is to answer.
+pub(super) enum Asked {
+    /// In the body, and there whether to stream.
+    InBody,
+    /// In the path.
+    InPath { model: String, stream: bool },
+}
+
 /// What an attempt came to.
 enum Outcome<B> {
     /// All of it, in the caller's format.
@@ -55,12 +64,16 @@ impl Gateway {
     pub(super) async fn chat<H: Host, B: Body>(
         self: &Rc<Self>,
         context: &Context<'_, H>,
+        asked: Asked,
         body: B,
         mut gone: LocalBoxFuture<'static, ()>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let body = receive::body(context, body).await?;
-        let request = context.protocol.read_request(&body)?;
+        let mut request = context.protocol.read_request(&body)?;
+        if let Asked::InPath { model, stream } = asked {
+            (request.model, request.stream) = (model.into(), stream);
+        }
         let model = self.admit_model(context, &caller, &request.model)?;
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
@@ -128,7 +141,7 @@ impl Gateway {
         provider: &HttpProvider,
         session: &Shared,
     ) -> Result<Outcome<H::Body>, Failure> {
-        let Some(upstream) = provider.chat else {
+        let Some(upstream) = provider.chat_for(ask.protocol) else {
             return Err(Failure::new(
                 ErrorKind::Unsupported,
                 format!("{} has no chat", target.provider.name),
@@ -142,8 +155,9 @@ impl Gateway {
         };
         let total = Deadline::total(context.host, target);
         let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
-        let outgoing = Outgoing { provider, format: upstream, path, body: written.body };
-        let response = attempt::send(context, outgoing, &deadline).await?;
+        let address = provider.address(&path, &target.model);
+        let outgoing = Outgoing::json(provider, upstream, address, written.body);
+        let response = self.send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;

@@ -22,7 +22,7 @@ impl Gateway {
         self: &Rc<Self>,
         context: &Context<'_, H>,
         query: Option<&str>,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<Reply<H::Body>, Problem> {
         self.authenticate_admin(context).await?;
         let range = Range::parse(query.unwrap_or(""), context.started)?;
         let mut total = Sum::default();

@@ -7,7 +7,10 @@ use sluice_providers::format::Protocol;
 use sluice_types::error::{ErrorKind, Failure};
 
 use super::{Context, Gateway, Reply, reply::Problem};
-use crate::{config::Model, port::Host};
+use crate::{
+    config::{Model, percent},
+    port::Host,
+};
 
 /// A model, in the words of both protocols' SDKs.
 #[derive(Serialize)]
@@ -50,7 +53,10 @@ fn gemini(model: &Listed<'_>) -> serde_json::Value {
 
 impl Gateway {
     /// Lists the configured models that the caller may name, whole: there is no second page.
-    pub(super) async fn models<H: Host>(self: &Rc<Self>, context: &Context<'_, H>) -> Result<Reply, Problem> {
+    pub(super) async fn models<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+    ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let models: Vec<&Rc<Model>> =
             context.config.models().filter(|model| caller.tenant.may_name_model(&model.name)).collect();
@@ -78,9 +84,9 @@ impl Gateway {
         self: &Rc<Self>,
         context: &Context<'_, H>,
         name: &str,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
-        let Some(name) = decode(name) else {
+        let Some(name) = percent::decode(name) else {
             return Err(
                 Failure::new(ErrorKind::ModelNotFound, "the model's name is not valid in a URL").into()
             );
@@ -94,38 +100,5 @@ impl Gateway {
             }
         };
         Ok(Reply::json(body.unwrap_or_default()))
-    }
-}
-
-/// A path's percent-encoded text; SDKs encode the slash of `provider/model`.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        rest = tail;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let (digits, tail) = rest.split_at_checked(2)?;
-        rest = tail;
-        let digits =
-            std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-    }
-    String::from_utf8(bytes).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decode;
-
-    #[test]
-    fn names_are_percent_decoded() {
-        assert_eq!(decode("openai%2Fgpt-x").as_deref(), Some("openai/gpt-x"));
-        assert_eq!(decode("a/b").as_deref(), Some("a/b"));
-        for wrong in ["%", "%2", "%zz", "%ff", "%+1"] {
-            assert_eq!(decode(wrong), None, "{wrong}");
-        }
     }
 }

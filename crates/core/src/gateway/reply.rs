@@ -7,24 +7,26 @@ use sluice_providers::format::Protocol;
 use sluice_types::error::{Attempt, Failure};
 
 /// What a host sends back.
-pub struct Reply {
+pub struct Reply<B> {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
     /// The body.
-    pub body: ReplyBody,
+    pub body: ReplyBody<B>,
 }
 
 /// An answer's body.
-pub enum ReplyBody {
+pub enum ReplyBody<B> {
     /// All of it.
     Whole(Bytes),
     /// As it comes. Dropping the stream tells the gateway that the caller has gone.
     Stream(LocalBoxStream<'static, Bytes>),
+    /// A provider's own body, which the host hands on without the gateway touching it.
+    Untouched(B),
 }
 
-impl Reply {
+impl<B> Reply<B> {
     /// An answer without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: ReplyBody::Whole(Bytes::new()) }
@@ -73,7 +75,7 @@ impl From<Failure> for Problem {
 }
 
 /// The answer that tells `problem` in the shape of `protocol`.
-pub(super) fn error(protocol: Protocol, problem: &Problem, id: &str) -> Reply {
+pub(super) fn error<B>(protocol: Protocol, problem: &Problem, id: &str) -> Reply<B> {
     let kind = problem.failure.kind;
     let mut reply = Reply::json(protocol.write_error(&problem.failure, id, &problem.attempts));
     reply.status = StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -114,6 +114,12 @@ impl Session {
         }
     }
 
+    /// Something was used that nobody has counted: `usage` is an estimate of what went in, the cost is unknown.
+    pub fn uncounted(&mut self, usage: Usage) {
+        self.record.usage = usage;
+        self.record.cost_nano_usd = None;
+    }
+
     /// The caller has left; `usage` is what had been used until then.
     pub fn left(&mut self, usage: Usage) {
         self.used(usage, None);

@@ -9,5 +9,5 @@ mod request;
 
 pub use self::{
     answer::{Answered, answer_in, read_answer, write_answer},
-    request::{patch_request, read_request, write_request},
+    request::{read_request, write_request},
 };

@@ -16,6 +16,9 @@ pub struct Provider {
     base_url: String,
     auth: Auth,
     formats: Formats,
+    /// Where an operation is asked, below the base URL, if not at its usual path.
+    #[serde(default)]
+    paths: BTreeMap<String, String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
@@ -30,13 +33,16 @@ pub struct Provider {
     model_in_path: bool,
 }
 
-/// `"none"`, `{ bearer = "VARIABLE" }` or `{ header = "x-api-key", secret = "VARIABLE" }`.
+/// `"none"`, `{ bearer = "VARIABLE" }`, `{ header = "x-api-key", secret = "VARIABLE" }`, `{ sigv4 = "SERVICE" }` or
+/// `{ google = "VARIABLE" }`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Auth {
     None(None),
     Bearer { bearer: String },
     Header { header: String, secret: String },
+    Aws { sigv4: String },
+    Google { google: String },
 }
 
 #[derive(Deserialize)]
@@ -45,14 +51,34 @@ enum None {
     None,
 }
 
+/// What it speaks: `chat` in one of the formats of `sluice_providers::format::Chat`, every other operation in the one format it has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Formats {
-    chat: Option<ChatFormat>,
+    chat: Option<ChatFormats>,
+    #[serde(default)]
     embeddings: Option<Embeddings>,
+    #[serde(default)]
+    rerank: Option<Rerank>,
+    #[serde(default)]
+    moderations: Option<Moderations>,
+    #[serde(default)]
+    images: Option<Images>,
+    #[serde(default)]
+    speech: Option<Speech>,
+    #[serde(default)]
+    transcriptions: Option<Transcriptions>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+/// One format, or several, the usual one first.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+enum ChatFormats {
+    One(ChatFormat),
+    Several(Vec<ChatFormat>),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum ChatFormat {
     OpenaiChat,
@@ -65,10 +91,49 @@ enum ChatFormat {
     WorkersAi,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Embeddings {
-    OpenaiEmbeddings,
+/// Formats of which there is but one: named all the same, so that a file reads as what it is.
+macro_rules! only {
+    ($($operation:ident: $format:ident;)*) => {$(
+        #[derive(Clone, Copy, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum $operation {
+            $format,
+        }
+    )*};
+}
+
+only! {
+    Embeddings: OpenaiEmbeddings;
+    Rerank: CohereRerank;
+    Moderations: OpenaiModerations;
+    Images: OpenaiImages;
+    Speech: OpenaiSpeech;
+    Transcriptions: OpenaiTranscriptions;
+}
+
+impl Formats {
+    fn chat(&self) -> Vec<ChatFormat> {
+        match &self.chat {
+            None => Vec::new(),
+            Some(ChatFormats::One(format)) => vec![*format],
+            Some(ChatFormats::Several(formats)) => formats.clone(),
+        }
+    }
+
+    /// Operations beside chat: name in the catalogue, name in Rust, usual path.
+    fn operations(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        [
+            (self.embeddings.is_some(), "embeddings", "Embeddings", "/embeddings"),
+            (self.rerank.is_some(), "rerank", "Rerank", "/rerank"),
+            (self.moderations.is_some(), "moderations", "Moderations", "/moderations"),
+            (self.images.is_some(), "images", "Images", "/images/generations"),
+            (self.speech.is_some(), "speech", "Speech", "/audio/speech"),
+            (self.transcriptions.is_some(), "transcriptions", "Transcriptions", "/audio/transcriptions"),
+        ]
+        .into_iter()
+        .filter_map(|(offered, name, variant, path)| offered.then_some((name, variant, path)))
+        .collect()
+    }
 }
 
 fn max_tokens() -> String {
@@ -118,7 +183,12 @@ fn check(provider: &Provider) -> Result<()> {
         "base_url: https, without a slash at its end"
     );
     let formats = &provider.formats;
-    ensure!(formats.chat.is_some() || formats.embeddings.is_some(), "formats: chat, embeddings or both");
+    let operations = formats.operations();
+    ensure!(formats.chat.is_some() || !operations.is_empty(), "formats: chat, another operation or both");
+    for (name, path) in &provider.paths {
+        ensure!(operations.iter().any(|(known, ..)| known == name), "paths: no format of `{name}` is given");
+        ensure!(path.starts_with('/'), "paths: `{path}` must begin with a slash");
+    }
     let variable =
         |name: &str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if let Auth::Bearer { bearer: secret } | Auth::Header { secret, .. } = &provider.auth {
@@ -135,7 +205,7 @@ pub fn table(providers: &[Provider]) -> String {
     let mut out = String::from(
         "//! Made by `cargo xtask codegen` from `crates/providers/catalog/*.toml`; do not edit.\n\n\
          use std::borrow::Cow;\n\n\
-         use super::Provider;\nuse crate::{auth::{Auth, SecretRef}, format::Chat};\n\n\
+         use super::Provider;\nuse crate::{auth::{Auth, Aws, SecretRef}, format::Chat, operation::Operation};\n\n\
          pub(super) static PROVIDERS: &[Provider] = &[\n",
     );
     for provider in providers {
@@ -143,29 +213,31 @@ pub fn table(providers: &[Provider]) -> String {
         let auth = match &provider.auth {
             Auth::None(None::None) => "Auth::None".to_owned(),
             Auth::Bearer { bearer } => format!("Auth::Bearer(SecretRef::named({bearer:?}))"),
+            Auth::Aws { sigv4 } => format!("Auth::Aws(Aws::usual({sigv4:?}))"),
+            Auth::Google { google } => format!("Auth::Google(SecretRef::named({google:?}))"),
             Auth::Header { header, secret } => {
                 let header = header.to_ascii_lowercase();
                 format!("Auth::Header(Cow::Borrowed({header:?}), SecretRef::named({secret:?}))")
             }
         };
-        let chat = match provider.formats.chat {
-            None => "None",
-            Some(ChatFormat::OpenaiChat) => "Some(Chat::OpenaiChat)",
-            Some(ChatFormat::OpenaiResponses) => "Some(Chat::OpenaiResponses)",
-            Some(ChatFormat::AnthropicMessages) => "Some(Chat::AnthropicMessages)",
-            Some(ChatFormat::Gemini) => "Some(Chat::Gemini)",
-            Some(ChatFormat::CohereChat) => "Some(Chat::CohereChat)",
-            Some(ChatFormat::BedrockConverse) => "Some(Chat::BedrockConverse)",
-            Some(ChatFormat::OllamaChat) => "Some(Chat::OllamaChat)",
-            Some(ChatFormat::WorkersAi) => "Some(Chat::WorkersAi)",
-        };
-        let embeddings = provider.formats.embeddings.is_some();
+        let chat: Vec<_> = provider.formats.chat().iter().map(|format| format!("Chat::{format:?}")).collect();
+        let chat = chat.join(", ");
+        let operations: Vec<String> = provider
+            .formats
+            .operations()
+            .into_iter()
+            .map(|(name, variant, path)| {
+                let path = provider.paths.get(name).map_or(path, String::as_str);
+                format!("(Operation::{variant}, {path:?})")
+            })
+            .collect();
+        let operations = operations.join(", ");
         let headers: Vec<_> = provider.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect();
         let rename: Vec<_> = rename.iter().collect();
         let _ = writeln!(
             out,
-            "Provider {{ name: {name:?}, base_url: {base_url:?}, auth: {auth}, chat: {chat}, \
-             embeddings: {embeddings}, headers: &{headers:?}, rename: &{rename:?}, drop: &{drop:?}, \
+            "Provider {{ name: {name:?}, base_url: {base_url:?}, auth: {auth}, chat: &[{chat}], \
+             operations: &[{operations}], headers: &{headers:?}, rename: &{rename:?}, drop: &{drop:?}, \
              max_tokens: {max_tokens:?}, stream_usage: {stream_usage:?}, model_in_path: {model_in_path:?} }},"
         );
     }

@@ -57,9 +57,6 @@ fn compile_target(
     let model = &written.model.model;
     let Some(provider) = providers.get(name) else {
         let message = match document.providers.contains_key(name) {
-            true if catalog::PLANNED.contains(&name.as_str()) => {
-                format!("provider `{name}` cannot be called yet by this version")
-            }
             // Told where the provider stands; to be left out if that is told too.
             true => format!("provider `{name}` is not usable"),
             false => unknown_provider(name, document),
@@ -177,26 +174,24 @@ fn check_guardrails(written: &document::Model, document: &Document, at: &Path, n
 /// All targets must have an operation in common, or there is no request they can all answer.
 fn check_operations(targets: &[Target], at: &Path, notes: &mut Notes) {
     let offers = |target: &Target| match &target.provider.upstream {
-        Upstream::Builtin => (true, false),
-        Upstream::Http(http) => (http.chat.is_some(), http.embeddings),
+        Upstream::Builtin => vec!["chat"],
+        Upstream::Http(http) => {
+            let others = http.operations.iter().map(|(operation, _)| operation.name());
+            http.chat.first().map(|_| "chat").into_iter().chain(others).collect()
+        }
     };
-    let chat = targets.iter().all(|target| offers(target).0);
-    let embeddings = targets.iter().all(|target| offers(target).1);
-    if !chat && !embeddings {
+    let mut common = targets.first().map(offers).unwrap_or_default();
+    common.retain(|operation| targets.iter().all(|target| offers(target).contains(operation)));
+    if common.is_empty() {
         let list: Vec<String> = targets
             .iter()
-            .map(|target| {
-                let what = match offers(target) {
-                    (true, true) => "chat and embeddings",
-                    (true, false) => "chat",
-                    (false, true) => "embeddings",
-                    (false, false) => "neither chat nor embeddings",
-                };
-                format!("`{}` does {what}", target.id)
+            .map(|target| match offers(target).as_slice() {
+                [] => format!("`{}` does nothing", target.id),
+                offers => format!("`{}` does {}", target.id, offers.join(", ")),
             })
             .collect();
         notes
-            .problem(at.key("targets"), format!("no operation that all targets can do: {}", list.join(", ")));
+            .problem(at.key("targets"), format!("no operation that all targets can do: {}", list.join("; ")));
     }
 }
 

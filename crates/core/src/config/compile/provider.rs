@@ -6,15 +6,16 @@ use sluice_providers::{
     auth::Auth,
     catalog,
     format::{Chat, Dialect},
+    operation::Operation,
 };
 use sluice_types::money::Price;
 
-use super::Notes;
+use super::{Notes, settings};
 use crate::config::{
     HttpProvider, Provider, Upstream,
-    document::{self, ChatFormat, EmbeddingsFormat},
+    document::{self, OneOrMore},
     path::Path,
-    suggest,
+    percent, suggest,
 };
 
 /// Headers that are ours or the connection's to set.
@@ -34,24 +35,20 @@ const RESERVED: &[&str] = &[
     "upgrade",
 ];
 
-/// One provider; `None` if something is wrong with it or this version cannot call it.
+/// One provider; `None` if something is wrong with it.
 pub fn compile(name: &str, written: &document::Provider, at: &Path, notes: &mut Notes) -> Option<Provider> {
     let before = notes.problems.len();
     check_name(name, at, notes);
     check_headers(written, at, notes);
-    let planned = catalog::PLANNED.contains(&name);
-    if !planned {
-        refuse_signing(written, at, notes);
-    }
     let http = match catalog::find(name) {
         Some(known) => from_catalogue(known, written, at, notes),
-        None if planned || name == catalog::BUILTIN => None,
+        None if name == catalog::BUILTIN => None,
         None => spelled_out(name, written, at, notes),
     }?;
     let prices: HashMap<_, _> =
         written.prices.iter().map(|(model, prices)| (model.clone(), Price::from(prices))).collect();
     let fine = notes.problems.len() == before;
-    fine.then(|| Provider { name: name.to_owned(), upstream: Upstream::Http(http), prices })
+    fine.then(|| Provider { name: name.to_owned(), upstream: Upstream::Http(Box::new(http)), prices })
 }
 
 fn from_catalogue(
@@ -63,7 +60,7 @@ fn from_catalogue(
     let name = known.name;
     for (member, given) in [
         ("format", written.format.is_some()),
-        ("embeddings", written.embeddings.is_some()),
+        ("operations", written.operations.is_some()),
         ("dialect", written.dialect.is_some()),
     ] {
         if given {
@@ -72,17 +69,15 @@ fn from_catalogue(
             notes.problem(at.key(member), message);
         }
     }
-    let base_url = written.base_url.as_ref().map_or(known.base_url, |url| url.as_str());
-    let auth = match &written.api_key {
-        Some(credential) => known.auth.with_secret(credential.0.clone()),
-        None => known.auth.clone(),
-    };
+    let base_url = settings::base_url(known, written, at, notes);
+    let auth = settings::auth(known, written, at, notes);
     Some(HttpProvider {
-        base_url: base_url.to_owned(),
+        base_url,
+        query: query(written),
         auth,
         headers: headers(known.headers, written),
-        chat: known.chat,
-        embeddings: known.embeddings,
+        chat: known.chat.to_vec(),
+        operations: known.operations.iter().map(|&(operation, path)| (operation, path.to_owned())).collect(),
         dialect: known.dialect(),
     })
 }
@@ -94,7 +89,8 @@ fn spelled_out(
     notes: &mut Notes,
 ) -> Option<HttpProvider> {
     let unlisted = format!("`{name}` is not in the catalogue (`sluice providers` lists it)");
-    let speaks = written.format.is_some() || written.embeddings == Some(EmbeddingsFormat::OpenaiEmbeddings);
+    settings::refuse(written, at, notes);
+    let speaks = written.format.is_some() || written.operations.as_ref().is_some_and(|list| !list.is_empty());
     match (speaks, written.base_url.is_some()) {
         (true, true) => {}
         (true, false) => {
@@ -102,7 +98,7 @@ fn spelled_out(
             notes.problem(at.key("base_url"), format!("missing ({example}); needed because {unlisted}"));
         }
         (false, true) => {
-            let formats = "openai_chat or anthropic_messages";
+            let formats = Chat::ALL.map(Chat::name).join(", ");
             notes.problem(at.key("format"), format!("missing ({formats}); needed because {unlisted}"));
         }
         (false, false) => {
@@ -110,24 +106,18 @@ fn spelled_out(
             notes.problem(at.clone(), format!("{unlisted} and says neither `format` nor `base_url`{hint}"));
         }
     }
-    let chat = written.format.map(|format| match format {
-        ChatFormat::OpenaiChat => Chat::OpenaiChat,
-        ChatFormat::OpenaiResponses => Chat::OpenaiResponses,
-        ChatFormat::AnthropicMessages => Chat::AnthropicMessages,
-        ChatFormat::Gemini => Chat::Gemini,
-        ChatFormat::CohereChat => Chat::CohereChat,
-        ChatFormat::BedrockConverse => Chat::BedrockConverse,
-        ChatFormat::OllamaChat => Chat::OllamaChat,
-        ChatFormat::WorkersAi => Chat::WorkersAi,
-    });
-    let embeddings = match written.embeddings {
-        Some(EmbeddingsFormat::OpenaiEmbeddings) => true,
-        Some(EmbeddingsFormat::None) => false,
-        None => matches!(chat, Some(Chat::OpenaiChat | Chat::OpenaiResponses)),
+    let chat = written.format.as_ref().map(OneOrMore::to_vec).unwrap_or_default();
+    let openai = [Chat::OpenaiChat, Chat::OpenaiResponses];
+    let operations = match &written.operations {
+        Some(operations) => operations.clone(),
+        None if chat.first().is_some_and(|format| openai.contains(format)) => Operation::ALL.to_vec(),
+        None => Vec::new(),
     };
     // A server that speaks another's format wants its credential the way the format's own provider does.
-    let model =
-        catalog::all().iter().find(|known| known.chat == chat && chat == Some(Chat::AnthropicMessages));
+    let own = matches!(chat.first(), Some(Chat::AnthropicMessages | Chat::Gemini));
+    let model = catalog::all()
+        .iter()
+        .find(|known| own && known.chat.first() == chat.first() && matches!(known.auth, Auth::Header(..)));
     let auth = match &written.api_key {
         None => Auth::None,
         Some(credential) => {
@@ -144,9 +134,13 @@ fn spelled_out(
     Some(HttpProvider {
         base_url: written.base_url.as_ref()?.as_str().to_owned(),
         auth,
+        query: query(written),
         headers: headers(model.map_or(&[], |known| known.headers), written),
         chat,
-        embeddings,
+        operations: operations
+            .into_iter()
+            .map(|operation| (operation, operation.path().to_owned()))
+            .collect(),
         dialect,
     })
 }
@@ -187,18 +181,11 @@ fn check_headers(written: &document::Provider, at: &Path, notes: &mut Notes) {
     }
 }
 
-/// Members that only a provider whose requests are signed has.
-fn refuse_signing(written: &document::Provider, at: &Path, notes: &mut Notes) {
-    for (member, given) in [
-        ("region", written.region.is_some()),
-        ("access_key_id", written.access_key_id.is_some()),
-        ("secret_access_key", written.secret_access_key.is_some()),
-        ("session_token", written.session_token.is_some()),
-    ] {
-        if given {
-            notes.problem(at.key(member), format!("only {} takes this", catalog::PLANNED.join(", ")));
-        }
-    }
+/// The parameters of every address, ready to follow a path.
+fn query(written: &document::Provider) -> String {
+    let encode = |text: &str| percent::encode(text);
+    let pairs = written.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 impl From<&document::Prices> for Price {

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::is_default;
+use sluice_providers::{format::Chat, operation::Operation};
+
+use super::{OneOrMore, is_default};
 use crate::config::{
     number::Dollars,
-    text::{BaseUrl, Credential},
+    text::{BaseUrl, Credential, Setting},
 };
 
 /// One provider.
@@ -15,12 +17,14 @@ use crate::config::{
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Provider {
-    /// The dialect of chat it speaks. Needed unless the catalogue knows the provider.
+    /// The format of chat it speaks, or several, the usual one first: a caller of one of them is served in it. Needed unless
+    /// the catalogue knows the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<ChatFormat>,
-    /// The format of its embeddings. Default: `openai_embeddings` where `format` is `openai_chat`, else `none`.
+    pub format: Option<OneOrMore<Chat>>,
+    /// What else it offers, in OpenAI's formats (`rerank` in Cohere's). Default: all where `format` is `openai_chat` or
+    /// `openai_responses`, else nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub embeddings: Option<EmbeddingsFormat>,
+    pub operations: Option<Vec<Operation>>,
     /// Where it is, up to and without `/chat/completions` or `/messages`. Default: the catalogue's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<BaseUrl>,
@@ -37,9 +41,27 @@ pub struct Provider {
     /// Prices of its models, by model: for models the list lacks or prices of your own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Prices>,
+    /// Parameters of every address it is asked at, such as `api-version`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
     /// The region it runs in (`bedrock`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
+    pub region: Option<Setting>,
+    /// The name of the resource (`azure`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Setting>,
+    /// The project (`vertex`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<Setting>,
+    /// The location, or `global` (`vertex`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Setting>,
+    /// The account's id (`workers_ai`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Setting>,
+    /// The secret of the host that holds a service account's key file, as JSON (`vertex`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<Credential>,
     /// The secret or variable of the host that holds the access key's id (`bedrock`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<Credential>,
@@ -49,40 +71,6 @@ pub struct Provider {
     /// The secret or variable of the host that holds a session's token (`bedrock`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Credential>,
-}
-
-/// A dialect of chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ChatFormat {
-    /// OpenAI Chat Completions, spoken by most providers and servers.
-    OpenaiChat,
-    /// OpenAI Responses.
-    OpenaiResponses,
-    /// Anthropic Messages.
-    AnthropicMessages,
-    /// Gemini `generateContent`.
-    Gemini,
-    /// Cohere chat, version 2.
-    CohereChat,
-    /// Bedrock Converse.
-    BedrockConverse,
-    /// Ollama's own chat.
-    OllamaChat,
-    /// Workers AI's own `run`.
-    WorkersAi,
-}
-
-/// A format of embeddings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum EmbeddingsFormat {
-    /// OpenAI embeddings.
-    OpenaiEmbeddings,
-    /// The provider makes none.
-    None,
 }
 
 /// How a provider's dialect differs from the format's own.

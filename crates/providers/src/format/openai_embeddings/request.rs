@@ -2,12 +2,12 @@
 
 use sluice_types::{
     embeddings::{Encoding, Input, Request},
-    error::{ErrorKind, Failure},
+    error::Failure,
     json::{Raw, Str},
 };
 
 use crate::format::{
-    Target, Written,
+    Target,
     json::{self, ObjectWriter, Value},
 };
 
@@ -15,7 +15,7 @@ use crate::format::{
 ///
 /// # Errors
 ///
-/// [`InvalidRequest`](ErrorKind::InvalidRequest) if the body is not JSON, lacks a model or an input, or a known member is of
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if the body is not JSON, lacks a model or an input, or a known member is of
 /// another type than documented.
 pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
     let body = json::body(body)?;
@@ -75,35 +75,6 @@ fn input<'a>(input: &Value<'a, '_>) -> Result<Input<'a>, Failure> {
         }
         Some(_) => Err(input.path.invalid(WANTED)),
         None => Ok(Input::Tokens(items.into_iter().map(Raw::from).collect())),
-    }
-}
-
-/// Rewrites `body` for `target`: the model and the dialect's renames and drops. All other members keep their order and
-/// their values every byte. A provider that knows no `encoding_format` loses nothing by not being told.
-///
-/// # Errors
-///
-/// [`InvalidRequest`](ErrorKind::InvalidRequest) if the body is no JSON object; [`Unsupported`](ErrorKind::Unsupported) if
-/// the target is strict and its dialect refuses a member.
-pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
-    let body = json::body(body)?;
-    let mut written = Written { body: Vec::new(), dropped: Vec::new() };
-    let mut object = ObjectWriter::open(&mut written.body);
-    for (name, raw) in body.fields() {
-        match (&**name, target.dialect.name(name)) {
-            ("model", _) => object.set("model", target.model),
-            (_, Some(theirs)) => object.raw(theirs, raw.get()),
-            ("encoding_format", None) => {}
-            (name, None) => written.dropped.push(name.to_owned()),
-        }
-    }
-    object.close();
-    match written.dropped.first().filter(|_| target.strict) {
-        Some(name) => {
-            let message = format!("the model's provider does not support {name}");
-            Err(Failure { param: Some(name.clone()), ..Failure::new(ErrorKind::Unsupported, message) })
-        }
-        None => Ok(written),
     }
 }
 

@@ -1,0 +1,173 @@
+//! Calls to providers: address, credentials, headers, and what became of them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use sluice_providers::{
+    auth::{Auth, SecretRef},
+    format::{Chat, Protocol},
+};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    secret::Secret,
+};
+
+use super::{
+    Context, Gateway,
+    attempt::{self, Deadline},
+    receive,
+};
+use crate::{
+    config::HttpProvider,
+    port::{Body, Host},
+};
+
+/// The headers of a caller's that go on, and only to a provider of the same protocol: what its body means depends on
+/// them.
+const DIALECT: [&str; 2] = ["anthropic-version", "anthropic-beta"];
+
+/// The most that is read of a provider's error, in bytes.
+const MAX_ERROR: usize = 64 << 10;
+
+/// A request to a provider.
+pub(super) struct Outgoing<'a> {
+    pub provider: &'a HttpProvider,
+    /// The provider's format, for its errors.
+    pub format: Chat,
+    /// The whole URL.
+    pub address: String,
+    pub content_type: HeaderValue,
+    pub body: Bytes,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A request whose body is JSON.
+    pub fn json(provider: &'a HttpProvider, format: Chat, address: String, body: Vec<u8>) -> Self {
+        let content_type = HeaderValue::from_static("application/json");
+        Self { provider, format, address, content_type, body: Bytes::from(body) }
+    }
+}
+
+impl Gateway {
+    /// Sends a request and gives the answer if that is a success.
+    pub(super) async fn send<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        outgoing: Outgoing<'_>,
+        deadline: &Deadline,
+    ) -> Result<Response<H::Body>, Failure> {
+        let format = outgoing.format;
+        let request = self.request(context, outgoing).await?;
+        let sent = deadline.bound(context.host, context.host.send(request)).await?;
+        let response = sent.map_err(attempt::network)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        if status.is_redirection() {
+            let message = format!(
+                "the provider redirects ({status}), and redirects are not followed: set its base_url right"
+            );
+            return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
+        }
+        let wait = retry_after(response.headers());
+        let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?;
+        Err(format.read_error(status.as_u16(), &body.unwrap_or_default(), wait))
+    }
+
+    async fn request<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Request<Bytes>, Failure> {
+        let Outgoing { provider, format, address, content_type, body } = outgoing;
+        let mut request = Request::post(address).body(body).map_err(|error| {
+            Failure::new(ErrorKind::Internal, format!("the provider's address cannot be asked: {error}"))
+        })?;
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        // Hosts differ in what they decompress; answers of this size gain little by it.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let agent = HeaderValue::from_static(concat!("sluice/", env!("CARGO_PKG_VERSION")));
+        headers.insert(header::USER_AGENT, agent);
+        for (name, value) in &provider.headers {
+            set(headers, name, value)?;
+        }
+        if context.protocol == Protocol::AnthropicMessages && format == Chat::AnthropicMessages {
+            for name in DIALECT {
+                let mut values = context.headers.get_all(name).iter().cloned();
+                if let Some(first) = values.next() {
+                    headers.insert(name, first);
+                    headers.extend(values.map(|value| (HeaderName::from_static(name), value)));
+                }
+            }
+        }
+        self.authorize(context, provider, &mut request).await?;
+        Ok(request)
+    }
+
+    /// Adds the provider's credential.
+    async fn authorize<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        provider: &HttpProvider,
+        request: &mut Request<Bytes>,
+    ) -> Result<(), Failure> {
+        let auth = &provider.auth;
+        let Some(name) = auth.secret() else { return Ok(()) };
+        let secret = resolve(context, name).await?;
+        match auth {
+            Auth::Aws(_) | Auth::Google(_) => Err(Failure::new(
+                ErrorKind::UpstreamCredentials,
+                "requests to this provider cannot be signed yet",
+            )),
+            Auth::None | Auth::Bearer(_) | Auth::Header(..) => match auth.header(&secret) {
+                Some((header, value)) => credential(request.headers_mut(), header, &value, name),
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// The value of a secret that must be there.
+async fn resolve<H: Host>(context: &Context<'_, H>, name: &SecretRef) -> Result<Secret, Failure> {
+    context.host.secret(name.name()).await.ok_or_else(|| {
+        let message = format!("the secret {} is not set on the gateway's host", name.name());
+        Failure::new(ErrorKind::UpstreamCredentials, message)
+    })
+}
+
+fn credential(
+    headers: &mut HeaderMap,
+    header: &str,
+    value: &Secret,
+    secret: &SecretRef,
+) -> Result<(), Failure> {
+    let parsed =
+        HeaderName::from_bytes(header.as_bytes()).ok().zip(HeaderValue::from_str(value.expose()).ok());
+    let Some((header, mut value)) = parsed else {
+        let message = format!("the secret {} cannot be sent in a header", secret.name());
+        return Err(Failure::new(ErrorKind::UpstreamCredentials, message));
+    };
+    value.set_sensitive(true);
+    headers.insert(header, value);
+    Ok(())
+}
+
+fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> {
+    let parsed = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
+    let (name, value) = parsed.ok_or_else(|| {
+        Failure::new(ErrorKind::Internal, format!("the provider's header {name} cannot be sent"))
+    })?;
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number =
+        |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
+    let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
