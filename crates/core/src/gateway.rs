@@ -14,6 +14,7 @@ mod chat;
 mod configure;
 mod costs;
 mod count;
+mod images;
 mod models;
 mod operate;
 mod receive;
@@ -21,6 +22,7 @@ mod reply;
 mod send;
 mod settle;
 mod stream;
+mod translate;
 
 use std::rc::Rc;
 

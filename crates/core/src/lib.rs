@@ -1,6 +1,7 @@
 //! The gateway without a host: what callers and operators see, decided over plain values, with the world behind
 //! [`port`].
 
+pub mod capability;
 pub mod config;
 pub mod cors;
 pub mod cost_log;
@@ -9,5 +10,6 @@ pub mod generations;
 pub mod key;
 pub mod port;
 pub mod relay;
+pub mod remote_image;
 pub mod route;
 pub mod routing;

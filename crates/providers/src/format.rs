@@ -302,6 +302,18 @@ impl Chat {
         Protocol::ALL.into_iter().find(|protocol| protocol.format() == self)
     }
 
+    /// Whether pictures must be in the request: its providers fetch none.
+    pub fn wants_image_bytes(self) -> bool {
+        match self {
+            Self::BedrockConverse | Self::OllamaChat | Self::WorkersAi => true,
+            Self::OpenaiChat
+            | Self::OpenaiResponses
+            | Self::AnthropicMessages
+            | Self::Gemini
+            | Self::CohereChat => false,
+        }
+    }
+
     /// How its streams are cut into frames.
     pub fn framing(self) -> Framing {
         match self {

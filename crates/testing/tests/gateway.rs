@@ -8,101 +8,18 @@
     reason = "a test may fail"
 )]
 
+mod support;
+
 use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use futures::StreamExt;
 use sluice_core::{
-    gateway::{Call, Gateway, Reply, ReplyBody},
+    gateway::{Call, Gateway, ReplyBody},
     key,
-    port::Body,
 };
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Scripted, Step, answer, stream};
-use sluice_types::time::Timestamp;
-
-const KEY: &str = "sk-sluice-test";
-const NOON: Timestamp = Timestamp(1_795_262_400_000);
-
-const CONFIG: &str = r#"{
-  "providers": {
-    "a": {"format": "openai_chat", "base_url": "https://a.test/v1", "api_key": "$A_KEY",
-          "prices": {"m": {"input": 1.0, "output": 2.0}}},
-    "b": {"format": "openai_chat", "base_url": "https://b.test/v1", "prices": {"m": {"input": 1.0, "output": 2.0}}},
-    "c": {"format": "anthropic_messages", "base_url": "https://c.test/v1"}
-  },
-  "models": {
-    "one": {"targets": ["a/m"], "retry": {"attempts": 2, "backoff": "200ms..5s"}},
-    "two": {"targets": [{"model": "a/m", "timeout": "60s", "first_token_timeout": "2s"}, "b/m"],
-            "retry": {"attempts": 1}},
-    "last": {"targets": ["a/m", "builtin/extractive"], "retry": {"attempts": 1}}
-  }
-}"#;
-
-const WHOLE: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m-2026","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15},"odd":{"kept": 1}}"#;
-
-fn host() -> MemoryHost {
-    let tenant = r#"{"id":"acme"}"#;
-    MemoryHost::at(NOON)
-        .with_value(&key::store_key(&key::digest(KEY)), r#"{"id":"key_1","tenant":"acme"}"#)
-        .with_value(&key::tenant_store_key("acme"), tenant)
-        .with_secret("A_KEY", "sk-upstream")
-        .with_secret("SLUICE_ADMIN_KEY", "root")
-}
-
-fn gateway() -> Rc<Gateway> {
-    Gateway::new(CONFIG)
-}
-
-fn post(path: &str, body: impl Into<Bytes>) -> http::Request<Bytes> {
-    http::Request::post(path).header("authorization", format!("Bearer {KEY}")).body(body.into()).unwrap()
-}
-
-fn chat(model: &str, stream: bool) -> http::Request<Bytes> {
-    let body =
-        format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}],"stream":{stream}}}"#);
-    post("/v1/chat/completions", body)
-}
-
-fn call(host: &MemoryHost, request: http::Request<Bytes>, leaving: &Leaving) -> Call<Scripted> {
-    let (head, body) = request.into_parts();
-    Call { head, body: Scripted::new(host, [Step::Send(body)]), gone: leaving.gone() }
-}
-
-/// Sends `request` and gives status, headers and the whole body.
-fn send(
-    gateway: &Rc<Gateway>,
-    host: &MemoryHost,
-    request: http::Request<Bytes>,
-) -> (u16, http::HeaderMap, String) {
-    let reply = host.run(gateway.handle(host, call(host, request, &Leaving::default())));
-    let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
-    let body = host.run(read(reply));
-    host.settle();
-    (status, headers, body)
-}
-
-async fn read<B: Body>(reply: Reply<B>) -> String {
-    match reply.body {
-        ReplyBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
-        ReplyBody::Untouched(body) => String::from_utf8(body.whole(1 << 20).await.unwrap().to_vec()).unwrap(),
-        ReplyBody::Stream(pieces) => {
-            let all: Vec<Bytes> = pieces.collect().await;
-            String::from_utf8(all.concat()).unwrap()
-        }
-    }
-}
-
-fn json(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
-/// The rows of the cost log.
-fn rows(host: &MemoryHost) -> Vec<serde_json::Value> {
-    host.values("cost/acme/2026-11-21/")
-        .iter()
-        .flat_map(|value| value.lines().map(json).collect::<Vec<_>>())
-        .collect()
-}
+use support::{KEY, NOON, WHOLE, call, chat, gateway, host, json, post, rows, send};
 
 fn chunk(text: &str) -> Step {
     Step::Send(Bytes::from(format!(

@@ -7,8 +7,7 @@ use futures::future::LocalBoxFuture;
 use http::{HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
-    format::{self, Chat, Meta, Protocol},
-    prices::Entry,
+    format::{Meta, Protocol},
     replay, tokens,
 };
 use sluice_types::{
@@ -26,6 +25,7 @@ use super::{
     send::Outgoing,
     settle::{Session, Shared},
     stream::{self, Opened},
+    translate,
 };
 use crate::{
     config::{HttpProvider, Target, Upstream},
@@ -147,13 +147,13 @@ impl Gateway {
                 format!("{} has no chat", target.provider.name),
             ));
         };
-        let written = write(ask, target, provider, upstream)?;
         let deadline = if ask.request.stream {
             Deadline::first_token(context.host, target)
         } else {
             Deadline::total(context.host, target)
         };
         let total = Deadline::total(context.host, target);
+        let written = translate::request(context, ask, target, provider, upstream, &deadline).await?;
         let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
         let address = provider.address(&path, &target.model);
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
@@ -178,26 +178,6 @@ impl Gateway {
         };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
-}
-
-/// The caller's request as `upstream` wants it: patched where it is the caller's own format, written anew elsewhere.
-fn write(
-    ask: &Ask<'_>,
-    target: &Target,
-    provider: &HttpProvider,
-    upstream: Chat,
-) -> Result<format::Written, Failure> {
-    let spec = format::Target {
-        model: &target.model,
-        dialect: &provider.dialect,
-        strict: ask.strict,
-        default_max_tokens: target.entry.and_then(Entry::output_tokens),
-        same_format: false,
-    };
-    if upstream == ask.protocol.format() {
-        return ask.protocol.patch_request(ask.body, &spec);
-    }
-    upstream.write_request(&ask.request, &spec)
 }
 
 /// An answer that is there as a whole, in the form the caller asked for.

@@ -1,0 +1,64 @@
+//! A caller's request as one target wants it.
+
+use std::borrow::Cow;
+
+use sluice_providers::{
+    format::{self, Chat, Written},
+    prices::Entry,
+};
+use sluice_types::{chat, error::Failure};
+
+use super::{Context, attempt::Deadline, chat::Ask, images};
+use crate::{
+    capability,
+    config::{HttpProvider, Target},
+    port::Host,
+};
+
+/// Writes the request for `target`: patched where it is the caller's own format and nothing must be altered, anew
+/// elsewhere. What the target lacks is found before anything is sent.
+pub(super) async fn request<H: Host>(
+    context: &Context<'_, H>,
+    ask: &Ask<'_>,
+    target: &Target,
+    provider: &HttpProvider,
+    upstream: Chat,
+    deadline: &Deadline,
+) -> Result<Written, Failure> {
+    if let Some(lack) = capability::lack(&target.id, target.entry, &ask.request) {
+        return Err(lack);
+    }
+    let same_format = upstream == ask.protocol.format();
+    let spec = format::Target {
+        model: &target.model,
+        dialect: &provider.dialect,
+        strict: ask.strict,
+        default_max_tokens: target.entry.and_then(Entry::output_tokens),
+        same_format,
+    };
+    let altered = alter(context, ask, target, upstream, deadline).await?;
+    match altered {
+        Cow::Borrowed(_) if same_format => ask.protocol.patch_request(ask.body, &spec),
+        request => upstream.write_request(&request, &spec),
+    }
+}
+
+/// The request with what must change whatever the format: borrowed where nothing must.
+async fn alter<'r, 'a, H: Host>(
+    context: &Context<'_, H>,
+    ask: &'r Ask<'a>,
+    target: &Target,
+    upstream: Chat,
+    deadline: &Deadline,
+) -> Result<Cow<'r, chat::Request<'a>>, Failure> {
+    let mut request = Cow::Borrowed(&ask.request);
+    if upstream.wants_image_bytes() && images::any(&request) {
+        images::fetch(context, request.to_mut(), deadline).await?;
+    }
+    // A model that does not think refuses to be asked for it, and answers all the same.
+    let thinks = target.entry.and_then(Entry::reasoning);
+    if thinks == Some(false) && request.reasoning.is_some() && upstream != ask.protocol.format() {
+        request.to_mut().reasoning = None;
+    }
+    Ok(request)
+}
