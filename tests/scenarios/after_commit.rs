@@ -17,8 +17,7 @@ fn a_broken_stream_ends_with_an_error_frame(gateway: &Gateway) {
                 let about = format!("{protocol} {model} {fault}: {}", answer.text());
                 assert_eq!(answer.status, 200, "{about}");
                 assert!(!answer.broken, "{about}");
-                let error = protocol.expect_stream_error(&answer);
-                assert!(error["error"]["message"].is_string(), "{about}");
+                protocol.expect_stream_error(&answer);
                 let text = protocol.stream_text(&answer.events());
                 assert!(text.starts_with("w0 w1 w2 "), "what came before is there: {about}");
                 assert_eq!(gateway.mock().asked(&id), ["primary"], "{about}");
@@ -32,7 +31,9 @@ fn a_stream_without_its_end_is_told_from_a_whole_one(gateway: &Gateway) {
     for protocol in PROTOCOLS {
         let answer = gateway.stream(protocol, "chat-openai", "[[tokens 4]] [[fault end=999]]");
         let text = answer.text();
-        assert!(!text.contains("[DONE]") && !text.contains("message_stop"), "{protocol}: {text}");
+        for end in ["[DONE]", "message_stop", "response.completed", "finishReason"] {
+            assert!(!text.contains(end), "{protocol}: {text}");
+        }
     }
 }
 

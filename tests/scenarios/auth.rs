@@ -10,15 +10,18 @@ fn keys_that_do_not_stand_are_refused_in_the_callers_protocol(gateway: &Gateway)
     let wrong = ["sk-sluice-guessed", "disabled", "expired", "orphan"];
     for protocol in PROTOCOLS {
         let body = protocol.ask("chat-openai", "hi", false);
-        let bare = gateway.request("POST", protocol.path()).json(&body);
+        let bare = gateway.request("POST", &protocol.path("chat-openai", false)).json(&body);
         let mut requests = vec![bare.clone()];
         requests.extend(wrong.map(|name| bare.clone().key(&seed::key(name))));
         requests.extend([bare.clone().key(ADMIN_KEY), bare.clone().key(seed::PROVIDER_KEY)]);
         for request in requests {
             let answer = request.send().expect(401);
             let expected = match protocol {
-                Protocol::Chat => ["invalid_api_key", "authentication_error"].as_slice(),
+                Protocol::Chat | Protocol::Responses => {
+                    ["invalid_api_key", "authentication_error"].as_slice()
+                }
                 Protocol::Messages => ["authentication_error"].as_slice(),
+                Protocol::Gemini => ["UNAUTHENTICATED"].as_slice(),
             };
             let code = protocol.error(&answer.json());
             assert!(expected.contains(&code.as_str()), "{protocol}: {code}");

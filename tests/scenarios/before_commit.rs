@@ -120,7 +120,7 @@ fn when_all_fail_the_caller_learns_how(gateway: &Gateway) {
             ];
             for (fault, status) in cases {
                 let body = protocol.ask("fallback", &format!("[[fault {fault}]]"), stream);
-                let answer = gateway.post(protocol.path(), &body).send();
+                let answer = gateway.post(&protocol.path("fallback", stream), &body).send();
                 assert_eq!(answer.status, status, "{protocol} {fault}: {}", answer.text());
                 let error = answer.json();
                 protocol.error(&error);

@@ -5,7 +5,16 @@ use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
 
-const MODELS: [&str; 2] = ["chat-openai", "chat-anthropic"];
+const MODELS: [&str; 8] = [
+    "chat-openai",
+    "chat-responses",
+    "chat-anthropic",
+    "chat-gemini",
+    "chat-cohere",
+    "chat-bedrock",
+    "chat-ollama",
+    "chat-workers-ai",
+];
 
 fn every_protocol_is_answered_by_every_format(gateway: &Gateway) {
     for protocol in PROTOCOLS {
@@ -114,8 +123,11 @@ fn a_providers_refusal_of_the_request_is_the_callers_400(gateway: &Gateway) {
             let answer = gateway.ask(protocol, model, &text).expect(400);
             let code = protocol.error(&answer.json());
             match protocol {
-                Protocol::Chat => assert_eq!(code, "context_length_exceeded", "{model}"),
+                Protocol::Chat | Protocol::Responses => {
+                    assert_eq!(code, "context_length_exceeded", "{model}")
+                }
                 Protocol::Messages => assert_eq!(code, "invalid_request_error", "{model}"),
+                Protocol::Gemini => assert_eq!(code, "INVALID_ARGUMENT", "{model}"),
             }
             assert_eq!(gateway.mock().log(&id).len(), 1, "not retried");
         }
@@ -127,7 +139,7 @@ fn an_unknown_model_is_404(gateway: &Gateway) {
         for model in ["no-such-model", "nobody/m", "builtin/no-such"] {
             let answer = gateway.ask(protocol, model, "hi").expect(404);
             let code = protocol.error(&answer.json());
-            assert!(code == "model_not_found" || code == "not_found_error", "{code}");
+            assert!(["model_not_found", "not_found_error", "NOT_FOUND"].contains(&code.as_str()), "{code}");
         }
     }
 }

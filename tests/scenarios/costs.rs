@@ -14,7 +14,11 @@ const CACHE_READ: u64 = 300;
 const OUTPUT: u64 = 15_000;
 
 fn ask(gateway: &Gateway, tenant: &str, protocol: Protocol, body: &Value) -> sluice_tests::http::Answer {
-    gateway.request("POST", protocol.path()).key(&seed::key(tenant)).json(body).send()
+    gateway
+        .request("POST", &protocol.path(body["model"].as_str().unwrap_or("m"), false))
+        .key(&seed::key(tenant))
+        .json(body)
+        .send()
 }
 
 /// What the mock's OpenAI side charges for an answer with this `usage`.

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use sluice_tests::http::{Answer, Request};
 use sluice_tests::mock::Mock;
-use sluice_tests::protocol::{PROTOCOLS, Protocol};
+use sluice_tests::protocol::{Protocol, WITH_MESSAGES};
 
 fn ask(protocol: Protocol, text: &str, stream: bool) -> Request {
     let address = Mock::shared().url().trim_start_matches("http://");
-    let request = Request::new(address, "POST", protocol.path()).key("sk-upstream");
+    let request = Request::new(address, "POST", &protocol.path("m", stream)).key("sk-upstream");
     request.header("anthropic-version", "2023-06-01").json(&protocol.ask("m", text, stream))
 }
 
 /// Without the header that only one of the two providers takes.
 fn send(protocol: Protocol, text: &str, stream: bool) -> Answer {
     let address = Mock::shared().url().trim_start_matches("http://");
-    let request = Request::new(address, "POST", protocol.path()).key("sk-upstream");
+    let request = Request::new(address, "POST", &protocol.path("m", stream)).key("sk-upstream");
     let request = match protocol {
-        Protocol::Chat => request,
+        Protocol::Chat | Protocol::Responses | Protocol::Gemini => request,
         Protocol::Messages => request.header("anthropic-version", "2023-06-01"),
     };
     request.json(&protocol.ask("m", text, stream)).send()
@@ -25,7 +25,7 @@ fn send(protocol: Protocol, text: &str, stream: bool) -> Answer {
 
 #[test]
 fn whole_answers_and_streams_are_read() {
-    for protocol in PROTOCOLS {
+    for protocol in WITH_MESSAGES {
         let whole = send(protocol, "hi", false).expect(200);
         assert_eq!(protocol.text(&whole.json()), "You said: hi é漢🦀.");
         let stream = send(protocol, "hi", true).expect(200);
@@ -36,7 +36,7 @@ fn whole_answers_and_streams_are_read() {
 
 #[test]
 fn a_cut_is_seen_and_an_end_is_not() {
-    for protocol in PROTOCOLS {
+    for protocol in WITH_MESSAGES {
         let cut = send(protocol, "[[tokens 9]] [[fault cut=3]]", true);
         assert!(cut.broken);
         assert_eq!(protocol.stream_text(&cut.events()), "w0 w1 w2 ");
@@ -49,7 +49,7 @@ fn a_cut_is_seen_and_an_end_is_not() {
 
 #[test]
 fn pieces_have_times() {
-    for protocol in PROTOCOLS {
+    for protocol in WITH_MESSAGES {
         let answer = send(protocol, "[[tokens 5]] [[fault first=200,between=50]]", true);
         let token = answer.pieces.iter().find(|(_, piece)| String::from_utf8_lossy(piece).contains("w0"));
         let (first, last) = (token.expect("a token").0, answer.pieces.last().expect("pieces").0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
-use sluice_tests::protocol::PROTOCOLS;
+use sluice_tests::protocol::{PROTOCOLS, Protocol, WITH_MESSAGES};
 use sluice_tests::seed::{self, TENANT};
 
 fn a_body_that_is_not_json_is_400(gateway: &Gateway) {
@@ -13,19 +13,23 @@ fn a_body_that_is_not_json_is_400(gateway: &Gateway) {
         for body in
             ["", "{", "[]", "null", "{\"model\":", "\u{feff}{}", "{\"model\":\"chat-openai\"} trailing"]
         {
-            let request = gateway.request("POST", protocol.path()).key(&seed::key(TENANT));
+            let request =
+                gateway.request("POST", &protocol.path("chat-openai", false)).key(&seed::key(TENANT));
             let answer = request.header("content-type", "application/json").bytes(body).send();
             assert_eq!(answer.status, 400, "{protocol} {body:?}: {}", answer.text());
             let error = answer.json();
-            assert_eq!(error["error"]["type"], "invalid_request_error", "{protocol} {body:?}: {error}");
+            let told = &error["error"][if protocol == Protocol::Gemini { "status" } else { "type" }];
+            let expected =
+                if protocol == Protocol::Gemini { "INVALID_ARGUMENT" } else { "invalid_request_error" };
+            assert_eq!(told, expected, "{protocol} {body:?}: {error}");
         }
-        let request = gateway.request("POST", protocol.path()).key(&seed::key(TENANT));
+        let request = gateway.request("POST", &protocol.path("chat-openai", false)).key(&seed::key(TENANT));
         request.bytes([0xff, 0xfe, b'{', b'}']).send().expect(400);
     }
 }
 
 fn members_that_are_wrong_are_named(gateway: &Gateway) {
-    for protocol in PROTOCOLS {
+    for protocol in WITH_MESSAGES {
         let good = protocol.ask("chat-openai", "hi", false);
         for (member, value) in [
             ("model", json!(null)),
@@ -38,7 +42,7 @@ fn members_that_are_wrong_are_named(gateway: &Gateway) {
         ] {
             let mut body = good.clone();
             body[member] = value.clone();
-            let answer = gateway.post(protocol.path(), &body).send();
+            let answer = gateway.post(&protocol.path("chat-openai", false), &body).send();
             assert_eq!(answer.status, 400, "{protocol} {member}={value}: {}", answer.text());
             assert!(answer.text().contains(member), "{protocol} {member}={value}: {}", answer.text());
         }
@@ -55,7 +59,7 @@ fn a_body_that_is_too_large_is_413(gateway: &Gateway) {
         // The length is not told in advance.
         let body = protocol.ask("chat-openai", &text, false).to_string();
         let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        let request = gateway.request("POST", protocol.path()).key(&seed::key(TENANT));
+        let request = gateway.request("POST", &protocol.path("chat-openai", false)).key(&seed::key(TENANT));
         request.header("transfer-encoding", "chunked").bytes(chunked).send().expect(413);
     }
     // Just below the limit is fine.
@@ -65,7 +69,7 @@ fn a_body_that_is_too_large_is_413(gateway: &Gateway) {
 fn a_slow_body_is_waited_for_but_not_for_ever(gateway: &Gateway) {
     for protocol in PROTOCOLS {
         let body = protocol.ask("chat-openai", "hello", false);
-        let request = gateway.post(protocol.path(), &body);
+        let request = gateway.post(&protocol.path("chat-openai", false), &body);
         let answer = request.clone().slowly(20, Duration::from_millis(50)).send().expect(200);
         assert_eq!(protocol.text(&answer.json()), "You said: hello é漢🦀.");
 

@@ -17,6 +17,7 @@ mod hang_up;
 mod harness;
 mod intake;
 mod models;
+mod operations;
 mod privacy;
 mod retry;
 mod stream;

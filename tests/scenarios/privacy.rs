@@ -10,7 +10,9 @@ fn the_callers_headers_stay_here(gateway: &Gateway) {
         for model in ["chat-openai", "chat-anthropic"] {
             let id = gateway.unique("headers");
             let body = protocol.ask(model, &format!("hi [[id {id}]]"), false);
-            let mut request = gateway.post(protocol.path(), &body).header("x-api-key", &seed::key(TENANT));
+            let mut request = gateway
+                .post(&protocol.path("chat-openai", false), &body)
+                .header("x-api-key", &seed::key(TENANT));
             for (name, value) in [
                 ("cookie", "session=secret"),
                 ("x-forwarded-for", "203.0.113.9"),

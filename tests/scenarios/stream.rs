@@ -7,7 +7,16 @@ use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
 use sluice_tests::sse::{self, Event};
 
-const MODELS: [&str; 2] = ["chat-openai", "chat-anthropic"];
+const MODELS: [&str; 8] = [
+    "chat-openai",
+    "chat-responses",
+    "chat-anthropic",
+    "chat-gemini",
+    "chat-cohere",
+    "chat-bedrock",
+    "chat-ollama",
+    "chat-workers-ai",
+];
 
 fn every_protocol_streams_from_every_format(gateway: &Gateway) {
     for protocol in PROTOCOLS {
@@ -79,8 +88,8 @@ fn a_long_stream_comes_whole(gateway: &Gateway) {
     for protocol in PROTOCOLS {
         for model in MODELS {
             let mut body = protocol.ask(model, "[[tokens 3000]]", true);
-            body["max_tokens"] = 8000.into();
-            let answer = gateway.post(protocol.path(), &body).send().expect(200);
+            protocol.limit(&mut body, 8000);
+            let answer = gateway.post(&protocol.path(model, true), &body).send().expect(200);
             protocol.expect_whole_stream(&answer);
             let text = protocol.stream_text(&answer.events());
             assert!(text.starts_with("w0 w1 ") && text.ends_with("w2998 漢🦀 "), "{protocol} {model}");
@@ -116,7 +125,7 @@ fn a_silent_provider_does_not_mean_a_silent_gateway(gateway: &Gateway) {
         protocol.expect_whole_stream(&answer);
         let pings = answer.events().iter().filter(|event| event.name.as_deref() == Some("ping")).count();
         match protocol {
-            Protocol::Chat => {
+            Protocol::Chat | Protocol::Responses | Protocol::Gemini => {
                 assert!(0 < sse::comments(&answer.body), "no comment while the provider was silent");
             }
             Protocol::Messages => assert!(0 < pings, "no ping while the provider was silent"),

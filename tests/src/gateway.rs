@@ -129,7 +129,7 @@ impl Gateway {
 
     /// Asks in a protocol and reads the whole answer.
     pub fn ask(&self, protocol: Protocol, model: &str, text: &str) -> Answer {
-        self.post(protocol.path(), &protocol.ask(model, text, false)).send()
+        self.post(&protocol.path(model, false), &protocol.ask(model, text, false)).send()
     }
 
     /// Asks for a stream and reads all of it.
@@ -139,7 +139,7 @@ impl Gateway {
 
     /// Asks for a stream and reads its head.
     pub fn open(&self, protocol: Protocol, model: &str, text: &str) -> Live {
-        self.post(protocol.path(), &protocol.ask(model, text, true)).open()
+        self.post(&protocol.path(model, true), &protocol.ask(model, text, true)).open()
     }
 
     /// The cost log's sums for a tenant today, once there are `requests` of them.

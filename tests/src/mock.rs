@@ -27,9 +27,9 @@ impl Mock {
         Self(Server::start(command))
     }
 
-    /// A base URL at which these clauses hold.
-    pub fn base_url(&self, clauses: &str) -> String {
-        format!("{}/f/{clauses}/v1", self.0.url)
+    /// A base URL at which these clauses hold, with the path below which a format is spoken.
+    pub fn base_url(&self, clauses: &str, path: &str) -> String {
+        format!("{}/f/{clauses}{path}", self.0.url)
     }
 
     /// Without a path.

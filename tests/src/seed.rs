@@ -23,6 +23,7 @@ pub const TENANTS: &[&str] = &[
     "other",
     "embedder",
     "uncounted",
+    "pictures",
 ];
 
 /// The secret the gateway shows to providers; callers never see it.
@@ -58,19 +59,27 @@ fn store_key(key: &str) -> String {
 
 /// One configuration for all scenarios: prompts say what goes wrong, with `[[fault@primary …]]` and the like.
 fn config(mock: &Mock) -> Value {
-    let provider = |format: &str, id: &str| {
+    let at = |format: &str, clauses: &str, path: &str| {
         let price = json!({ "input": 3, "output": 15, "cache_read": 0.3, "cache_write": 3.75 });
         json!({
             "format": format,
-            "base_url": mock.base_url(&format!("id={id}")),
+            "base_url": mock.base_url(clauses, path),
             "api_key": "$HOUSE_KEY",
+            "operations": ["embeddings", "rerank", "moderations", "images", "speech", "transcriptions"],
             "prices": { "m": price, "mock-embedding": { "input": 0.02, "output": 0 } },
         })
     };
+    let provider = |format: &str, id: &str| at(format, &format!("id={id}"), "/v1");
     let once = json!({ "attempts": 1 });
     let quick = |attempts: u32| json!({ "attempts": attempts, "backoff": "10ms..2s" });
     json!({
         "providers": {
+            "responses-mock": at("openai_responses", "id=responses", "/v1"),
+            "gemini-mock": at("gemini", "id=gemini", "/v1beta"),
+            "cohere-mock": at("cohere_chat", "id=cohere", "/v2"),
+            "bedrock-mock": at("bedrock_converse", "id=bedrock", ""),
+            "ollama-mock": at("ollama_chat", "id=ollama", ""),
+            "workers-ai-mock": at("workers_ai", "id=workers-ai", "/client/v4/accounts/a/ai"),
             "openai-mock": provider("openai_chat", "openai"),
             "anthropic-mock": provider("anthropic_messages", "anthropic"),
             "primary": provider("openai_chat", "primary"),
@@ -79,10 +88,17 @@ fn config(mock: &Mock) -> Value {
             "secondary-anthropic": provider("anthropic_messages", "secondary"),
             // Nothing listens on port 1.
             "nowhere": { "format": "openai_chat", "base_url": "http://127.0.0.1:1/v1", "api_key": "$HOUSE_KEY" },
-            "keyless": { "format": "openai_chat", "base_url": mock.base_url("id=keyless"), "api_key": "$XAI_API_KEY" },
+            "keyless": { "format": "openai_chat", "base_url": mock.base_url("id=keyless", "/v1"), "api_key": "$XAI_API_KEY" },
         },
         "models": {
             "chat-openai": { "targets": ["openai-mock/m"], "retry": once },
+            "chat-responses": { "targets": ["responses-mock/m"], "retry": once },
+            "chat-gemini": { "targets": ["gemini-mock/m"], "retry": once },
+            "chat-cohere": { "targets": ["cohere-mock/m"], "retry": once },
+            "chat-bedrock": { "targets": ["bedrock-mock/m"], "retry": once },
+            "chat-ollama": { "targets": ["ollama-mock/m"], "retry": once },
+            "chat-workers-ai": { "targets": ["workers-ai-mock/m"], "retry": once },
+            "rerank": { "targets": ["cohere-mock/m"], "retry": once },
             "chat-anthropic": { "targets": ["anthropic-mock/m"], "retry": once },
             "unpriced": { "targets": ["openai-mock/unpriced"], "retry": once },
             "fallback": { "targets": ["primary/m", "secondary/m"], "retry": once },

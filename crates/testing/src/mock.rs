@@ -10,6 +10,7 @@
 //! POST [/f/CLAUSES]/v1/messages              JSON and SSE            anthropic
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
+//! POST [/f/CLAUSES]/v1/{moderations,images/generations,audio/speech,audio/transcriptions}  media
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
@@ -27,6 +28,7 @@ mod check;
 mod embeddings;
 mod gzip;
 mod log;
+mod media;
 mod models;
 mod openai_chat;
 mod reply;

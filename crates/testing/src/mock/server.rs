@@ -15,6 +15,7 @@ use super::check::Refusal;
 use super::embeddings;
 use super::fault::{Break, Faults, UsageAt};
 use super::log::{Log, Outcome, Recorder};
+use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
 use super::{anthropic, directive, models, openai_chat};
@@ -242,6 +243,21 @@ impl Asked<'_> {
                 let id = path.strip_prefix("/v1/models/").map(decode);
                 let faults = faults("")?;
                 let reply = plain(models::json(self.headers, id.as_deref())?, &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", path) if media::is_route(path) => {
+                let Media { prompt, made } = media::answer(path, self.headers, self.body)?;
+                let faults = faults(&prompt)?;
+                let reply = match made {
+                    Made::Events(frames) if faults.status.is_none() => {
+                        reply::stream(&frames, &faults, &shape.dialect(&faults))
+                    }
+                    Made::Bytes(content_type, bytes) if faults.status.is_none() => {
+                        Reply { content_type, ..reply::whole(bytes, &faults) }
+                    }
+                    Made::Json(body) => plain(body, &faults, shape),
+                    Made::Events(_) | Made::Bytes(..) => plain(String::new(), &faults, shape),
+                };
                 Ok((faults, reply))
             }
             (method, path) => Err(Refusal {
