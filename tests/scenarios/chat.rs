@@ -124,7 +124,7 @@ fn a_providers_refusal_of_the_request_is_the_callers_400(gateway: &Gateway) {
             let code = protocol.error(&answer.json());
             match protocol {
                 Protocol::Chat | Protocol::Responses => {
-                    assert_eq!(code, "context_length_exceeded", "{model}")
+                    assert_eq!(code, "context_length_exceeded", "{model}");
                 }
                 Protocol::Messages => assert_eq!(code, "invalid_request_error", "{model}"),
                 Protocol::Gemini => assert_eq!(code, "INVALID_ARGUMENT", "{model}"),
