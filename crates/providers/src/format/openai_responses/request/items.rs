@@ -58,7 +58,6 @@ impl<'a> Items<'_, 'a> {
                 let parts = content::read(&item.require("output")?)?;
                 self.result(Part::ToolResult { call_id, parts, is_error: false, cache: None });
             }
-            _ if is_results(&kind) => self.result(other(kind)),
             _ => self.model(other(kind)),
         }
         Ok(())
@@ -92,7 +91,7 @@ impl<'a> Items<'_, 'a> {
         Ok(())
     }
 
-    /// Something the model did.
+    /// Something the model did, or an item that means nothing here.
     fn model(&mut self, part: Part<'a>) {
         let thinks = matches!(part, Part::Reasoning { .. } | Part::RedactedReasoning { .. });
         match self.last(Role::Assistant).filter(|turn| !thinks || !is_said(turn)) {
@@ -103,6 +102,7 @@ impl<'a> Items<'_, 'a> {
 
     /// Something a tool answered.
     fn result(&mut self, part: Part<'a>) {
+        let is_result = |part: &Part<'_>| matches!(part, Part::ToolResult { .. });
         match self.last(Role::User).filter(|turn| turn.parts.iter().all(is_result)) {
             Some(turn) => turn.parts.push(part),
             None => self.push(Role::User, vec![part], Members::default()),
@@ -117,19 +117,6 @@ impl<'a> Items<'_, 'a> {
 
     fn push(&mut self, role: Role, parts: Vec<Part<'a>>, extra: Members<'a>) {
         self.turns.push(Turn { role, name: None, parts, extra });
-    }
-}
-
-/// Whether an unknown item is something a tool or the user answered.
-pub(super) fn is_results(kind: &str) -> bool {
-    kind.ends_with("_output") || kind.ends_with("_response")
-}
-
-fn is_result(part: &Part<'_>) -> bool {
-    match part {
-        Part::ToolResult { .. } => true,
-        Part::Other { kind, .. } => is_results(kind),
-        _ => false,
     }
 }
 

@@ -70,6 +70,7 @@ impl BodyWriter<'_, '_> {
         let mut include = None;
         for (name, value) in &request.extra.0 {
             match &**name {
+                name if !same_format && is_neutral(name, value) => {}
                 name if !same_format || is_state(name) => self.drop(name),
                 "include" => include = Some(value.text()),
                 name if within("text", name).is_some() || within("reasoning", name).is_some() => {}
@@ -237,6 +238,12 @@ impl BodyWriter<'_, '_> {
         let members = extra.0.iter().filter(|_| self.target.same_format);
         members.filter_map(|(name, value)| Some((within(of, name)?, value))).collect()
     }
+}
+
+/// Whether a member of another format asks for nothing: left out, nothing is lost.
+fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
+    // How frames are padded; whether usage is told is read.
+    name == "stream_options" || matches!(value.text(), "null" | "false" | "{}" | "[]" | "0")
 }
 
 /// The name inside `of` of a member that is called `of.name`.

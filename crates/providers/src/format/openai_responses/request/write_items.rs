@@ -5,7 +5,7 @@ use sluice_types::{
     json::Members,
 };
 
-use super::items::{is_content, is_results};
+use super::items::is_content;
 use crate::format::{
     json::{self, ObjectWriter},
     openai_chat::{plain_text, write_media},
@@ -105,9 +105,6 @@ impl Items<'_> {
                     item.set("call_id", call_id);
                     content(&parts, false, same_format, item.member("output"));
                     item.close();
-                }
-                Part::Other { kind, raw } if self.same_format && is_results(kind) => {
-                    json::write(self.next(), raw);
                 }
                 part => said.push(part),
             }
