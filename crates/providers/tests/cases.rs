@@ -41,6 +41,7 @@ fn meta<'m>(note: Option<&'m Raw<'m>>, same_format: bool) -> Meta<'m> {
         note,
         include_usage: true,
         same_format,
+        json_array: false,
     }
 }
 

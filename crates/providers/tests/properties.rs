@@ -185,7 +185,7 @@ fn read_all(body: &[u8]) {
         assert!(failure.message.chars().count() <= 1001);
         for &to in CALLERS {
             let same_format = from == to.format();
-            let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format };
+            let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format, json_array: false };
             if let Ok(answer) = &answer {
                 let written = to.write_answer(answer, &meta);
                 assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
@@ -207,6 +207,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
         note: None,
         include_usage: true,
         same_format: from == to.format(),
+        json_array: false,
     };
     let (mut decoder, mut reader, mut writer) =
         (frames::Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
