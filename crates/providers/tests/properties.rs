@@ -185,7 +185,15 @@ fn read_all(body: &[u8]) {
         assert!(failure.message.chars().count() <= 1001);
         for &to in CALLERS {
             let same_format = from == to.format();
-            let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format, json_array: false };
+            let meta = Meta {
+                id: "i",
+                created: 0,
+                model: "m",
+                note: None,
+                include_usage: true,
+                same_format,
+                json_array: false,
+            };
             if let Ok(answer) = &answer {
                 let written = to.write_answer(answer, &meta);
                 assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());

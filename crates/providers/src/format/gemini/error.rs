@@ -36,7 +36,8 @@ fn read_value(status: u16, value: &Value, retry_after: Option<Duration>) -> Fail
     let status = if status < 400 { number.filter(|code| 400 <= *code).unwrap_or(status) } else { status };
     let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let reason = details.iter().find_map(|detail| detail.get("reason")?.as_str()).unwrap_or_default();
-    let kind = by_words(text("status").unwrap_or_default(), reason, told).unwrap_or_else(|| by_status(status));
+    let kind =
+        by_words(text("status").unwrap_or_default(), reason, told).unwrap_or_else(|| by_status(status));
     let retry_after = retry_after.or_else(|| details.iter().find_map(retry_delay));
     Failure { retry_after, ..tell(kind, Some(told), status) }
 }
@@ -56,7 +57,9 @@ fn by_words(word: &str, reason: &str, told: &str) -> Option<ErrorKind> {
     }
     Some(match word {
         "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => {
-            if tells(&["token count", "maximum number of tokens", "context length"]) && told.contains("exceed") {
+            if tells(&["token count", "maximum number of tokens", "context length"])
+                && told.contains("exceed")
+            {
                 ErrorKind::ContextLengthExceeded
             } else if tells(&["api key not valid", "api key expired", "enable billing", "user location"]) {
                 // Google says so where others answer with 401 or 403.
@@ -185,7 +188,11 @@ mod tests {
                 ErrorKind::ContextLengthExceeded,
             ),
             ("INVALID_ARGUMENT", "Please use a valid role: user, model.", ErrorKind::InvalidRequest),
-            ("INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", ErrorKind::UpstreamCredentials),
+            (
+                "INVALID_ARGUMENT",
+                "API key not valid. Please pass a valid API key.",
+                ErrorKind::UpstreamCredentials,
+            ),
             (
                 "FAILED_PRECONDITION",
                 "User location is not supported for the API use.",
@@ -197,7 +204,11 @@ mod tests {
             ("DEADLINE_EXCEEDED", "", ErrorKind::UpstreamTimeout),
             ("", "", ErrorKind::InvalidRequest),
         ] {
-            assert_eq!(read_error(400, told(word, message).as_bytes(), None).kind, expected, "{word} {message}");
+            assert_eq!(
+                read_error(400, told(word, message).as_bytes(), None).kind,
+                expected,
+                "{word} {message}"
+            );
         }
     }
 

@@ -14,10 +14,16 @@ use sluice_types::{
 pub(super) fn read(word: Str<'_>, calls: bool) -> Result<Finish<'_>, Failure> {
     let reason = match &*word {
         "MAX_TOKENS" => FinishReason::Length,
-        "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
-        | "IMAGE_SAFETY" | "IMAGE_PROHIBITED_CONTENT" | "IMAGE_RECITATION" | "MODEL_ARMOR" => {
-            FinishReason::ContentFilter
-        }
+        "SAFETY"
+        | "RECITATION"
+        | "LANGUAGE"
+        | "BLOCKLIST"
+        | "PROHIBITED_CONTENT"
+        | "SPII"
+        | "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "MODEL_ARMOR" => FinishReason::ContentFilter,
         "MALFORMED_FUNCTION_CALL" | "UNEXPECTED_TOOL_CALL" | "TOO_MANY_TOOL_CALLS" => {
             return Err(Failure::new(ErrorKind::UpstreamInvalid, "the model made a broken tool call"));
         }
@@ -43,7 +49,9 @@ pub(super) fn write<'f>(finish: &'f Finish<'_>, cut: bool, same_format: bool) ->
         FinishReason::Length | FinishReason::ContextWindow => "MAX_TOKENS",
         _ if cut => "MAX_TOKENS",
         FinishReason::ContentFilter => "SAFETY",
-        FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolCalls | FinishReason::Pause => "STOP",
+        FinishReason::Stop | FinishReason::StopSequence | FinishReason::ToolCalls | FinishReason::Pause => {
+            "STOP"
+        }
     }
 }
 
@@ -62,6 +70,9 @@ mod tests {
         ] {
             assert_eq!(read(word.into(), calls).unwrap().reason, reason, "{word}");
         }
-        assert_eq!(read("MALFORMED_FUNCTION_CALL".into(), true).unwrap_err().kind, ErrorKind::UpstreamInvalid);
+        assert_eq!(
+            read("MALFORMED_FUNCTION_CALL".into(), true).unwrap_err().kind,
+            ErrorKind::UpstreamInvalid
+        );
     }
 }

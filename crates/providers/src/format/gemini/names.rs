@@ -35,12 +35,8 @@ pub(super) fn camel(name: &str) -> Cow<'_, str> {
 /// # Errors
 ///
 /// That it is given twice: the provider might not take the one that was checked.
-pub(super) fn get<'a, 'p>(
-    object: &Object<'a, 'p>,
-    name: &'p str,
-) -> Result<Option<Value<'a, 'p>>, Failure> {
-    let mut found =
-        object.fields().iter().filter(|(key, raw)| camel(key) == name && raw.get() != "null");
+pub(super) fn get<'a, 'p>(object: &Object<'a, 'p>, name: &'p str) -> Result<Option<Value<'a, 'p>>, Failure> {
+    let mut found = object.fields().iter().filter(|(key, raw)| camel(key) == name && raw.get() != "null");
     let value = found.next().map(|(_, raw)| Value { raw, path: object.path.member(name) });
     match found.next() {
         Some(_) => Err(object.path.member(name).invalid("is given twice")),

@@ -19,7 +19,7 @@ use crate::format::json::{Object, Value};
 mod media;
 mod write;
 
-pub(super) use self::write::{Audience, PartsWriter, arguments};
+pub(super) use self::write::{Audience, PartsWriter, arguments, is_media};
 
 /// A call or a response that wants an id.
 pub(super) struct Named<'a> {
@@ -135,8 +135,14 @@ fn read_response<'a>(
     }
     if let Some(list) = names::get(response, "parts")? {
         for (i, raw) in names::items(&list)?.into_iter().enumerate() {
-            read(&Value { raw, path: list.path.item(i) }, &mut |named| named.id.unwrap_or_default(), &mut parts)?;
+            read(
+                &Value { raw, path: list.path.item(i) },
+                &mut |named| named.id.unwrap_or_default(),
+                &mut parts,
+            )?;
         }
+        // A response holds data, no calls.
+        parts.retain(|part| matches!(part, Part::Text { .. } | Part::Other { .. }) || is_media(part));
     }
     Ok(Part::ToolResult { call_id, parts, is_error, cache: None })
 }
@@ -147,7 +153,8 @@ fn text_or_json<'a>(raw: &'a RawValue) -> Str<'a> {
 
 /// A part that means nothing here, called by the member that holds its data.
 fn other<'a>(raw: &'a RawValue, part: &Object<'a, '_>) -> Result<Part<'a>, Failure> {
-    const BESIDE: &[&str] = &["thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"];
+    const BESIDE: &[&str] =
+        &["thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"];
     let Members(members) = names::rest(part, BESIDE);
     match members.into_iter().next() {
         Some((kind, _)) => Ok(Part::Other { kind, raw: Raw::from(raw) }),

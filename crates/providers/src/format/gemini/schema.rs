@@ -126,7 +126,10 @@ mod tests {
                 r#"{"type":"array","minItems":1,"maxItems":3,"items":{"anyOf":[{"type":"number"},{"type":"null"}]}}"#,
             ),
             (r#"{"type":"TYPE_UNSPECIFIED","example":{"a": 1}}"#, r#"{"examples":[{"a": 1}]}"#),
-            (r##"{"ref":"#/$defs/a","defs":{"a":{"type":"BOOLEAN"}}}"##, r##"{"$ref":"#/$defs/a","$defs":{"a":{"type":"boolean"}}}"##),
+            (
+                r##"{"ref":"#/$defs/a","defs":{"a":{"type":"BOOLEAN"}}}"##,
+                r##"{"$ref":"#/$defs/a","$defs":{"a":{"type":"boolean"}}}"##,
+            ),
             (r#"{"type":["string","null"],"x":1.50}"#, r#"{"type":["string","null"],"x":1.50}"#),
             ("true", "true"),
         ] {

@@ -6,8 +6,7 @@
 use std::borrow::Cow;
 
 use base64::{
-    Engine,
-    alphabet,
+    Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
 use sluice_types::{json::Str, seal::Maker};
@@ -70,11 +69,16 @@ pub(super) fn standard(base64: &str) -> Cow<'_, str> {
     if memchr::memchr2(b'-', b'_', base64.as_bytes()).is_none() {
         return Cow::Borrowed(base64);
     }
-    Cow::Owned(base64.chars().map(|c| match c {
-        '-' => '+',
-        '_' => '/',
-        other => other,
-    }).collect())
+    Cow::Owned(
+        base64
+            .chars()
+            .map(|c| match c {
+                '-' => '+',
+                '_' => '/',
+                other => other,
+            })
+            .collect(),
+    )
 }
 
 #[cfg(test)]

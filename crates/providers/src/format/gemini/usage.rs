@@ -135,7 +135,13 @@ mod tests {
         for (json, expected) in [
             (
                 r#"{"promptTokenCount":100,"cachedContentTokenCount":64,"candidatesTokenCount":12,"thoughtsTokenCount":30,"toolUsePromptTokenCount":5,"totalTokenCount":147}"#,
-                Usage { input_uncached: 41, cache_read: 64, output_text: 12, reasoning: 30, ..Usage::default() },
+                Usage {
+                    input_uncached: 41,
+                    cache_read: 64,
+                    output_text: 12,
+                    reasoning: 30,
+                    ..Usage::default()
+                },
             ),
             (
                 r#"{"promptTokenCount":100,"cachedContentTokenCount":30,"candidatesTokenCount":12,

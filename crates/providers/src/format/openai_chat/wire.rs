@@ -9,8 +9,8 @@ use sluice_types::{
     json::{Raw, Str},
 };
 
-use self::lenient::Many;
 pub(super) use self::lenient::Content;
+use self::lenient::Many;
 pub(in crate::format) use self::lenient::{Few, Number, Text};
 use crate::format::json::{self, ObjectWriter};
 

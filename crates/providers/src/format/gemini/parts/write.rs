@@ -160,7 +160,8 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
                         "{}"
                     }
                     None => {
-                        let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
+                        let predicate =
+                            format!("has a tool call `{id}` whose arguments are not a JSON object");
                         return Err(Failure::invalid("messages", predicate));
                     }
                 };
@@ -191,7 +192,9 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
         let own = signature.and_then(|seal| Maker::Google.bare(seal));
         match (self.audience, own) {
             // Where the conversation is in this format, a thought with text carries what was on it.
-            (Audience::SameProvider | Audience::Caller { same_format: true }, Some(own)) if !text.is_empty() => {
+            (Audience::SameProvider | Audience::Caller { same_format: true }, Some(own))
+                if !text.is_empty() =>
+            {
                 self.flush();
                 self.thought(text, Some(own));
             }

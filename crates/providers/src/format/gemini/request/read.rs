@@ -10,8 +10,7 @@ use super::{super::names, config, contents, options};
 use crate::format::json;
 
 /// The members that are read. The model stands in the path: a `model` in the body is a client's repetition of it.
-const KNOWN: &[&str] =
-    &["contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "model"];
+const KNOWN: &[&str] = &["contents", "systemInstruction", "generationConfig", "tools", "toolConfig", "model"];
 
 /// Reads a caller's request; model and streaming are told in the path and stay as by default.
 ///
@@ -35,7 +34,9 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
     if let Some(value) = names::get(&body, "toolConfig")? {
         options::read_tool_config(&value, &mut request)?;
     }
-    request.extra.0.extend(names::rest(&body, KNOWN).0);
+    // A name with a dot would be taken for one of those that are kept by their whole path.
+    let rest = names::rest(&body, KNOWN).0.into_iter().filter(|(name, _)| !name.contains('.'));
+    request.extra.0.extend(rest);
     Ok(request)
 }
 
@@ -80,7 +81,10 @@ mod tests {
             (body(r#","generationConfig":{"topP":1,"top_p":1}"#), "generationConfig.topP"),
             (body(r#","generationConfig":{"stopSequences":"END"}"#), "generationConfig.stopSequences"),
             (body(r#","tools":[{"functionDeclarations":[{}]}]"#), "tools[0].functionDeclarations[0].name"),
-            (body(r#","toolConfig":{"functionCallingConfig":{"mode":5}}"#), "toolConfig.functionCallingConfig.mode"),
+            (
+                body(r#","toolConfig":{"functionCallingConfig":{"mode":5}}"#),
+                "toolConfig.functionCallingConfig.mode",
+            ),
             (body(r#","contents":[]"#), "contents"),
             (body(r#","systemInstruction":"Be brief.""#), "systemInstruction"),
         ] {
@@ -110,7 +114,9 @@ mod tests {
         assert!(
             matches!(&request.tools[0], Tool::Function { parameters: Some(raw), .. } if raw.text() == r#"{"a": 1}"#)
         );
-        assert!(matches!(&request.tools[1], Tool::Other { kind, raw } if *kind == "googleSearch" && raw.text() == r#"{"google_search":{}}"#));
+        assert!(
+            matches!(&request.tools[1], Tool::Other { kind, raw } if *kind == "googleSearch" && raw.text() == r#"{"google_search":{}}"#)
+        );
         assert_eq!(request.tool_choice, Some(ToolChoice::Tool("f".into())));
         let kept: Vec<_> = request.extra.0.iter().map(|(name, _)| &**name).collect();
         assert_eq!(kept, ["generationConfig.responseModalities", "safetySettings"]);
@@ -135,12 +141,15 @@ mod tests {
 
     #[test]
     fn the_form_of_the_answer_is_read() {
-        let json = body(r#","generationConfig":{"responseSchema":{"type":"OBJECT"},"responseMimeType":"application/json"}"#);
+        let json = body(
+            r#","generationConfig":{"responseSchema":{"type":"OBJECT"},"responseMimeType":"application/json"}"#,
+        );
         let request = read_request(json.as_bytes()).unwrap();
         assert!(
             matches!(&request.output, OutputFormat::Schema { schema, .. } if schema.text() == r#"{"type":"object"}"#)
         );
-        let json = body(r#","generationConfig":{"responseSchema":{"enum":["a"]},"responseMimeType":"text/x.enum"}"#);
+        let json =
+            body(r#","generationConfig":{"responseSchema":{"enum":["a"]},"responseMimeType":"text/x.enum"}"#);
         let request = read_request(json.as_bytes()).unwrap();
         assert_eq!((&request.output, request.extra.0.len()), (&OutputFormat::Text, 2));
     }
