@@ -8,7 +8,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod cohere_chat;
 pub mod gemini;
-mod json;
+pub(crate) mod json;
 pub mod message;
 pub mod ollama_chat;
 pub mod openai_chat;
