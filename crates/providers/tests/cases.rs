@@ -26,8 +26,8 @@ use sluice_types::{
 use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages, Protocol::Gemini];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::Gemini];
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
@@ -165,7 +165,11 @@ fn answers(upstream: Chat) {
             let again = caller.format().read_answer(&written).unwrap();
             assert_eq!(
                 again.choices.len(),
-                if caller == Protocol::OpenaiChat { answer.choices.len() } else { 1 }
+                if matches!(caller, Protocol::OpenaiChat | Protocol::Gemini) {
+                    answer.choices.len()
+                } else {
+                    1
+                }
             );
             if let (Some(was), Some(is)) = (answer.usage, again.usage) {
                 assert_eq!((was.input(), was.output()), (is.input(), is.output()), "{name} loses tokens");

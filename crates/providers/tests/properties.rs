@@ -20,8 +20,8 @@ use sluice_providers::{
 use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages, Protocol::Gemini];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::Gemini];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -133,6 +133,39 @@ fn json() -> impl Strategy<Value = String> {
         "content_block_start",
         "user",
         "assistant",
+        "contents",
+        "parts",
+        "systemInstruction",
+        "generationConfig",
+        "thinkingConfig",
+        "thinkingBudget",
+        "responseSchema",
+        "responseMimeType",
+        "properties",
+        "nullable",
+        "functionDeclarations",
+        "functionCall",
+        "functionResponse",
+        "response",
+        "args",
+        "inlineData",
+        "inline_data",
+        "fileData",
+        "mimeType",
+        "fileUri",
+        "thought",
+        "thoughtSignature",
+        "c2x1aWNlOnNlYWw6",
+        "toolConfig",
+        "functionCallingConfig",
+        "candidates",
+        "finishReason",
+        "promptFeedback",
+        "blockReason",
+        "usageMetadata",
+        "promptTokenCount",
+        "extra_content",
+        "google",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -271,10 +304,14 @@ proptest! {
         let members: String = body.iter().map(|(name, value)| format!("{name:?}:{value},")).collect();
         let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}]}}"#);
         read_all(body.as_bytes());
+        let body = format!(r#"{{{members}"contents":[{{"role":"user","parts":[{{"text":"a"}},{json}]}},{{"role":"model","parts":[{json}]}}],"tools":[{json}],"generationConfig":{json}}}"#);
+        read_all(body.as_bytes());
+        let answer = format!(r#"{{"candidates":[{{"content":{{"parts":[{json}]}}}},{json}]}}"#);
+        read_all(answer.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
-            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
+            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {{\"candidates\":[{{\"content\":{{\"parts\":[{frame}]}}}}]}}\n\ndata: {frame}\n\n")
         }).collect();
         for &from in UPSTREAMS {
             for &to in CALLERS {

@@ -7,12 +7,13 @@ use sluice_types::{
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
-    seal::Maker,
     usage::Usage,
 };
 
 use super::super::{
-    error, finish, ids, usage,
+    error, finish, ids,
+    seal::{self, Heard},
+    usage,
     wire::{self, Call, Candidate, Part, Wire, block_reason},
 };
 use crate::frames::Frame;
@@ -145,7 +146,11 @@ impl State {
         let mut tell = |delta| emit(Event::Delta { choice, delta });
         let text = part.text.0.filter(|text| !text.is_empty());
         let seal = part.thought_signature.0.filter(|signature| !signature.is_empty());
-        let seal = seal.map(|signature| Delta::Signature(Maker::Google.seal(signature)));
+        // A provider that is one of us tells others' seals as we do.
+        let seal = seal.map(|signature| match seal::heard(signature) {
+            Heard::Seal(seal) => Delta::Signature(seal),
+            Heard::Redacted(data) => Delta::RedactedReasoning(data),
+        });
         if part.thought == Some(true) && part.function_call.is_none() {
             text.map(Delta::Reasoning).into_iter().chain(seal).for_each(tell);
             return Ok(());
