@@ -13,9 +13,10 @@ pub(super) fn in_answer(answer_id: &str, choice: u32, index: u32) -> String {
     }
 }
 
-/// The id of a call in a caller's request, by its place there: the same when the conversation has grown.
-pub(super) fn in_request(content: usize, part: usize) -> String {
-    format!("{MADE_UP}at_{content}_{part}")
+/// The id of a call in a caller's request, by its place among the calls of a content: the same
+/// when the conversation has grown, or lost its thoughts.
+pub(super) fn in_request(content: usize, nth: usize) -> String {
+    format!("{MADE_UP}at_{content}_{nth}")
 }
 
 /// Whether an id was made up here.

@@ -119,7 +119,7 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
     }
 
     fn call_with(&mut self, id: &str, name: &str, arguments: &str, extra: &[(Str<'_>, Raw<'_>)]) {
-        let made_up = ids::is_made_up(id) && !self.audience.is_caller();
+        let made_up = ids::is_made_up(id) && self.audience != Audience::Caller { same_format: false };
         self.sealed(|object| {
             let mut call = ObjectWriter::open(object.member("functionCall"));
             if !id.is_empty() && !made_up {

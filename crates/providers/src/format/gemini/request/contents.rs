@@ -42,8 +42,16 @@ fn read<'a>(
     };
     let list = names::require(&content, "parts")?;
     let mut said = Vec::new();
+    let mut nth = 0;
     for (i, raw) in names::items(&list)?.into_iter().enumerate() {
-        parts::read(&Value { raw, path: list.path.item(i) }, &mut |call| calls.id(call, at, i), &mut said)?;
+        parts::read(
+            &Value { raw, path: list.path.item(i) },
+            &mut |call| {
+                nth += 1;
+                calls.id(call, at, nth)
+            },
+            &mut said,
+        )?;
     }
     Ok(Turn { role, name: None, parts: said, extra: names::rest(&content, &["role", "parts"]) })
 }
@@ -53,12 +61,12 @@ fn read<'a>(
 struct Calls<'a>(Vec<(Str<'a>, Str<'a>)>);
 
 impl<'a> Calls<'a> {
-    /// The id of a call or of a response, which is part `part` of content `content`.
-    fn id(&mut self, named: parts::Named<'a>, content: usize, part: usize) -> Str<'a> {
+    /// The id of a call or of a response, the `nth` of content `content`.
+    fn id(&mut self, named: parts::Named<'a>, content: usize, nth: usize) -> Str<'a> {
         let parts::Named { name, id, response } = named;
         let id = id.filter(|id| !id.is_empty());
         if !response {
-            let id = id.unwrap_or_else(|| ids::in_request(content, part).into());
+            let id = id.unwrap_or_else(|| ids::in_request(content, nth).into());
             self.0.push((id.clone(), name));
             return id;
         }
@@ -66,7 +74,7 @@ impl<'a> Calls<'a> {
         let by_name = || self.0.iter().position(|(_, open)| *open == name);
         match by_id.or_else(by_name) {
             Some(at) => self.0.remove(at).0,
-            None => id.unwrap_or_else(|| ids::in_request(content, part).into()),
+            None => id.unwrap_or_else(|| ids::in_request(content, nth).into()),
         }
     }
 }

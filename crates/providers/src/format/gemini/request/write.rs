@@ -132,33 +132,31 @@ fn write_tools(
     target: &Target<'_>,
     dropped: &mut Dropped,
 ) -> Result<(), Failure> {
-    let functions = || request.tools.iter().filter(|tool| matches!(tool, Tool::Function { .. }));
-    let mut others = Vec::new();
+    let mut tools = Vec::with_capacity(request.tools.len());
     for tool in &request.tools {
         match tool {
-            Tool::Other { raw, .. } if target.same_format => others.push(raw),
-            Tool::Other { kind, .. } => dropped.add(kind)?,
-            // Calls keep to their schemas only where a choice says so that few models know.
-            Tool::Function { strict, .. } => dropped.add_if(*strict == Some(true), "strict")?,
+            Tool::Other { kind, .. } if !target.same_format => dropped.add(kind)?,
+            Tool::Other { .. } => tools.push(tool),
+            Tool::Function { strict, .. } => {
+                // Calls keep to their schemas only where a choice says so that few models know.
+                dropped.add_if(*strict == Some(true), "strict")?;
+                tools.push(tool);
+            }
         }
     }
-    let any = functions().next().is_some();
-    if (any || !others.is_empty())
+    let any = tools.iter().any(|tool| is_function(tool));
+    if !tools.is_empty()
         && let Some(out) = body.member("tools")
     {
-        out.push(b'[');
-        if any {
-            let mut tool = ObjectWriter::open(out);
-            list(tool.member("functionDeclarations"), functions(), write_function);
-            tool.close();
-        }
-        for (i, raw) in others.iter().enumerate() {
-            if any || 0 < i {
-                out.push(b',');
+        // Functions that stand together are one tool.
+        list(out, tools.chunk_by(|a, b| is_function(a) && is_function(b)), |out, chunk| match chunk {
+            [Tool::Other { raw, .. }, ..] => out.extend_from_slice(raw.text().as_bytes()),
+            functions => {
+                let mut tool = ObjectWriter::open(out);
+                list(tool.member("functionDeclarations"), functions, |out, tool| write_function(out, tool));
+                tool.close();
             }
-            out.extend_from_slice(raw.text().as_bytes());
-        }
-        out.push(b']');
+        });
     }
     dropped.add_if(any && request.parallel_tool_calls == Some(false), "parallel_tool_calls")?;
     let choice = match &request.tool_choice {
@@ -183,6 +181,10 @@ fn write_tools(
         config.close();
     }
     Ok(())
+}
+
+fn is_function(tool: &Tool<'_>) -> bool {
+    matches!(tool, Tool::Function { .. })
 }
 
 fn write_function(out: &mut Vec<u8>, tool: &Tool<'_>) {
@@ -265,7 +267,7 @@ fn write_form(
     if matches!(request.output, OutputFormat::Text) {
         return Ok(());
     }
-    let calls = request.tools.iter().any(|tool| matches!(tool, Tool::Function { .. }));
+    let calls = request.tools.iter().any(is_function);
     if calls && !family.form_with_tools && !same_format {
         return dropped.add("response_format");
     }

@@ -270,6 +270,6 @@ mod tests {
         assert_eq!(told(&[broken]), ["start ", "failed upstream_invalid"]);
         assert_eq!(told(&["{\"candidates\":"]), ["failed stream_truncated"]);
         assert_eq!(told(&["{candidates}"]), ["failed upstream_invalid"]);
-        assert_eq!(told(&["[{\"error\":{\"code\":429}}]"]), ["failed upstream_rate_limited"]);
+        assert_eq!(told(&["[{\"error\":{\"code\":429}}]"]), ["failed rate_limit_exceeded"]);
     }
 }
