@@ -217,6 +217,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         note: None,
         include_usage: ask.request.include_usage,
         same_format: false,
+        json_array: false,
     }
 }
 

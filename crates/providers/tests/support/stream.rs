@@ -211,15 +211,23 @@ impl Said {
                 other => other,
             });
         }
-        if caller == Protocol::OpenaiResponses {
+        if matches!(caller, Protocol::OpenaiResponses | Protocol::Gemini) {
             said.finish = said.finish.map(|finish| match finish {
                 FinishReason::ContextWindow => FinishReason::Length,
                 FinishReason::Pause | FinishReason::StopSequence => FinishReason::Stop,
                 other => other,
             });
         }
+        // What is held back for the end is not told where there is none.
+        if caller == Protocol::Gemini && said.failed {
+            said.calls.clear();
+            said.signatures.clear();
+            said.finish = None;
+        }
         for (_, _, arguments) in &mut said.calls {
-            if arguments.is_empty() {
+            let broken = caller == Protocol::Gemini
+                && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_err();
+            if arguments.is_empty() || broken {
                 "{}".clone_into(arguments);
             }
         }

@@ -44,7 +44,7 @@ impl<'r> Conversation<'r> {
         let turns = turns.iter().map(|turn| Turn {
             role: turn.role,
             results: Vec::new(),
-            parts: turn.parts.iter().collect(),
+            parts: turn.parts.iter().filter(|part| !is_foreign(part)).collect(),
             extra: Some(&turn.extra),
         });
         Self { system: system.iter().collect(), turns: turns.collect() }
@@ -132,6 +132,9 @@ impl<'r> Conversation<'r> {
 /// Whether a part has a place in this format; what is left out unsaid (empty text, thoughts without a seal) means
 /// nothing to the provider, the rest is named.
 pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) -> Result<bool, Failure> {
+    if is_foreign(part) {
+        return Ok(false);
+    }
     // What came in this format has its place already.
     if same_format && !matches!(part, Part::Audio { .. }) {
         return Ok(true);
@@ -156,6 +159,16 @@ pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) ->
     };
     dropped.add_if(!said, kind(part))?;
     Ok(said)
+}
+
+/// Whether a thought has another maker's seal, which the provider refuses and its thought with it.
+fn is_foreign(part: &Part<'_>) -> bool {
+    match part {
+        Part::Reasoning { signature: Some(seal), .. } | Part::RedactedReasoning { data: seal } => {
+            Maker::Anthropic.bare(seal).is_none()
+        }
+        _ => false,
+    }
 }
 
 /// What a part is called when it is left out.
