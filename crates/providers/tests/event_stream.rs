@@ -12,8 +12,10 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
     event_stream::Decoder,
+    format::{Chat, Meta, Protocol, Reader, Writer},
     frames::{FrameError, MAX_FRAME},
 };
+use sluice_types::event::Event;
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
@@ -89,6 +91,107 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..6).prop_map(|pieces| pieces.concat())
 }
 
+/// JSON made of what the messages of Converse hold.
+fn payload() -> impl Strategy<Value = String> {
+    let words = [
+        "contentBlockIndex",
+        "start",
+        "delta",
+        "toolUse",
+        "toolUseId",
+        "name",
+        "input",
+        "type",
+        "text",
+        "reasoningContent",
+        "signature",
+        "redactedContent",
+        "stopReason",
+        "usage",
+        "inputTokens",
+        "message",
+        "originalStatusCode",
+    ];
+    let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
+    let leaf = prop_oneof![
+        4 => word.clone(),
+        2 => (-1..5_i64).prop_map(|number| number.to_string()),
+        1 => Just("null".to_owned()),
+        1 => Just("\"YQ==\"".to_owned()),
+        1 => Just("\"tool_use\"".to_owned()),
+        1 => Just("\"\\ud83d\"".to_owned()),
+    ];
+    let any = leaf.prop_recursive(4, 24, 5, move |inner| {
+        vec((word.clone(), inner), 0..5).prop_map(|members| {
+            let members: Vec<_> =
+                members.into_iter().map(|(name, value)| format!("{name}:{value}")).collect();
+            format!("{{{}}}", members.join(","))
+        })
+    });
+    let index = 0..3_u32;
+    prop_oneof![
+        3 => any,
+        2 => index.clone().prop_map(|at| format!(r#"{{"contentBlockIndex":{at},"delta":{{"text":"a"}}}}"#)),
+        2 => index.clone().prop_map(|at| {
+            format!(r#"{{"contentBlockIndex":{at},"start":{{"toolUse":{{"toolUseId":"t","name":"f"}}}}}}"#)
+        }),
+        2 => index.clone().prop_map(|at| {
+            format!(r#"{{"contentBlockIndex":{at},"delta":{{"toolUse":{{"input":"{{"}}}}}}"#)
+        }),
+        1 => index.prop_map(|at| {
+            format!(r#"{{"contentBlockIndex":{at},"delta":{{"reasoningContent":{{"redactedContent":"YQ=="}}}}}}"#)
+        }),
+    ]
+}
+
+/// A message of Converse, mostly one of its own.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    let names = [
+        "messageStart",
+        "contentBlockStart",
+        "contentBlockDelta",
+        "contentBlockDelta",
+        "contentBlockStop",
+        "messageStop",
+        "metadata",
+        "throttlingException",
+        "novelty",
+    ];
+    (select(names.to_vec()), payload()).prop_map(|(name, payload)| {
+        let mut headers = b"\x0b:event-type\x07\0".to_vec();
+        headers.push(u8::try_from(name.len()).unwrap());
+        headers.extend_from_slice(name.as_bytes());
+        frame(&headers, payload.as_bytes())
+    })
+}
+
+/// Reads a stream of Converse and writes it for a caller, whose frames must be JSON.
+fn relay(bytes: &[u8], to: Protocol) {
+    let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format: false };
+    let (mut decoder, mut reader, mut writer) =
+        (Decoder::default(), Reader::new(Chat::BedrockConverse), Writer::new(to, &meta));
+    let (mut out, mut over, mut calls) = (Vec::new(), false, 0);
+    let mut emit = |event: Event<'_>| {
+        assert!(!over, "{event:?} after the end");
+        over = matches!(event, Event::End | Event::Failed(_));
+        if let Event::Delta { delta: sluice_types::event::Delta::ToolCall { index, .. }, .. } = &event {
+            assert_eq!(*index, calls, "calls are counted from 0");
+            calls += 1;
+        }
+        writer.event(&event, &mut out);
+    };
+    decoder.push(bytes);
+    while let Ok(Some(frame)) = decoder.next() {
+        reader.frame(&frame, &mut emit);
+    }
+    reader.finish(&mut emit);
+    writer.end(None, None, &mut out);
+    let text = std::str::from_utf8(&out).unwrap();
+    for data in text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]") {
+        assert!(serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok(), "{data}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -116,6 +219,13 @@ proptest! {
         let at = at % bytes.len();
         bytes[at] ^= by;
         prop_assert!(frames([bytes.as_slice()].into_iter()).iter().all(Result::is_err));
+    }
+
+    #[test]
+    fn any_messages_make_a_stream_that_can_be_read(messages in vec(message(), 0..12)) {
+        for to in [Protocol::OpenaiChat, Protocol::AnthropicMessages] {
+            relay(&messages.concat(), to);
+        }
     }
 
     #[test]

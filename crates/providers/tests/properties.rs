@@ -21,7 +21,7 @@ use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::BedrockConverse];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -133,6 +133,14 @@ fn json() -> impl Strategy<Value = String> {
         "content_block_start",
         "user",
         "assistant",
+        "output",
+        "toolUse",
+        "toolUseId",
+        "reasoningContent",
+        "reasoningText",
+        "redactedContent",
+        "stopReason",
+        "inputTokens",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -262,7 +270,7 @@ proptest! {
         let members: String = body.iter().map(|(name, value)| format!("{name:?}:{value},")).collect();
         let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}]}}"#);
         read_all(body.as_bytes());
-        let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
+        let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":{{"message":{{"content":[{json}]}}}}}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
             format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")

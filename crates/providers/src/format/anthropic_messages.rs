@@ -17,6 +17,14 @@ mod request;
 mod stream;
 mod usage;
 
+/// What other formats that Claude is reached by have in common with this one.
+pub(super) mod claude {
+    pub(in crate::format) use super::request::{
+        Body, Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of, input, kind, tool_id,
+        trimmed, write_schema,
+    };
+}
+
 pub use self::{
     answer::{read_answer, read_count, write_answer, write_count},
     error::{read_error, write_error, write_stream_error},
