@@ -1,4 +1,6 @@
-//! How a provider is told who asks. Signed requests (SigV4, service accounts) are not here yet.
+//! How a provider is told who asks. Service accounts are not here yet.
+
+pub mod sigv4;
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
