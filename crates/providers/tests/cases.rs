@@ -27,7 +27,8 @@ use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::BedrockConverse];
+const UPSTREAMS: &[Chat] =
+    &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::BedrockConverse, Chat::CohereChat];
 
 /// The model asked for: where formats go by its name, one that takes the most.
 fn model(upstream: Chat) -> &'static str {

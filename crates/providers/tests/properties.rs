@@ -21,7 +21,8 @@ use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::BedrockConverse];
+const UPSTREAMS: &[Chat] =
+    &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::BedrockConverse, Chat::CohereChat];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -141,6 +142,13 @@ fn json() -> impl Strategy<Value = String> {
         "redactedContent",
         "stopReason",
         "inputTokens",
+        "tool_plan",
+        "finish_reason",
+        "tool-call-start",
+        "tool-call-delta",
+        "content-delta",
+        "message-end",
+        "tokens",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -273,7 +281,10 @@ proptest! {
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":{{"message":{{"content":[{json}]}}}}}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
-            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
+            format!(
+                "data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n\
+                 event: tool-call-start\ndata: {{\"delta\":{{\"message\":{frame}}}}}\n\n"
+            )
         }).collect();
         for &from in UPSTREAMS {
             for &to in CALLERS {

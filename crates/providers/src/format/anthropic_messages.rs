@@ -17,8 +17,8 @@ mod request;
 mod stream;
 mod usage;
 
-/// What other formats that Claude is reached by have in common with this one.
-pub(super) mod claude {
+/// What other formats go by as well.
+pub(super) mod shared {
     pub(in crate::format) use super::request::{
         Body, Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of, input, kind, tool_id,
         trimmed, write_schema,

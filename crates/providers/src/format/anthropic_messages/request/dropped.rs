@@ -67,10 +67,17 @@ impl Dropped {
         self.add_if(request.seed.is_some(), "seed")?;
         self.add_if(request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty")?;
         self.add_if(request.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty")?;
-        if !same_format {
-            for (name, value) in &request.extra.0 {
-                self.add_if(!is_neutral(name, value), name)?;
-            }
+        if same_format { Ok(()) } else { self.add_extra(request) }
+    }
+
+    /// Leaves out the members of the caller's format that are unknown here, unless they ask for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(in crate::format) fn add_extra(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+        for (name, value) in &request.extra.0 {
+            self.add_if(!is_neutral(name, value), name)?;
         }
         Ok(())
     }

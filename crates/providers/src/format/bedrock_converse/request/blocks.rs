@@ -13,7 +13,7 @@ use sluice_types::{
 
 use super::{document, model::Kin};
 use crate::format::{
-    anthropic_messages::claude::{self, Dropped},
+    anthropic_messages::shared::{self, Dropped},
     json::ObjectWriter,
 };
 
@@ -38,7 +38,7 @@ pub(super) fn keep(part: &Part<'_>, kin: Kin, dropped: &mut Dropped) -> Result<b
         Part::ToolCall { .. } | Part::ToolResult { .. } => true,
         Part::Other { .. } => false,
     };
-    dropped.add_if(!said, claude::kind(part))?;
+    dropped.add_if(!said, shared::kind(part))?;
     Ok(said)
 }
 
@@ -181,7 +181,7 @@ impl Blocks {
                 let mut call = ObjectWriter::open(block.member("toolUse"));
                 call.set("toolUseId", &tool_id(id));
                 call.set("name", name);
-                call.raw("input", claude::input(id, arguments)?);
+                call.raw("input", shared::input(id, arguments)?);
                 call.close();
             }
             Part::ToolResult { call_id, parts, is_error, .. } => {
@@ -227,7 +227,7 @@ impl Blocks {
                 Part::Text { .. } | Part::Refusal { .. } | Part::Image { .. } | Part::Document { .. }
             );
             if !fits {
-                dropped.add(claude::kind(part))?;
+                dropped.add(shared::kind(part))?;
             } else if keep(part, self.kin, dropped)? {
                 self.block(list.item(), part, dropped)?;
             }
@@ -290,13 +290,13 @@ const MAX_ID: usize = 64;
 /// An id that is accepted here and by Claude behind it. One that is too long is cut, and told apart by its digest.
 fn tool_id(id: &str) -> Cow<'_, str> {
     if id.len() <= MAX_ID {
-        let clean = claude::tool_id(id);
+        let clean = shared::tool_id(id);
         if clean.len() <= MAX_ID {
             return clean;
         }
     }
     // What is cut off may be all that tells two ids apart: a sign that no id may hold makes the digest appear.
-    let marked = claude::tool_id(&format!("{id}.")).into_owned();
+    let marked = shared::tool_id(&format!("{id}.")).into_owned();
     let digest = marked.get(marked.len().saturating_sub(17)..).unwrap_or_default();
     let head = marked.get(..MAX_ID - digest.len()).unwrap_or_default();
     Cow::Owned(format!("{head}{digest}"))

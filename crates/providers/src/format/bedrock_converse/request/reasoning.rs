@@ -9,7 +9,7 @@ use sluice_types::{
 
 use super::model::Kin;
 use crate::format::{
-    anthropic_messages::claude::{Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of},
+    anthropic_messages::shared::{Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of},
     json::ObjectWriter,
 };
 

@@ -8,7 +8,7 @@ use sluice_types::{
 
 use super::{blocks::write_cache_point, model::Kin};
 use crate::format::{
-    anthropic_messages::claude::{self, Conversation, Dropped},
+    anthropic_messages::shared::{self, Conversation, Dropped},
     json::{ObjectWriter, list},
 };
 
@@ -137,7 +137,7 @@ fn write_spec(
     spec.set("name", name);
     spec.set_some("description", description.filter(|text| !text.is_empty()).as_ref());
     let mut schema = ObjectWriter::open(spec.member("inputSchema"));
-    claude::write_schema(schema.member("json"), parameters);
+    shared::write_schema(schema.member("json"), parameters);
     schema.close();
     if strict {
         spec.raw("strict", "true");

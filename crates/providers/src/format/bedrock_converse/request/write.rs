@@ -13,7 +13,7 @@ use super::{
 };
 use crate::format::{
     Target, Written,
-    anthropic_messages::claude::{Body, Conversation, Dropped, trimmed},
+    anthropic_messages::shared::{Body, Conversation, Dropped, trimmed},
     json::ObjectWriter,
 };
 
