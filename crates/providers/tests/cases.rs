@@ -29,7 +29,22 @@ use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &Protocol::ALL;
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages, Chat::Gemini];
+const UPSTREAMS: &[Chat] = &[
+    Chat::OpenaiChat,
+    Chat::OpenaiResponses,
+    Chat::AnthropicMessages,
+    Chat::Gemini,
+    Chat::BedrockConverse,
+    Chat::CohereChat,
+];
+
+/// The model asked for: where formats go by its name, one that takes the most.
+fn model(upstream: Chat) -> &'static str {
+    match upstream {
+        Chat::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        _ => "upstream-model",
+    }
+}
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
@@ -96,7 +111,10 @@ fn requests(caller: Protocol) {
             let same = caller.format() == upstream;
             let write = |strict| match same {
                 true => caller.patch_request(&original, &target(&dialect, strict, true)),
-                false => upstream.write_request(&request, &target(&dialect, strict, false)),
+                false => {
+                    let target = Target { model: model(upstream), ..target(&dialect, strict, false) };
+                    upstream.write_request(&request, &target)
+                }
             };
             let written = match write(false) {
                 Ok(written) => written,

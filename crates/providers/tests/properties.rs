@@ -21,7 +21,14 @@ use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &Protocol::ALL;
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages, Chat::Gemini];
+const UPSTREAMS: &[Chat] = &[
+    Chat::OpenaiChat,
+    Chat::OpenaiResponses,
+    Chat::AnthropicMessages,
+    Chat::Gemini,
+    Chat::BedrockConverse,
+    Chat::CohereChat,
+];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -195,6 +202,20 @@ fn json() -> impl Strategy<Value = String> {
         "promptTokenCount",
         "extra_content",
         "google",
+        "toolUse",
+        "toolUseId",
+        "reasoningContent",
+        "reasoningText",
+        "redactedContent",
+        "stopReason",
+        "inputTokens",
+        "tool_plan",
+        "finish_reason",
+        "tool-call-start",
+        "tool-call-delta",
+        "content-delta",
+        "message-end",
+        "tokens",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -337,13 +358,16 @@ proptest! {
         read_all(body.as_bytes());
         let answer = format!(r#"{{"candidates":[{{"content":{{"parts":[{json}]}}}},{json}]}}"#);
         read_all(answer.as_bytes());
+        let answer = format!(r#"{{"output":{{"message":{{"content":[{json}]}}}}}}"#);
+        read_all(answer.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":[{json},{json}]}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
             let items = ["response.output_item.added", "response.output_item.done"]
                 .map(|kind| format!("data: {{\"type\":{kind:?},\"output_index\":0,\"item\":{frame}}}\n\n"));
             let gemini = format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{frame}]}}}}]}}\n\n");
-            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}{gemini}data: {frame}\n\n", items.concat())
+            let cohere = format!("event: tool-call-start\ndata: {{\"delta\":{{\"message\":{frame}}}}}\n\n");
+            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}{gemini}{cohere}data: {frame}\n\n", items.concat())
         }).collect();
         for &from in UPSTREAMS {
             for &to in CALLERS {
