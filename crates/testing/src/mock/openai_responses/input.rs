@@ -29,7 +29,12 @@ pub fn read(items: &[Value], ask: &mut Ask) -> Checked {
         check_id(item, kind, &path)?;
         match kind {
             "message" => message(item, role, &path, ask)?,
-            "reasoning" => thought = Some(reasoning(item, &path)?),
+            "reasoning" => {
+                ensure(!ask.model.starts_with("gpt-4"), "input", || {
+                    "Reasoning input items can only be provided to a reasoning or computer use model.".into()
+                })?;
+                thought = Some(reasoning(item, &path)?);
+            }
             "function_call" => {
                 let call = call(item, &path, ask)?;
                 ensure(!open.contains(&call), &path, || format!("Duplicate function call id {call}."))?;
