@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! POST [/f/CLAUSES]/v1/chat/completions      JSON and SSE            openai_chat
+//! POST [/f/CLAUSES]/v1/responses             JSON and SSE            openai_responses
 //! POST [/f/CLAUSES]/v1/messages              JSON and SSE            anthropic
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
@@ -31,6 +32,7 @@ mod log;
 mod media;
 mod models;
 mod openai_chat;
+mod openai_responses;
 mod reply;
 mod sample;
 mod server;

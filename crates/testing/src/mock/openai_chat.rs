@@ -348,7 +348,8 @@ fn read_part(part: &Value, role: &str, path: &str, text: &mut String, ask: &mut 
     Ok(())
 }
 
-fn image(url: &str, path: &str) -> Checked<String> {
+/// What an image's address is to those who count.
+pub fn image(url: &str, path: &str) -> Checked<String> {
     if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(url.into());
     }

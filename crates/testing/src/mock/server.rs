@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Request, State as Extract};
 use axum::http::{HeaderMap, Method, Response};
 use tokio::time::sleep;
 
-use super::answer::answer;
+use super::answer::{Answer, answer};
 use super::ask::Ask;
 use super::check::Refusal;
 use super::embeddings;
@@ -18,7 +18,7 @@ use super::log::{Log, Outcome, Recorder};
 use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, directive, models, openai_chat};
+use super::{anthropic, directive, models, openai_chat, openai_responses};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -131,6 +131,8 @@ fn decode(text: &str) -> String {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     OpenAi,
+    /// OpenAI's errors, and frames of their own.
+    Responses,
     Anthropic,
 }
 
@@ -140,14 +142,14 @@ impl Shape {
             refusal.status,
             &refusal.message,
             refusal.param.as_deref(),
-            refusal.code.filter(|_| self == Self::OpenAi),
+            refusal.code.filter(|_| self != Self::Anthropic),
         );
         Reply { status: refusal.status, ..reply::whole(body, &Faults::default()) }
     }
 
     fn error(self, status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> String {
         match self {
-            Self::OpenAi => openai_chat::error(status, message, param, code),
+            Self::OpenAi | Self::Responses => openai_chat::error(status, message, param, code),
             Self::Anthropic => anthropic::error(status, message, code),
         }
     }
@@ -155,14 +157,14 @@ impl Shape {
     /// An error the request asked for.
     fn told(self, status: u16, faults: &Faults) -> String {
         let message = match faults.code.as_deref() {
-            Some("context_length_exceeded") if self == Self::OpenAi => {
+            Some("context_length_exceeded") if self != Self::Anthropic => {
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
             }
             Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
             _ => "mock: told to fail",
         };
         let code = faults.code.as_deref();
-        let code = code.filter(|code| self == Self::OpenAi || *code != "context_length_exceeded");
+        let code = code.filter(|code| self != Self::Anthropic || *code != "context_length_exceeded");
         self.error(status, message, None, code)
     }
 
@@ -172,6 +174,11 @@ impl Shape {
                 error: format!("data: {}\n\n", self.told(500, faults)),
                 ping: ": keep-alive\n\n",
                 garbage: "data: {\"choices\":[{\"delta\n\n",
+            },
+            Self::Responses => Dialect {
+                error: openai_responses::error_frame(&self.told(500, faults)),
+                ping: ": keep-alive\n\n",
+                garbage: "event: response.output_text.delta\ndata: {\"type\":\"response.outp\n\n",
             },
             Self::Anthropic => Dialect {
                 error: format!("event: error\ndata: {}\n\n", self.told(529, faults)),
@@ -193,7 +200,11 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Checks the request, finds its faults and decides the answer.
     fn decide(&self, clauses: &str, counts: &Log, recorder: &Recorder) -> (Faults, Reply) {
-        let shape = if self.route.starts_with("/v1/messages") { Shape::Anthropic } else { Shape::OpenAi };
+        let shape = match self.route {
+            route if route.starts_with("/v1/messages") => Shape::Anthropic,
+            route if route.starts_with("/v1/responses") => Shape::Responses,
+            _ => Shape::OpenAi,
+        };
         match self.try_decide(shape, clauses, counts, recorder) {
             Ok(decided) => decided,
             Err(refusal) => (Faults::default(), shape.refusal(&refusal)),
@@ -218,6 +229,14 @@ impl Asked<'_> {
                 let ask = openai_chat::read(self.headers, self.body)?;
                 let faults = faults(&ask.prompt)?;
                 let reply = chat(&ask, &faults, shape, openai_chat::json, openai_chat::frames);
+                Ok((faults, reply))
+            }
+            ("POST", "/v1/responses") => {
+                let request = openai_responses::read(self.headers, self.body)?;
+                let faults = faults(&request.ask.prompt)?;
+                let whole = |_: &Ask, answer: &_, usage| openai_responses::json(&request, answer, usage);
+                let frames = |_: &Ask, answer: &_, usage| openai_responses::frames(&request, answer, usage);
+                let reply = chat(&request.ask, &faults, shape, whole, frames);
                 Ok((faults, reply))
             }
             ("POST", "/v1/messages") => {
@@ -300,10 +319,13 @@ fn bad_clause(message: String) -> Refusal {
     Refusal { status: 400, message, param: None, code: Some("mock") }
 }
 
-type Whole = fn(&Ask, &super::answer::Answer, UsageAt) -> String;
-type Frames = fn(&Ask, &super::answer::Answer, UsageAt) -> Vec<reply::Frame>;
-
-fn chat(ask: &Ask, faults: &Faults, shape: Shape, whole: Whole, frames: Frames) -> Reply {
+fn chat(
+    ask: &Ask,
+    faults: &Faults,
+    shape: Shape,
+    whole: impl Fn(&Ask, &Answer, UsageAt) -> String,
+    frames: impl Fn(&Ask, &Answer, UsageAt) -> Vec<reply::Frame>,
+) -> Reply {
     let answer = answer(ask);
     if faults.whole {
         return plain(whole(ask, &answer, faults.usage), faults, shape);
