@@ -70,6 +70,10 @@ impl Gateway {
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let body = receive::body(context, body).await?;
+        let (body, keep) = match context.protocol {
+            Protocol::OpenaiResponses => self.continued(context, &caller, body).await?,
+            Protocol::OpenaiChat | Protocol::AnthropicMessages | Protocol::Gemini => (body, None),
+        };
         let mut request = context.protocol.read_request(&body)?;
         if let Asked::InPath { model, stream } = asked {
             (request.model, request.stream) = (model.into(), stream);
@@ -94,7 +98,7 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
-        Ok(match outcome {
+        let mut reply = match outcome {
             Outcome::Whole { body, dropped } => {
                 let mut reply = Reply::json(body);
                 attempt::stamp(&mut reply.headers, &session, &dropped);
@@ -114,7 +118,11 @@ impl Gateway {
                 attempt::stamp(&mut reply.headers, &session, &dropped);
                 reply
             }
-        })
+        };
+        if let Some(keep) = keep {
+            self.keep(context.host, &mut reply, keep);
+        }
+        Ok(reply)
     }
 
     async fn attempt_chat<H: Host>(

@@ -357,8 +357,15 @@ mod tests {
     use crate::format::openai_responses::state::output_items;
 
     fn written(events: &[Delta<'static>]) -> Vec<(String, String)> {
-        let meta =
-            Meta { id: "req_7", created: 0, model: "m", note: None, include_usage: true, same_format: false };
+        let meta = Meta {
+            id: "req_7",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+            json_array: false,
+        };
         let (mut writer, mut out) = (Writer::new(&meta), Vec::new());
         for delta in events {
             writer.event(&Event::Delta { choice: 0, delta: delta.clone() }, &mut out);
