@@ -12,6 +12,9 @@
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
 //! POST [/f/CLAUSES]/v1/{moderations,images/generations,audio/speech,audio/transcriptions}  media
+//! POST [/f/CLAUSES]/model/ID/converse[-stream]  JSON and AWS frames  bedrock
+//! POST [/f/CLAUSES]/v2/chat                  JSON and SSE            cohere
+//! POST [/f/CLAUSES]/v2/rerank                by shared words         cohere
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
@@ -25,7 +28,9 @@ pub mod fault;
 mod answer;
 mod anthropic;
 mod ask;
+mod bedrock;
 mod check;
+mod cohere;
 mod embeddings;
 mod gzip;
 mod log;
