@@ -45,7 +45,8 @@ pub(super) fn write<'f>(finish: &'f Finish<'_>, cut: bool, same_format: bool) ->
     // Why a prompt was refused is no reason that an answer can end for.
     if same_format
         && let Some(raw) = finish.raw.as_deref()
-        && read(raw.into(), finish.reason == FinishReason::ToolCalls).is_ok_and(|own| own.reason == finish.reason)
+        && read(raw.into(), finish.reason == FinishReason::ToolCalls)
+            .is_ok_and(|own| own.reason == finish.reason)
     {
         return raw;
     }
