@@ -9,6 +9,8 @@
 //! POST [/f/CLAUSES]/v1/chat/completions      JSON and SSE            openai_chat
 //! POST [/f/CLAUSES]/v1/messages              JSON and SSE            anthropic
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
+//! POST [/f/CLAUSES]/v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse    gemini
+//! POST [/f/CLAUSES]/v1/projects/P/locations/L/publishers/google/models/MODEL:…           gemini
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
@@ -25,6 +27,7 @@ mod anthropic;
 mod ask;
 mod check;
 mod embeddings;
+mod gemini;
 mod gzip;
 mod log;
 mod models;

@@ -17,7 +17,7 @@ use super::fault::{Break, Faults, UsageAt};
 use super::log::{Log, Outcome, Recorder};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, directive, models, openai_chat};
+use super::{anthropic, directive, gemini, models, openai_chat};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -63,7 +63,8 @@ async fn handle(
         return Response::new(Body::empty());
     };
     recorder.body(&body);
-    let asked = Asked { method: &parts.method, route: &route, headers: &parts.headers, body: &body };
+    let query = parts.uri.query();
+    let asked = Asked { method: &parts.method, route: &route, query, headers: &parts.headers, body: &body };
     let (faults, outcome) = asked.decide(&clauses, &state.counts, &recorder);
     if let Some(delay) = faults.delay {
         sleep(delay).await;
@@ -131,6 +132,7 @@ fn decode(text: &str) -> String {
 enum Shape {
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 impl Shape {
@@ -148,6 +150,7 @@ impl Shape {
         match self {
             Self::OpenAi => openai_chat::error(status, message, param, code),
             Self::Anthropic => anthropic::error(status, message, code),
+            Self::Gemini => gemini::error(status, message, code),
         }
     }
 
@@ -156,6 +159,9 @@ impl Shape {
         let message = match faults.code.as_deref() {
             Some("context_length_exceeded") if self == Self::OpenAi => {
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
+            }
+            Some("context_length_exceeded") if self == Self::Gemini => {
+                "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."
             }
             Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
             _ => "mock: told to fail",
@@ -177,6 +183,11 @@ impl Shape {
                 ping: "event: ping\ndata: {\"type\":\"ping\"}\n\n",
                 garbage: "event: content_block_delta\ndata: {\"type\":\"content_blo\n\n",
             },
+            Self::Gemini => Dialect {
+                error: format!("data: {}\r\n\r\n", self.told(503, faults)),
+                ping: ": keep-alive\r\n\r\n",
+                garbage: "data: {\"candidates\":[{\"conte\r\n\r\n",
+            },
         }
     }
 }
@@ -185,6 +196,7 @@ impl Shape {
 struct Asked<'a> {
     method: &'a Method,
     route: &'a str,
+    query: Option<&'a str>,
     headers: &'a HeaderMap,
     body: &'a Bytes,
 }
@@ -192,7 +204,11 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Checks the request, finds its faults and decides the answer.
     fn decide(&self, clauses: &str, counts: &Log, recorder: &Recorder) -> (Faults, Reply) {
-        let shape = if self.route.starts_with("/v1/messages") { Shape::Anthropic } else { Shape::OpenAi };
+        let shape = match self.route {
+            route if route.starts_with("/v1/messages") => Shape::Anthropic,
+            route if route.starts_with("/v1beta/") || route.starts_with("/v1/projects/") => Shape::Gemini,
+            _ => Shape::OpenAi,
+        };
         match self.try_decide(shape, clauses, counts, recorder) {
             Ok(decided) => decided,
             Err(refusal) => (Faults::default(), shape.refusal(&refusal)),
@@ -244,12 +260,15 @@ impl Asked<'_> {
                 let reply = plain(models::json(self.headers, id.as_deref())?, &faults, shape);
                 Ok((faults, reply))
             }
-            (method, path) => Err(Refusal {
-                status: 404,
-                message: format!("Unknown request URL: {method} {path}."),
-                param: None,
-                code: Some("unknown_url"),
-            }),
+            ("POST", path) if shape == Shape::Gemini => {
+                let path = decode(path);
+                let Some(route) = gemini::route(&path) else { return Err(unknown("POST", &path)) };
+                let ask = gemini::read(&route, self.query, self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, gemini::json, gemini::frames);
+                Ok((faults, reply))
+            }
+            (method, path) => Err(unknown(method, path)),
         }
     }
 
@@ -277,6 +296,15 @@ impl Asked<'_> {
         let name = chosen.id.as_deref().unwrap_or_default();
         let over = times < counts.count(name);
         Ok(if over { Faults::default() } else { chosen })
+    }
+}
+
+fn unknown(method: &str, path: &str) -> Refusal {
+    Refusal {
+        status: 404,
+        message: format!("Unknown request URL: {method} {path}."),
+        param: None,
+        code: Some("unknown_url"),
     }
 }
 
