@@ -83,7 +83,8 @@ pub struct Written {
 pub struct Dialect {
     /// Members to rename, `(ours, theirs)`.
     pub rename: Vec<(String, String)>,
-    /// Members the provider refuses. `messages[].NAME` is the member NAME of every message.
+    /// Members the provider refuses. `messages[].NAME` is the member NAME of every message,
+    /// `messages[].tool_calls[].NAME` of every call, `generationConfig.NAME` of Gemini's options.
     pub drop: Vec<String>,
     /// The member that limits output tokens: `max_tokens` or `max_completion_tokens`.
     pub max_tokens: String,

@@ -10,6 +10,8 @@
 //! POST [/f/CLAUSES]/v1/responses             JSON and SSE            openai_responses
 //! POST [/f/CLAUSES]/v1/messages              JSON and SSE            anthropic
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
+//! POST [/f/CLAUSES]/v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse    gemini
+//! POST [/f/CLAUSES]/v1/projects/P/locations/L/publishers/google/models/MODEL:…           gemini
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
 //! POST [/f/CLAUSES]/v1/{moderations,images/generations,audio/speech,audio/transcriptions}  media
 //! POST [/f/CLAUSES]/model/ID/converse[-stream]  JSON and AWS frames  bedrock
@@ -32,6 +34,7 @@ mod bedrock;
 mod check;
 mod cohere;
 mod embeddings;
+mod gemini;
 mod gzip;
 mod log;
 mod media;

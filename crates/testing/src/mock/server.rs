@@ -18,7 +18,7 @@ use super::log::{Log, Outcome, Recorder};
 use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, bedrock, cohere, directive, models, openai_chat, openai_responses};
+use super::{anthropic, bedrock, cohere, directive, gemini, models, openai_chat, openai_responses};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -64,7 +64,8 @@ async fn handle(
         return Response::new(Body::empty());
     };
     recorder.body(&body);
-    let asked = Asked { method: &parts.method, route: &route, headers: &parts.headers, body: &body };
+    let query = parts.uri.query();
+    let asked = Asked { method: &parts.method, route: &route, query, headers: &parts.headers, body: &body };
     let (faults, outcome) = asked.decide(&clauses, &state.counts, &recorder);
     if let Some(delay) = faults.delay {
         sleep(delay).await;
@@ -138,6 +139,7 @@ enum Shape {
     Anthropic,
     Bedrock,
     Cohere,
+    Gemini,
 }
 
 impl Shape {
@@ -145,6 +147,7 @@ impl Shape {
         match route {
             _ if route.starts_with("/v1/messages") => Self::Anthropic,
             _ if route.starts_with("/v1/responses") => Self::Responses,
+            _ if route.starts_with("/v1beta/") || route.starts_with("/v1/projects/") => Self::Gemini,
             _ if route.starts_with("/model/") => Self::Bedrock,
             _ if route.starts_with("/v2/") => Self::Cohere,
             _ => Self::OpenAi,
@@ -173,6 +176,7 @@ impl Shape {
             Self::Anthropic => anthropic::error(status, message, code),
             Self::Bedrock => bedrock::error(message),
             Self::Cohere => cohere::error(message),
+            Self::Gemini => gemini::error(status, message, code),
         }
     }
 
@@ -187,6 +191,9 @@ impl Shape {
             }
             Some("context_length_exceeded") if self == Self::Cohere => {
                 "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000."
+            }
+            Some("context_length_exceeded") if self == Self::Gemini => {
+                "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."
             }
             Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
             _ => "mock: told to fail",
@@ -234,6 +241,12 @@ impl Shape {
                 ping: ": keep-alive\n\n".into(),
                 garbage: "event: content-delta\ndata: {\"type\":\"content-del\n\n".into(),
             },
+            Self::Gemini => Dialect {
+                content_type: SSE,
+                error: format!("data: {}\r\n\r\n", self.told(503, faults)).into(),
+                ping: ": keep-alive\r\n\r\n".into(),
+                garbage: "data: {\"candidates\":[{\"conte\r\n\r\n".into(),
+            },
         }
     }
 }
@@ -242,6 +255,7 @@ impl Shape {
 struct Asked<'a> {
     method: &'a Method,
     route: &'a str,
+    query: Option<&'a str>,
     headers: &'a HeaderMap,
     body: &'a Bytes,
 }
@@ -341,6 +355,14 @@ impl Asked<'_> {
                     Made::Json(body) => plain(body, &faults, shape),
                     Made::Events(_) | Made::Bytes(..) => plain(String::new(), &faults, shape),
                 };
+                Ok((faults, reply))
+            }
+            ("POST", path) if shape == Shape::Gemini => {
+                let path = decode(path);
+                let Some(route) = gemini::route(&path) else { return Err(unknown_url("POST", &path)) };
+                let ask = gemini::read(&route, self.query, self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, gemini::json, gemini::frames);
                 Ok((faults, reply))
             }
             (method, path) => Err(unknown_url(method, path)),

@@ -42,7 +42,12 @@ pub(super) fn read(word: Str<'_>, calls: bool) -> Result<Finish<'_>, Failure> {
 
 /// The reason as callers are told it; `cut` says that a call's arguments are broken off.
 pub(super) fn write<'f>(finish: &'f Finish<'_>, cut: bool, same_format: bool) -> &'f str {
-    if same_format && let Some(raw) = finish.raw.as_deref() {
+    // Why a prompt was refused is no reason that an answer can end for.
+    if same_format
+        && let Some(raw) = finish.raw.as_deref()
+        && read(raw.into(), finish.reason == FinishReason::ToolCalls)
+            .is_ok_and(|own| own.reason == finish.reason)
+    {
         return raw;
     }
     match finish.reason {

@@ -1,7 +1,7 @@
 //! The conversation as callers write it.
 
 use sluice_types::{
-    chat::{Role, Turn},
+    chat::{Part, Role, Turn},
     error::Failure,
     json::Str,
 };
@@ -44,14 +44,25 @@ fn read<'a>(
     let mut said = Vec::new();
     let mut nth = 0;
     for (i, raw) in names::items(&list)?.into_iter().enumerate() {
-        parts::read(
-            &Value { raw, path: list.path.item(i) },
-            &mut |call| {
-                nth += 1;
-                calls.id(call, at, nth)
-            },
-            &mut said,
-        )?;
+        let value = Value { raw, path: list.path.item(i) };
+        let before = said.len();
+        let mut id = |named| {
+            nth += 1;
+            calls.id(named, at, nth)
+        };
+        parts::read(&value, &mut id, &mut said)?;
+        let strays = said.iter().skip(before).any(|part| match part {
+            Part::ToolCall { .. } => role != Role::Assistant,
+            Part::ToolResult { .. } => role != Role::User,
+            _ => false,
+        });
+        if strays {
+            return Err(value.path.invalid("must stand in a content of the other role"));
+        }
+    }
+    if role != Role::Assistant {
+        // Only the model thinks.
+        said.retain(|part| !matches!(part, Part::Reasoning { .. } | Part::RedactedReasoning { .. }));
     }
     Ok(Turn { role, name: None, parts: said, extra: names::rest(&content, &["role", "parts"]) })
 }

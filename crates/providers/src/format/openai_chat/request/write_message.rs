@@ -12,7 +12,7 @@ use sluice_types::{
 
 use super::{
     super::wire::{self, google},
-    patch::message_drops,
+    patch::{call_drops, message_drops},
 };
 use crate::format::{
     Target,
@@ -28,7 +28,8 @@ pub(super) fn write_all(
 ) {
     let mut writer = Messages {
         same_format: target.same_format,
-        seals: target.same_format || is_googles(target.model),
+        seals: (target.same_format || is_googles(target.model))
+            && !call_drops(&message_drops(target)).contains(&google::MEMBER),
         drops: message_drops(target),
         out,
         dropped,
