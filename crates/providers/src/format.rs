@@ -15,6 +15,7 @@ pub mod openai_chat;
 pub mod openai_embeddings;
 pub mod openai_responses;
 mod path;
+mod plain;
 pub mod workers_ai;
 
 use std::time::Duration;

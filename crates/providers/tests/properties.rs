@@ -14,19 +14,21 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
     format::{Chat, Dialect, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
-    frames::{self, FrameError, MAX_FRAME},
-    sse::Decoder,
+    frames::{Decoder, FrameError, Framing, MAX_FRAME},
 };
 use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::OllamaChat];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
-fn frames<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
-    let mut decoder = Decoder::default();
+/// The framings that any bytes are fed to.
+const FRAMINGS: &[Framing] = &[Framing::Sse, Framing::Lines];
+
+fn frames<'c>(framing: Framing, chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
+    let mut decoder = Decoder::new(framing);
     let mut frames = Vec::new();
     for chunk in chunks {
         decoder.push(chunk);
@@ -133,6 +135,10 @@ fn json() -> impl Strategy<Value = String> {
         "content_block_start",
         "user",
         "assistant",
+        "done",
+        "done_reason",
+        "created_at",
+        "eval_count",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -209,7 +215,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
         same_format: from == to.format(),
     };
     let (mut decoder, mut reader, mut writer) =
-        (frames::Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
+        (Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
     let mut out = Vec::new();
     let mut over = false;
     let mut emit = |event: Event<'_>| {
@@ -224,7 +230,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
     }
     reader.finish(&mut emit);
     writer.end(None, None, &mut out);
-    for frame in frames([out.as_slice()].into_iter()) {
+    for frame in frames(Framing::Sse, [out.as_slice()].into_iter()) {
         let (_, data, _) = frame.unwrap();
         assert!(data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok(), "{data}");
     }
@@ -235,23 +241,27 @@ proptest! {
 
     #[test]
     fn frames_do_not_depend_on_where_the_stream_was_cut(bytes in stream(), cuts in vec(0..200_usize, 0..6)) {
-        let whole = frames([bytes.as_slice()].into_iter());
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
         cuts.sort_unstable();
-        prop_assert_eq!(&frames(cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &whole);
-        prop_assert_eq!(&frames(bytes.chunks(1)), &whole);
-        let mut rest = bytes.as_slice();
-        for (_, data, raw) in whole.into_iter().flatten() {
-            prop_assert!(!data.is_empty());
-            let at = rest.windows(raw.len()).position(|window| window == raw);
-            prop_assert!(at.is_some(), "a frame's bytes are the stream's");
-            rest = &rest[at.unwrap() + raw.len()..];
+        for &framing in FRAMINGS {
+            let whole = frames(framing, [bytes.as_slice()].into_iter());
+            prop_assert_eq!(&frames(framing, cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &whole);
+            prop_assert_eq!(&frames(framing, bytes.chunks(1)), &whole);
+            let mut rest = bytes.as_slice();
+            for (_, data, raw) in whole.into_iter().flatten() {
+                prop_assert!(!data.is_empty());
+                let at = rest.windows(raw.len()).position(|window| window == raw);
+                prop_assert!(at.is_some(), "a frame's bytes are the stream's");
+                rest = &rest[at.unwrap() + raw.len()..];
+            }
         }
     }
 
     #[test]
     fn no_bytes_make_anything_panic(bytes in vec(any::<u8>(), 0..200)) {
-        frames([bytes.as_slice()].into_iter());
+        for &framing in FRAMINGS {
+            frames(framing, [bytes.as_slice()].into_iter());
+        }
         read_all(&bytes);
         message::clean(&String::from_utf8_lossy(&bytes));
     }
@@ -264,10 +274,12 @@ proptest! {
         read_all(body.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
         read_all(answer.as_bytes());
-        let stream: String = frames.iter().map(|frame| {
+        let events: String = frames.iter().map(|frame| {
             format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
         }).collect();
+        let lines: String = frames.iter().map(|frame| format!("{{\"message\":{frame}}}\n{frame}\n")).collect();
         for &from in UPSTREAMS {
+            let stream = if from.framing() == Framing::Lines { &lines } else { &events };
             for &to in CALLERS {
                 relay(stream.as_bytes(), from, to);
             }
@@ -283,28 +295,32 @@ proptest! {
 
 #[test]
 fn a_large_frame_byte_by_byte_takes_linear_time() {
-    let mut decoder = Decoder::default();
     let body = vec![b'x'; 4 << 20];
-    decoder.push(b"data: ");
-    for byte in &body {
-        decoder.push(std::slice::from_ref(byte));
-        assert_eq!(decoder.next().unwrap(), None);
+    for &framing in FRAMINGS {
+        let mut decoder = Decoder::new(framing);
+        decoder.push(b"data: ");
+        for byte in &body {
+            decoder.push(std::slice::from_ref(byte));
+            assert_eq!(decoder.next().unwrap(), None);
+        }
+        decoder.push(b"\n\n");
+        assert!(body.len() <= decoder.next().unwrap().unwrap().data.len());
     }
-    decoder.push(b"\n\n");
-    assert_eq!(decoder.next().unwrap().unwrap().data.len(), body.len());
 }
 
 #[test]
 fn a_frame_that_is_too_large_ends_the_stream() {
-    let mut decoder = Decoder::default();
     let chunk = vec![b'x'; 1 << 20];
-    decoder.push(b"data: ");
-    for _ in 0..MAX_FRAME >> 20 {
-        decoder.push(&chunk);
+    for &framing in FRAMINGS {
+        let mut decoder = Decoder::new(framing);
+        decoder.push(b"data: ");
+        for _ in 0..MAX_FRAME >> 20 {
+            decoder.push(&chunk);
+        }
+        assert_eq!(decoder.next(), Err(FrameError::TooLarge));
+        decoder.push(b"\n\ndata: y\n\n");
+        assert_eq!(decoder.next(), Ok(None));
     }
-    assert_eq!(decoder.next(), Err(FrameError::TooLarge));
-    decoder.push(b"\n\ndata: y\n\n");
-    assert_eq!(decoder.next(), Ok(None));
 }
 
 #[test]

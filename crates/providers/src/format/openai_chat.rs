@@ -13,7 +13,11 @@ mod stream;
 mod usage;
 mod wire;
 
-pub(super) use self::{answer::unreadable, usage::read as read_usage, wire::Text};
+pub(super) use self::{
+    answer::unreadable,
+    usage::read as read_usage,
+    wire::{Call, Many, Number, Text},
+};
 pub use self::{
     answer::{read_answer, write_answer},
     error::{read_error, write_error, write_stream_error},

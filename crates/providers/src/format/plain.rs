@@ -1,0 +1,214 @@
+//! What formats share whose messages hold one plain text: texts joined, arguments spliced in as objects, and the names of
+//! what cannot be said.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sluice_types::{
+    chat::{Effort, Media, Part, Request, Tool},
+    error::{ErrorKind, Failure},
+    json::{Raw, Str},
+    time::Timestamp,
+};
+
+/// What a request asks for and the target cannot be told.
+#[derive(Debug)]
+pub(super) struct Unsaid {
+    names: Vec<String>,
+    strict: bool,
+    format: &'static str,
+}
+
+impl Unsaid {
+    /// Nothing yet; `format` is what messages call the format.
+    pub(super) fn new(format: &'static str, strict: bool) -> Self {
+        Self { names: Vec::new(), strict, format }
+    }
+
+    /// Leaves `name` out.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] if the target is strict.
+    pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
+        if self.strict {
+            let message = format!("`{name}` cannot be said to {} here, and the model is strict", self.format);
+            return Err(Failure {
+                param: Some(name.to_owned()),
+                ..Failure::new(ErrorKind::Unsupported, message)
+            });
+        }
+        if !self.names.iter().any(|known| known == name) {
+            self.names.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// The same for `name` if it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(super) fn add_if(&mut self, asked: bool, name: &str) -> Result<(), Failure> {
+        if asked { self.add(name) } else { Ok(()) }
+    }
+
+    /// Leaves out the members of the caller's format that mean nothing here, and tools that are no functions.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(super) fn add_foreign(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+        self.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
+        self.add_if(request.user.is_some(), "user")?;
+        for tool in &request.tools {
+            if let Tool::Other { kind, .. } = tool {
+                self.add(kind)?;
+            }
+        }
+        for (name, value) in &request.extra.0 {
+            self.add_if(!is_neutral(name, value), name)?;
+        }
+        Ok(())
+    }
+
+    /// The names, in the order they were found.
+    pub(super) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+}
+
+/// Whether a member asks for nothing: left out, nothing is lost.
+fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
+    match value.text() {
+        "null" | "false" | "{}" | "[]" | "0" => true,
+        // How OpenAI's frames are padded; whether they tell usage is read.
+        _ if name == "stream_options" => true,
+        _ if name == "modalities" => {
+            value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
+        }
+        _ => false,
+    }
+}
+
+/// A call's arguments as the object they must be, as they were written.
+///
+/// # Errors
+///
+/// [`ErrorKind::InvalidRequest`] if they are something else.
+pub(super) fn arguments<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
+    match arguments.trim() {
+        "" | "null" => Ok("{}"),
+        text if text.starts_with('{') && Raw::parse(text).is_some() => Ok(text),
+        _ => {
+            let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
+            Err(Failure::invalid("messages", predicate))
+        }
+    }
+}
+
+/// The text of a document that is nothing else.
+pub(super) fn document_text(source: &Media<'_>) -> Option<String> {
+    match source {
+        Media::Base64 { media_type, data } if media_type.starts_with("text/") => {
+            String::from_utf8(STANDARD.decode(data.as_bytes()).ok()?).ok()
+        }
+        _ => None,
+    }
+}
+
+/// What a part is called when it is left out.
+pub(super) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
+    match part {
+        Part::Text { .. } => "text",
+        Part::Image { .. } => "image_url",
+        Part::Document { .. } => "file",
+        Part::Audio { .. } => "input_audio",
+        Part::ToolCall { .. } => "tool_calls",
+        Part::ToolResult { .. } => "tool",
+        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => "reasoning",
+        Part::Refusal { .. } => "refusal",
+        Part::Other { kind, .. } => kind,
+    }
+}
+
+/// One of three levels of thinking for an effort.
+pub(super) fn level(effort: Effort) -> &'static str {
+    match effort {
+        Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High | Effort::XHigh | Effort::Max => "high",
+    }
+}
+
+/// The level nearest to a budget of thinking tokens.
+pub(super) fn level_of_budget(tokens: u32) -> &'static str {
+    level(match tokens {
+        0..=4096 => Effort::Low,
+        4097..=16_384 => Effort::Medium,
+        16_385.. => Effort::High,
+    })
+}
+
+/// Seconds since 1970 of a time as RFC 3339 writes it, such as `2026-01-01T00:00:00.5Z`.
+pub(super) fn unix_time(text: &str) -> Option<u64> {
+    let (date, time) = text.split_once(['T', 't'])?;
+    let zone = time.find(['Z', 'z', '+', '-'])?;
+    let (clock, zone) = time.split_at_checked(zone)?;
+    let seconds = |clock: &str| -> Option<i64> {
+        let mut fields = clock.split('.').next()?.split(':').map(|field| field.parse::<i64>().ok());
+        let mut next = || fields.next().unwrap_or(Some(0)).filter(|field| (0..=60).contains(field));
+        Some(next()? * 3600 + next()? * 60 + next()?)
+    };
+    let offset = match zone.split_at_checked(1)? {
+        ("+", offset) => seconds(offset)?,
+        ("-", offset) => -seconds(offset)?,
+        _ => 0,
+    };
+    let midnight = i64::try_from(Timestamp::from_date(date)?.0 / 1000).ok()?;
+    u64::try_from(midnight + seconds(clock)? - offset).ok()
+}
+
+/// An id for the call `index` of an answer that gives its calls none: the same whenever `seed`, which tells this answer
+/// from all others, is the same.
+pub(super) fn call_id(seed: &str, index: usize) -> String {
+    // FNV-1a: short, and the same on every host.
+    let digest = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |digest, byte| {
+        (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("call_{digest:016x}_{index}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_become_an_object_unread() {
+        assert_eq!(arguments("a", " {\"q\" : 1.0} ").unwrap(), "{\"q\" : 1.0}");
+        assert_eq!(arguments("a", "").unwrap(), "{}");
+        for broken in ["{\"q\":", "[1]", "\"x\"", "{} {}"] {
+            assert!(arguments("call_7", broken).unwrap_err().message.contains("call_7"));
+        }
+    }
+
+    #[test]
+    fn times_are_read_with_their_zone() {
+        for (text, seconds) in [
+            ("1970-01-01T00:00:01Z", Some(1)),
+            ("2026-01-01T00:00:00.123456789Z", Some(1_767_225_600)),
+            ("2026-01-01T01:30:00+01:30", Some(1_767_225_600)),
+            ("2025-12-31T16:00:00.5-08:00", Some(1_767_225_600)),
+            ("1970-01-01T00:00:00+01:00", None),
+            ("2026-01-01", None),
+            ("T+", None),
+            ("2026-01-01Tx:-1:0Z", None),
+        ] {
+            assert_eq!(unix_time(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_strict_target_is_told_everything() {
+        let failure = Unsaid::new("Ollama", true).add("n").unwrap_err();
+        assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::Unsupported, Some("n")));
+    }
+}
