@@ -269,7 +269,7 @@ pub enum Upstream {
     /// It is compiled in.
     Builtin,
     /// By HTTP.
-    Http(HttpProvider),
+    Http(Box<HttpProvider>),
 }
 
 /// A provider that is reached by HTTP.

@@ -16,7 +16,7 @@ pub use policy::BudgetPeriod;
 pub use policy::{
     Action, Budget, Check, CheckName, Cors, Embeddings, Guardrail, Limits, TenantDefaults, Tenants,
 };
-pub use provider::{ChatFormat, Dialect, EmbeddingsFormat, Prices, Provider};
+pub use provider::{ChatFormat, Dialect, EmbeddingsFormat, JsonSchema, Prices, Provider};
 
 /// The configuration of a Sluice gateway. An empty file is valid: only the built-in provider answers then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sluice_providers::{
     auth::Auth,
     catalog,
-    format::{Chat, Dialect},
+    format::{Chat, Dialect, JsonSchema},
 };
 use sluice_types::money::Price;
 
@@ -51,7 +51,7 @@ pub fn compile(name: &str, written: &document::Provider, at: &Path, notes: &mut 
     let prices: HashMap<_, _> =
         written.prices.iter().map(|(model, prices)| (model.clone(), Price::from(prices))).collect();
     let fine = notes.problems.len() == before;
-    fine.then(|| Provider { name: name.to_owned(), upstream: Upstream::Http(http), prices })
+    fine.then(|| Provider { name: name.to_owned(), upstream: Upstream::Http(Box::new(http)), prices })
 }
 
 fn from_catalogue(
@@ -134,13 +134,7 @@ fn spelled_out(
             model.map_or(Auth::None, |known| known.auth.clone()).with_secret(credential.0.clone())
         }
     };
-    let dialect = written.dialect.clone().map_or_else(Dialect::default, |dialect| Dialect {
-        rename: dialect.rename.into_iter().collect(),
-        drop: dialect.drop,
-        max_tokens: dialect.max_tokens,
-        stream_usage: dialect.stream_usage,
-        model_in_path: dialect.model_in_path,
-    });
+    let dialect = written.dialect.clone().map_or_else(Dialect::default, Dialect::from);
     Some(HttpProvider {
         base_url: written.base_url.as_ref()?.as_str().to_owned(),
         auth,
@@ -197,6 +191,29 @@ fn refuse_signing(written: &document::Provider, at: &Path, notes: &mut Notes) {
     ] {
         if given {
             notes.problem(at.key(member), format!("only {} takes this", catalog::PLANNED.join(", ")));
+        }
+    }
+}
+
+impl From<document::Dialect> for Dialect {
+    fn from(written: document::Dialect) -> Self {
+        let words = written.words.into_iter().flat_map(|(member, words)| {
+            words.into_iter().map(move |(ours, theirs)| (member.clone(), ours, theirs))
+        });
+        Self {
+            rename: written.rename.into_iter().collect(),
+            drop: written.drop,
+            words: words.collect(),
+            max_tokens: written.max_tokens,
+            stream_usage: written.stream_usage,
+            model_in_path: written.model_in_path,
+            json_schema: match written.json_schema {
+                document::JsonSchema::Native => JsonSchema::Native,
+                document::JsonSchema::Tool => JsonSchema::Tool,
+                document::JsonSchema::Words => JsonSchema::Words,
+            },
+            replay_thoughts: written.replay_thoughts,
+            tool_id_length: written.tool_id_length,
         }
     }
 }

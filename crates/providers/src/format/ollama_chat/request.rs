@@ -112,7 +112,7 @@ fn tools(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) ->
         // There is no word for it: the model cannot call what it is not shown.
         Some(ToolChoice::None) => return Ok(()),
         Some(ToolChoice::Required | ToolChoice::Tool(_) | ToolChoice::Other(_)) => {
-            unsaid.add("tool_choice")?
+            unsaid.add("tool_choice")?;
         }
     }
     unsaid.add_if(request.parallel_tool_calls == Some(false), "parallel_tool_calls")?;

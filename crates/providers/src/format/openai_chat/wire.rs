@@ -60,6 +60,9 @@ pub(super) struct ChunkChoice<'a> {
     /// SGLang: the same.
     #[serde(borrow, default)]
     pub(super) matched_stop: Text<'a>,
+    /// Moonshot: the tokens counted, with the last piece.
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
