@@ -13,10 +13,18 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
+    forced_tool,
     format::{Chat, Dialect, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
     frames::{Decoder, FrameError, Framing, MAX_FRAME},
+    tool_names,
 };
-use sluice_types::{embeddings::Encoding, event::Event};
+use sluice_types::{
+    answer::{Answer, Choice, Finish, FinishReason},
+    chat::{OutputFormat, Part, Request, Tool},
+    embeddings::Encoding,
+    event::{Delta, Event},
+    json::{Members, Raw},
+};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
@@ -236,6 +244,42 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
     }
 }
 
+/// The text that a forced call becomes, both whole and in `pieces`.
+fn unwrapped<'p>(
+    forced: &forced_tool::Forced,
+    arguments: &str,
+    pieces: impl IntoIterator<Item = &'p str>,
+) -> String {
+    let mut filter = forced_tool::Unwrap::new(forced.clone());
+    let mut text = String::new();
+    let mut emit = |event: Event<'_>| match event {
+        Event::Delta { delta: Delta::Text(more), .. } => text.push_str(&more),
+        Event::Delta { delta, .. } => panic!("{delta:?}"),
+        Event::Finish { finish, .. } => assert_eq!(finish, Finish::plain(FinishReason::Stop)),
+        _ => {}
+    };
+    let call = Delta::ToolCall { index: 0, id: "c".into(), name: forced.name().into() };
+    filter.event(Event::Delta { choice: 0, delta: call }, &mut emit);
+    for piece in pieces {
+        let delta = Delta::Arguments { index: 0, json: piece.into() };
+        filter.event(Event::Delta { choice: 0, delta }, &mut emit);
+    }
+    let finish = Finish { raw: Some("tool_calls".into()), ..Finish::plain(FinishReason::ToolCalls) };
+    filter.event(Event::Finish { choice: 0, finish: finish.clone() }, &mut emit);
+
+    let call = Part::ToolCall {
+        id: "c".into(),
+        name: forced.name().into(),
+        arguments: arguments.into(),
+        extra: Members::default(),
+        cache: None,
+    };
+    let choice = Choice { index: 0, parts: vec![call], finish, extra: Members::default() };
+    let answer = forced.unwrap_answer(Answer { choices: vec![choice], ..Answer::default() });
+    assert!(matches!(&answer.choices[0].parts[..], [Part::Text { text: whole, .. }] if **whole == *text));
+    text
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -282,6 +326,43 @@ proptest! {
             let stream = if from.framing() == Framing::Lines { &lines } else { &events };
             for &to in CALLERS {
                 relay(stream.as_bytes(), from, to);
+            }
+        }
+    }
+
+    #[test]
+    fn a_forced_answer_is_the_same_however_its_arguments_are_cut(
+        value in json(), wrapped in any::<bool>(), space in select(vec!["", " ", "\n"]), cuts in vec(0..400_usize, 0..8)
+    ) {
+        let schema = if wrapped { r#"{"type":"array"}"# } else { r#"{"type":"object"}"# };
+        let output = OutputFormat::Schema { name: None, description: None, schema: Raw::parse(schema).unwrap(), strict: None };
+        let (_, forced) = forced_tool::force(&Request { output, ..Request::default() }).unwrap();
+        let arguments = match wrapped {
+            true => format!(r#"{space}{{{space}"answer"{space}:{space}{value}{space}}}"#),
+            false => value.clone(),
+        };
+        prop_assert_eq!(unwrapped(&forced, &arguments, [&*arguments]), value.clone());
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(arguments.len())).chain([0, arguments.len()]).collect();
+        cuts.retain(|cut| arguments.is_char_boundary(*cut));
+        cuts.sort_unstable();
+        prop_assert_eq!(unwrapped(&forced, &arguments, cuts.windows(2).map(|cut| &arguments[cut[0]..cut[1]])), value);
+    }
+
+    #[test]
+    fn any_names_of_tools_are_sent_apart_and_come_back(names in vec(".{0,80}", 0..6)) {
+        let tool = |name: &'_ String| Tool::Function {
+            name: name.clone().into(), description: None, parameters: None, strict: None, cache: None,
+        };
+        let request = Request { tools: names.iter().map(tool).collect(), ..Request::default() };
+        for format in Chat::ALL {
+            let Some((renamed, back)) = tool_names::replace(&request, format) else {
+                prop_assert!(names.iter().all(|name| tool_names::fits(name, format)));
+                continue;
+            };
+            for (ours, tool) in names.iter().zip(&renamed.tools) {
+                let Tool::Function { name, .. } = tool else { panic!("no function") };
+                prop_assert!(tool_names::fits(name, format), "{name}");
+                prop_assert_eq!(back.original(name).unwrap_or(name), ours);
             }
         }
     }
