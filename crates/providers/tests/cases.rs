@@ -28,7 +28,7 @@ use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::OllamaChat];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::OllamaChat, Chat::WorkersAi];
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }

@@ -28,7 +28,7 @@ use sluice_types::{
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::OllamaChat];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages, Chat::OllamaChat, Chat::WorkersAi];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -147,6 +147,10 @@ fn json() -> impl Strategy<Value = String> {
         "done_reason",
         "created_at",
         "eval_count",
+        "result",
+        "response",
+        "success",
+        "errors",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -318,6 +322,7 @@ proptest! {
         read_all(body.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
         read_all(answer.as_bytes());
+        read_all(format!(r#"{{"result":{json},"success":true}}"#).as_bytes());
         let events: String = frames.iter().map(|frame| {
             format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
         }).collect();

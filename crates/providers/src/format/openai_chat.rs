@@ -16,7 +16,7 @@ mod wire;
 pub(super) use self::{
     answer::unreadable,
     usage::read as read_usage,
-    wire::{Call, Many, Number, Text},
+    wire::{Call, Function, Many, Number, Text},
 };
 pub use self::{
     answer::{read_answer, write_answer},

@@ -1,12 +1,20 @@
 //! What formats share whose messages hold one plain text: texts joined, arguments spliced in as objects, and the names of
 //! what cannot be said.
 
+pub(super) mod messages;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Serialize;
 use sluice_types::{
-    chat::{Effort, Media, Part, Request, Tool},
+    chat::{Effort, Media, Part, Request, Tool, ToolChoice},
     error::{ErrorKind, Failure},
     json::{Raw, Str},
     time::Timestamp,
+};
+
+use super::{
+    Dialect,
+    json::{self, ObjectWriter},
 };
 
 /// What a request asks for and the target cannot be told.
@@ -74,6 +82,82 @@ impl Unsaid {
     pub(super) fn into_names(self) -> Vec<String> {
         self.names
     }
+}
+
+/// An object that is being written in the provider's dialect.
+pub(super) struct Body<'o, 'd> {
+    pub(super) object: ObjectWriter<'o>,
+    pub(super) dialect: &'d Dialect,
+}
+
+impl Body<'_, '_> {
+    /// A member by its documented name; one that the provider refuses is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unsaid::add`].
+    pub(super) fn set<T: Serialize + ?Sized>(
+        &mut self,
+        name: &str,
+        value: &T,
+        unsaid: &mut Unsaid,
+    ) -> Result<(), Failure> {
+        match self.dialect.name(name) {
+            Some(theirs) => self.object.set(theirs, value),
+            None => unsaid.add(name)?,
+        }
+        Ok(())
+    }
+
+    /// The same, if there is a value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unsaid::add`].
+    pub(super) fn set_some<T: Serialize>(
+        &mut self,
+        name: &str,
+        value: Option<T>,
+        unsaid: &mut Unsaid,
+    ) -> Result<(), Failure> {
+        value.map_or(Ok(()), |value| self.set(name, &value, unsaid))
+    }
+
+    /// The functions among `request`'s tools, in OpenAI's shape, unless none may be called: there is no word for that
+    /// everywhere, and a model cannot call what it is not shown. Whether they were written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unsaid::add`].
+    pub(super) fn tools(&mut self, request: &Request<'_>, unsaid: &mut Unsaid) -> Result<bool, Failure> {
+        let functions = || request.tools.iter().filter(|tool| matches!(tool, Tool::Function { .. }));
+        if functions().next().is_none() || request.tool_choice == Some(ToolChoice::None) {
+            return Ok(false);
+        }
+        let Some(name) = self.dialect.name("tools") else {
+            unsaid.add("tools")?;
+            return Ok(false);
+        };
+        let strict = functions().any(|tool| matches!(tool, Tool::Function { strict: Some(true), .. }));
+        unsaid.add_if(strict, "strict")?;
+        json::list(self.object.member(name), functions(), write_tool);
+        Ok(true)
+    }
+}
+
+fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
+    let Tool::Function { name, description, parameters, .. } = tool else { return };
+    let mut object = ObjectWriter::open(out);
+    object.set("type", "function");
+    let mut function = ObjectWriter::open(object.member("function"));
+    function.set("name", name);
+    function.set("description", description.as_deref().unwrap_or_default());
+    match parameters {
+        Some(schema) => function.set("parameters", schema),
+        None => function.raw("parameters", r#"{"type":"object","properties":{}}"#),
+    }
+    function.close();
+    object.close();
 }
 
 /// Whether a member asks for nothing: left out, nothing is lost.

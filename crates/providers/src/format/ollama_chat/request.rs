@@ -1,22 +1,20 @@
 //! A request written for a provider.
 
-use serde::Serialize;
 use sluice_types::{
-    chat::{OutputFormat, Reasoning, Request, Tool, ToolChoice},
+    chat::{OutputFormat, Reasoning, Request, ToolChoice},
     error::Failure,
 };
 
 use super::messages;
 use crate::format::{
-    Dialect, Target, Written,
+    Target, Written,
     json::{self, ObjectWriter},
-    plain::{Unsaid, level, level_of_budget},
+    plain::{self, Body, Unsaid, level, level_of_budget},
 };
 
 /// Writes a request.
 ///
-/// Left out unsaid, because nothing is lost by it: cache marks (caching is implicit here), thoughts that others sealed,
-/// whether a tool's result is an error (its text says so), and how closely a picture is to be looked at.
+/// Cache marks are left out unsaid: caching is implicit here.
 ///
 /// # Errors
 ///
@@ -29,7 +27,9 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
     let mut out = Vec::with_capacity(1024);
     let mut body = Body { object: ObjectWriter::open(&mut out), dialect: target.dialect };
     body.object.set("model", target.model);
-    messages::write_all(&request.turns, body.object.member("messages"), &mut unsaid)?;
+    let mut messages = Vec::with_capacity(request.turns.len());
+    plain::messages::each(&request.turns, &mut unsaid, |message| messages.push(message))?;
+    json::list(body.object.member("messages"), &messages, |out, message| messages::write(message, out));
     tools(request, &mut body, &mut unsaid)?;
     match &request.output {
         OutputFormat::Text => {}
@@ -50,36 +50,6 @@ pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Writt
     body.object.set("stream", &request.stream);
     body.object.close();
     Ok(Written { body: out, dropped: unsaid.into_names() })
-}
-
-/// An object that is being written in the provider's dialect.
-struct Body<'o, 'd> {
-    object: ObjectWriter<'o>,
-    dialect: &'d Dialect,
-}
-
-impl Body<'_, '_> {
-    fn set<T: Serialize + ?Sized>(
-        &mut self,
-        name: &str,
-        value: &T,
-        unsaid: &mut Unsaid,
-    ) -> Result<(), Failure> {
-        match self.dialect.name(name) {
-            Some(theirs) => self.object.set(theirs, value),
-            None => unsaid.add(name)?,
-        }
-        Ok(())
-    }
-
-    fn set_some<T: Serialize>(
-        &mut self,
-        name: &str,
-        value: Option<T>,
-        unsaid: &mut Unsaid,
-    ) -> Result<(), Failure> {
-        value.map_or(Ok(()), |value| self.set(name, &value, unsaid))
-    }
 }
 
 fn options(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) -> Result<(), Failure> {
@@ -103,39 +73,10 @@ fn options(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) 
 }
 
 fn tools(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) -> Result<(), Failure> {
-    let functions = || request.tools.iter().filter(|tool| matches!(tool, Tool::Function { .. }));
-    if functions().next().is_none() {
+    if !body.tools(request, unsaid)? {
         return Ok(());
     }
-    match &request.tool_choice {
-        None | Some(ToolChoice::Auto) => {}
-        // There is no word for it: the model cannot call what it is not shown.
-        Some(ToolChoice::None) => return Ok(()),
-        Some(ToolChoice::Required | ToolChoice::Tool(_) | ToolChoice::Other(_)) => {
-            unsaid.add("tool_choice")?;
-        }
-    }
-    unsaid.add_if(request.parallel_tool_calls == Some(false), "parallel_tool_calls")?;
-    let strict = functions().any(|tool| matches!(tool, Tool::Function { strict: Some(true), .. }));
-    unsaid.add_if(strict, "strict")?;
-    match body.dialect.name("tools") {
-        Some(name) => json::list(body.object.member(name), functions(), write_tool),
-        None => unsaid.add("tools")?,
-    }
-    Ok(())
-}
-
-fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
-    let Tool::Function { name, description, parameters, .. } = tool else { return };
-    let mut object = ObjectWriter::open(out);
-    object.set("type", "function");
-    let mut function = ObjectWriter::open(object.member("function"));
-    function.set("name", name);
-    function.set("description", description.as_deref().unwrap_or_default());
-    match parameters {
-        Some(schema) => function.set("parameters", schema),
-        None => function.raw("parameters", r#"{"type":"object","properties":{}}"#),
-    }
-    function.close();
-    object.close();
+    let chosen = !matches!(&request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None));
+    unsaid.add_if(chosen, "tool_choice")?;
+    unsaid.add_if(request.parallel_tool_calls == Some(false), "parallel_tool_calls")
 }
