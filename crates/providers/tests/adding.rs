@@ -22,12 +22,15 @@ fn a_file_and_a_recorded_answer_are_enough() {
     let file = block("toml");
     assert!(file.lines().count() < 10, "the page promises less than ten lines");
     let table: toml::Table = file.parse().unwrap();
-    let drop = table["drop"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    let drop =
+        table["drop"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
     let dialect = Dialect { rename: pairs(&table, "rename"), drop, ..Dialect::default() };
-    let format = Chat::ALL.into_iter().find(|format| table["formats"]["chat"].as_str() == Some(format.name()));
+    let format =
+        Chat::ALL.into_iter().find(|format| table["formats"]["chat"].as_str() == Some(format.name()));
     let format = format.unwrap();
 
-    let body = br#"{"model":"acme/acme-1","messages":[{"role":"user","content":"hi"}],"seed":7,"logit_bias":{}}"#;
+    let body =
+        br#"{"model":"acme/acme-1","messages":[{"role":"user","content":"hi"}],"seed":7,"logit_bias":{}}"#;
     let target = Target {
         model: "acme-1",
         dialect: &dialect,
@@ -37,7 +40,10 @@ fn a_file_and_a_recorded_answer_are_enough() {
     };
     let written = Protocol::OpenaiChat.patch_request(body, &target).unwrap();
     let sent = r#"{"model":"acme-1","messages":[{"role":"user","content":"hi"}],"random_seed":7}"#;
-    assert_eq!((std::str::from_utf8(&written.body).unwrap(), written.dropped), (sent, vec!["logit_bias".to_owned()]));
+    assert_eq!(
+        (std::str::from_utf8(&written.body).unwrap(), written.dropped),
+        (sent, vec!["logit_bias".to_owned()])
+    );
 
     let recorded = block("json");
     let answer = format.read_answer(recorded.as_bytes()).unwrap();
