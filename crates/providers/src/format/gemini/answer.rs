@@ -127,7 +127,7 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     let choices: Vec<&Choice<'_>> = answer.choices.iter().filter(told).collect();
     if !choices.is_empty() {
         list(body.member("candidates"), choices, |out, choice| {
-            write_candidate(out, choice, meta.same_format)
+            write_candidate(out, choice, meta.same_format);
         });
     }
     if let Some(counts) = &answer.usage {

@@ -85,7 +85,7 @@ fn convert_type(raw: &Raw<'_>, nullable: bool, object: &mut ObjectWriter<'_>) {
     match word.to_ascii_lowercase().as_str() {
         "type_unspecified" => {}
         "null" => object.set("type", "null"),
-        word if nullable => list(object.member("type"), [word, "null"], |out, word| write(out, word)),
+        word if nullable => list(object.member("type"), [word, "null"], write),
         word => object.set("type", word),
     }
 }

@@ -33,7 +33,7 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
             None => dropped.add(name)?,
             Some(theirs) if *name == "model" => object.set(theirs, target.model),
             Some(theirs) if *name == "messages" && foreign => {
-                without_foreign_seals(value, object.member(theirs))
+                without_foreign_seals(value, object.member(theirs));
             }
             Some(theirs) => object.raw(theirs, value.text()),
         }

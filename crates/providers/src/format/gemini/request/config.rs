@@ -98,7 +98,7 @@ impl<'a> Form<'a> {
     fn read(self, request: &mut Request<'a>) {
         match (self.mime_type, self.json_schema) {
             (Some((mime_type, _)), None) if mime_type == "application/json" => {
-                request.output = OutputFormat::Json
+                request.output = OutputFormat::Json;
             }
             (Some((mime_type, _)), None) if mime_type == "text/plain" => {}
             (None, None) => {}
