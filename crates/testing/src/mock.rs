@@ -11,6 +11,9 @@
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
+//! POST [/f/CLAUSES]/api/chat                 JSON and NDJSON         ollama
+//! GET  [/f/CLAUSES]/api/tags                                         ollama
+//! POST [/f/CLAUSES]/client/v4/accounts/ID/ai/run/MODEL               workers_ai
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
 //! ```
@@ -28,11 +31,13 @@ mod embeddings;
 mod gzip;
 mod log;
 mod models;
+mod ollama;
 mod openai_chat;
 mod reply;
 mod sample;
 mod server;
 mod socket;
+mod workers_ai;
 
 use std::io;
 use std::net::SocketAddr;

@@ -65,6 +65,10 @@ pub struct Dialect {
     pub ping: &'static str,
     /// A frame that is not JSON.
     pub garbage: &'static str,
+    /// What stands before a frame's JSON.
+    pub before: &'static str,
+    /// What a stream is called.
+    pub content_type: &'static str,
 }
 
 /// An answer, decided.
@@ -95,23 +99,23 @@ fn json(steps: Vec<Step>) -> Reply {
 }
 
 /// A body that cannot be read.
-pub fn bad(bad: BadBody, usual: &str, stream: bool) -> Reply {
+pub fn bad(bad: BadBody, usual: &str, stream: Option<&Dialect>) -> Reply {
     let status = 200;
-    let content_type = if stream { "text/event-stream" } else { "application/json" };
-    let body: Bytes = match bad {
-        BadBody::Malformed if stream => "data: {\"id\":\"broken\",\"choices\":[{\"delta\":\n\n".into(),
-        BadBody::Malformed => "{\"id\":\"broken\",\"choices\":[{\"message\":".into(),
-        BadBody::Html => {
+    let content_type = stream.map_or("application/json", |dialect| dialect.content_type);
+    let body: Bytes = match (bad, stream) {
+        (BadBody::Malformed, Some(dialect)) => dialect.garbage.into(),
+        (BadBody::Malformed, None) => "{\"id\":\"broken\",\"choices\":[{\"message\":".into(),
+        (BadBody::Html, _) => {
             let page = "<!doctype html><title>502 Bad Gateway</title><h1>Bad Gateway</h1>\n";
             return Reply { content_type: "text/html", ..whole(page, &Faults::default()) };
         }
-        BadBody::Empty => Bytes::new(),
-        BadBody::Truncated => {
-            let half = usual.len() / 2;
-            Bytes::copy_from_slice(usual.as_bytes().get(..half).unwrap_or_default())
+        (BadBody::Empty, _) => Bytes::new(),
+        (BadBody::Truncated, _) => {
+            let usual = format!("{}{usual}", stream.map_or("", |dialect| dialect.before));
+            Bytes::copy_from_slice(usual.as_bytes().get(..usual.len() / 2).unwrap_or_default())
         }
     };
-    let length = Some(body.len()).filter(|_| !stream);
+    let length = Some(body.len()).filter(|_| stream.is_none());
     Reply { status, content_type, steps: vec![Step::Send(body)], length }
 }
 
@@ -142,7 +146,7 @@ pub fn stream(frames: &[Frame], faults: &Faults, dialect: &Dialect) -> Reply {
         }
         steps.push(Step::Send(frame.bytes.clone()));
     }
-    Reply { status: 200, content_type: "text/event-stream; charset=utf-8", steps, length: None }
+    Reply { status: 200, content_type: dialect.content_type, steps, length: None }
 }
 
 /// Says whether the stream goes on.
@@ -301,7 +305,8 @@ mod tests {
 
     fn played(clauses: &str) -> String {
         let faults = Faults::parse(clauses).unwrap();
-        let dialect = Dialect { error: "!".into(), ping: "p", garbage: "?" };
+        let dialect =
+            Dialect { error: "!".into(), ping: "p", garbage: "?", before: "", content_type: "text/plain" };
         let mut reply = stream(&frames(), &faults, &dialect);
         if let Some((size, pace)) = faults.trickle {
             reply.trickle(size, pace);

@@ -17,7 +17,7 @@ use super::fault::{Break, Faults, UsageAt};
 use super::log::{Log, Outcome, Recorder};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, directive, models, openai_chat};
+use super::{anthropic, directive, models, ollama, openai_chat, workers_ai};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -131,7 +131,12 @@ fn decode(text: &str) -> String {
 enum Shape {
     OpenAi,
     Anthropic,
+    Ollama,
+    WorkersAi,
 }
+
+/// What streams of server-sent events are called.
+const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 impl Shape {
     fn refusal(self, refusal: &Refusal) -> Reply {
@@ -139,7 +144,7 @@ impl Shape {
             refusal.status,
             &refusal.message,
             refusal.param.as_deref(),
-            refusal.code.filter(|_| self == Self::OpenAi),
+            refusal.code.filter(|_| matches!(self, Self::OpenAi | Self::WorkersAi)),
         );
         Reply { status: refusal.status, ..reply::whole(body, &Faults::default()) }
     }
@@ -148,6 +153,8 @@ impl Shape {
         match self {
             Self::OpenAi => openai_chat::error(status, message, param, code),
             Self::Anthropic => anthropic::error(status, message, code),
+            Self::Ollama => ollama::error(message),
+            Self::WorkersAi => workers_ai::error(status, message, code),
         }
     }
 
@@ -157,7 +164,11 @@ impl Shape {
             Some("context_length_exceeded") if self == Self::OpenAi => {
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
             }
-            Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
+            Some("context_length_exceeded") => match self {
+                Self::Ollama => "the input length exceeds the context length",
+                Self::WorkersAi => "AiError: The input exceeded this model context window limit (8192).",
+                _ => "prompt is too long: 9000 tokens > 8192 maximum",
+            },
             _ => "mock: told to fail",
         };
         let code = faults.code.as_deref();
@@ -171,11 +182,29 @@ impl Shape {
                 error: format!("data: {}\n\n", self.told(500, faults)),
                 ping: ": keep-alive\n\n",
                 garbage: "data: {\"choices\":[{\"delta\n\n",
+                before: "data: ",
+                content_type: EVENTS,
             },
             Self::Anthropic => Dialect {
                 error: format!("event: error\ndata: {}\n\n", self.told(529, faults)),
                 ping: "event: ping\ndata: {\"type\":\"ping\"}\n\n",
                 garbage: "event: content_block_delta\ndata: {\"type\":\"content_blo\n\n",
+                before: "data: ",
+                content_type: EVENTS,
+            },
+            Self::Ollama => Dialect {
+                error: format!("{}\n", self.told(500, faults)),
+                ping: "\n",
+                garbage: "{\"model\":\"m\",\"mess\n",
+                before: "",
+                content_type: "application/x-ndjson",
+            },
+            Self::WorkersAi => Dialect {
+                error: format!("data: {}\n\n", self.told(500, faults)),
+                ping: ": keep-alive\n\n",
+                garbage: "data: {\"respo\n\n",
+                before: "data: ",
+                content_type: EVENTS,
             },
         }
     }
@@ -192,7 +221,12 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Checks the request, finds its faults and decides the answer.
     fn decide(&self, clauses: &str, counts: &Log, recorder: &Recorder) -> (Faults, Reply) {
-        let shape = if self.route.starts_with("/v1/messages") { Shape::Anthropic } else { Shape::OpenAi };
+        let shape = match self.route {
+            route if route.starts_with("/v1/messages") => Shape::Anthropic,
+            route if route.starts_with("/api/") => Shape::Ollama,
+            route if workers_ai::model(route).is_some() => Shape::WorkersAi,
+            _ => Shape::OpenAi,
+        };
         match self.try_decide(shape, clauses, counts, recorder) {
             Ok(decided) => decided,
             Err(refusal) => (Faults::default(), shape.refusal(&refusal)),
@@ -236,6 +270,24 @@ impl Asked<'_> {
                 let embed = embeddings::read(self.headers, self.body)?;
                 let faults = faults(&embed.prompt)?;
                 let reply = plain(embed.json(faults.floats), &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", "/api/chat") => {
+                let ask = ollama::read(self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, ollama::json, ollama::frames);
+                Ok((faults, reply))
+            }
+            ("GET", "/api/tags") => {
+                let faults = faults("")?;
+                let reply = plain(ollama::tags(self.headers)?, &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", path) if shape == Shape::WorkersAi => {
+                let model = decode(workers_ai::model(path).unwrap_or_default());
+                let ask = workers_ai::read(self.headers, &model, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, workers_ai::json, workers_ai::frames);
                 Ok((faults, reply))
             }
             ("GET", path) if path == "/v1/models" || path.starts_with("/v1/models/") => {
@@ -300,7 +352,7 @@ fn chat(ask: &Ask, faults: &Faults, shape: Shape, whole: Whole, frames: Frames) 
         && let Some(bad) = faults.body
     {
         let usual = whole(ask, &answer, faults.usage);
-        return reply::bad(bad, &format!("data: {usual}"), true);
+        return reply::bad(bad, &usual, Some(&shape.dialect(faults)));
     }
     plain(whole(ask, &answer, faults.usage), faults, shape)
 }
@@ -318,7 +370,7 @@ fn plain(body: String, faults: &Faults, shape: Shape) -> Reply {
         body
     };
     let reply = match faults.body.or(garbage) {
-        Some(bad) => reply::bad(bad, &body, false),
+        Some(bad) => reply::bad(bad, &body, None),
         None => reply::whole(body, faults),
     };
     Reply { status, ..reply }
