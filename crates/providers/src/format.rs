@@ -7,6 +7,7 @@
 pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod cohere_chat;
+mod dropped;
 pub mod gemini;
 pub(crate) mod json;
 pub mod message;

@@ -20,7 +20,7 @@ mod usage;
 /// What other formats go by as well.
 pub(super) mod shared {
     pub(in crate::format) use super::request::{
-        Body, Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of, input, kind, tool_id,
+        Body, Conversation, Mode, Sampled, Sampling, Thinking, drop_foreign, family_of, input, tool_id,
         trimmed, write_schema,
     };
 }

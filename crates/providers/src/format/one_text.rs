@@ -5,83 +5,33 @@ pub(super) mod messages;
 
 use serde::Serialize;
 use sluice_types::{
-    chat::{Effort, Part, Request, Tool, ToolChoice},
-    error::{ErrorKind, Failure},
-    json::{Raw, Str},
+    chat::{Effort, Request, Tool, ToolChoice},
+    error::Failure,
+    json::Raw,
     time::Timestamp,
 };
 
 use super::{
     Dialect,
+    dropped::Dropped,
     json::{self, ObjectWriter},
     openai_chat::effort_of_budget,
 };
 
-/// What a request asks for and the target cannot be told.
-#[derive(Debug)]
-pub(super) struct Unsaid {
-    names: Vec<String>,
-    strict: bool,
-    format: &'static str,
-}
-
-impl Unsaid {
-    /// Nothing yet; `format` is what messages call the format.
-    pub(super) fn new(format: &'static str, strict: bool) -> Self {
-        Self { names: Vec::new(), strict, format }
-    }
-
-    /// Leaves `name` out.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Unsupported`] if the target is strict.
-    pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
-        if self.strict {
-            let message = format!("`{name}` cannot be said to {} here, and the model is strict", self.format);
-            return Err(Failure {
-                param: Some(name.to_owned()),
-                ..Failure::new(ErrorKind::Unsupported, message)
-            });
+/// Leaves out the members of the caller's format that mean nothing here, and tools that are no functions.
+///
+/// # Errors
+///
+/// As [`Dropped::add`].
+pub(super) fn drop_foreign(dropped: &mut Dropped, request: &Request<'_>) -> Result<(), Failure> {
+    dropped.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
+    dropped.add_if(request.user.is_some(), "user")?;
+    for tool in &request.tools {
+        if let Tool::Other { kind, .. } = tool {
+            dropped.add(kind)?;
         }
-        if !self.names.iter().any(|known| known == name) {
-            self.names.push(name.to_owned());
-        }
-        Ok(())
     }
-
-    /// The same for `name` if it was asked for.
-    ///
-    /// # Errors
-    ///
-    /// As [`add`](Self::add).
-    pub(super) fn add_if(&mut self, asked: bool, name: &str) -> Result<(), Failure> {
-        if asked { self.add(name) } else { Ok(()) }
-    }
-
-    /// Leaves out the members of the caller's format that mean nothing here, and tools that are no functions.
-    ///
-    /// # Errors
-    ///
-    /// As [`add`](Self::add).
-    pub(super) fn add_foreign(&mut self, request: &Request<'_>) -> Result<(), Failure> {
-        self.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
-        self.add_if(request.user.is_some(), "user")?;
-        for tool in &request.tools {
-            if let Tool::Other { kind, .. } = tool {
-                self.add(kind)?;
-            }
-        }
-        for (name, value) in &request.extra.0 {
-            self.add_if(!is_neutral(name, value), name)?;
-        }
-        Ok(())
-    }
-
-    /// The names, in the order they were found.
-    pub(super) fn into_names(self) -> Vec<String> {
-        self.names
-    }
+    dropped.add_extra(request, &[])
 }
 
 /// An object that is being written in the provider's dialect.
@@ -95,16 +45,16 @@ impl Body<'_, '_> {
     ///
     /// # Errors
     ///
-    /// As [`Unsaid::add`].
+    /// As [`Dropped::add`].
     pub(super) fn set<T: Serialize + ?Sized>(
         &mut self,
         name: &str,
         value: &T,
-        unsaid: &mut Unsaid,
+        dropped: &mut Dropped,
     ) -> Result<(), Failure> {
         match self.dialect.name(name) {
             Some(theirs) => self.object.set(theirs, value),
-            None => unsaid.add(name)?,
+            None => dropped.add(name)?,
         }
         Ok(())
     }
@@ -113,14 +63,14 @@ impl Body<'_, '_> {
     ///
     /// # Errors
     ///
-    /// As [`Unsaid::add`].
+    /// As [`Dropped::add`].
     pub(super) fn set_some<T: Serialize>(
         &mut self,
         name: &str,
         value: Option<T>,
-        unsaid: &mut Unsaid,
+        dropped: &mut Dropped,
     ) -> Result<(), Failure> {
-        value.map_or(Ok(()), |value| self.set(name, &value, unsaid))
+        value.map_or(Ok(()), |value| self.set(name, &value, dropped))
     }
 
     /// The functions among `request`'s tools, in OpenAI's shape, unless none may be called: there is no word for that
@@ -128,18 +78,18 @@ impl Body<'_, '_> {
     ///
     /// # Errors
     ///
-    /// As [`Unsaid::add`].
-    pub(super) fn tools(&mut self, request: &Request<'_>, unsaid: &mut Unsaid) -> Result<bool, Failure> {
+    /// As [`Dropped::add`].
+    pub(super) fn tools(&mut self, request: &Request<'_>, dropped: &mut Dropped) -> Result<bool, Failure> {
         let functions = || request.tools.iter().filter(|tool| matches!(tool, Tool::Function { .. }));
         if functions().next().is_none() || request.tool_choice == Some(ToolChoice::None) {
             return Ok(false);
         }
         let Some(name) = self.dialect.name("tools") else {
-            unsaid.add("tools")?;
+            dropped.add("tools")?;
             return Ok(false);
         };
         let strict = functions().any(|tool| matches!(tool, Tool::Function { strict: Some(true), .. }));
-        unsaid.add_if(strict, "strict")?;
+        dropped.add_if(strict, "strict")?;
         json::list(self.object.member(name), functions(), write_tool);
         Ok(true)
     }
@@ -160,24 +110,11 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
     object.close();
 }
 
-/// Whether a member asks for nothing: left out, nothing is lost.
-fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
-    match value.text() {
-        "null" | "false" | "{}" | "[]" | "0" => true,
-        // How OpenAI's frames are padded; whether they tell usage is read.
-        _ if name == "stream_options" => true,
-        _ if name == "modalities" => {
-            value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
-        }
-        _ => false,
-    }
-}
-
 /// A call's arguments as the object they must be, as they were written.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::InvalidRequest`] if they are something else.
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if they are something else.
 pub(super) fn arguments<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
     match arguments.trim() {
         "" | "null" => Ok("{}"),
@@ -186,21 +123,6 @@ pub(super) fn arguments<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Fai
             let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
             Err(Failure::invalid("messages", predicate))
         }
-    }
-}
-
-/// What a part is called when it is left out.
-pub(super) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
-    match part {
-        Part::Text { .. } => "text",
-        Part::Image { .. } => "image_url",
-        Part::Document { .. } => "file",
-        Part::Audio { .. } => "input_audio",
-        Part::ToolCall { .. } => "tool_calls",
-        Part::ToolResult { .. } => "tool",
-        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => "reasoning",
-        Part::Refusal { .. } => "refusal",
-        Part::Other { kind, .. } => kind,
     }
 }
 
@@ -274,11 +196,5 @@ mod tests {
         ] {
             assert_eq!(unix_time(text), seconds, "{text}");
         }
-    }
-
-    #[test]
-    fn a_strict_target_is_told_everything() {
-        let failure = Unsaid::new("Ollama", true).add("n").unwrap_err();
-        assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::Unsupported, Some("n")));
     }
 }

@@ -63,10 +63,7 @@ pub fn patch_json(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> 
     }
     object.close();
     match written.dropped.first().filter(|_| target.strict) {
-        Some(name) => {
-            let message = format!("the model's provider does not support {name}");
-            Err(Failure { param: Some(name.clone()), ..Failure::new(ErrorKind::Unsupported, message) })
-        }
+        Some(name) => Err(openai_chat::refused(name)),
         None => Ok(written),
     }
 }

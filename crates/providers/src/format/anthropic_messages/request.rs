@@ -3,7 +3,6 @@
 mod blocks;
 mod body;
 mod content;
-mod dropped;
 mod options;
 mod patch;
 mod read;
@@ -17,15 +16,18 @@ pub(super) use self::content::read_parts;
 pub(in crate::format) use self::{
     blocks::{input, tool_id},
     body::Body,
-    dropped::Dropped,
     sampling::Sampled,
     thinking::{Mode, Sampling, Thinking, family_of},
     tools::write_schema,
-    turns::{Conversation, kind},
-    write::trimmed,
+    turns::Conversation,
+    write::{drop_foreign, trimmed},
 };
 pub use self::{
     patch::patch_request,
     read::{read_count_request, read_request},
     write::write_request,
 };
+use crate::format::dropped;
+
+/// Where something cannot be said.
+const PLACE: &str = "in Anthropic Messages";

@@ -8,3 +8,6 @@ mod tools;
 mod write;
 
 pub(in crate::format) use self::write::write_request;
+
+/// Where something cannot be said.
+const PLACE: &str = "in Bedrock Converse";

@@ -4,7 +4,6 @@ mod body;
 mod config;
 mod contents;
 mod conversation;
-mod dropped;
 mod families;
 mod options;
 mod patch;
@@ -13,3 +12,7 @@ mod thinking;
 mod write;
 
 pub use self::{patch::patch_request, read::read_request, write::write_request};
+use crate::format::dropped;
+
+/// Where something cannot be said.
+const PLACE: &str = "in Gemini's format";

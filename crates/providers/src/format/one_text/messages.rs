@@ -10,8 +10,11 @@ use sluice_types::{
     error::Failure,
 };
 
-use super::{Unsaid, arguments, kind};
-use crate::format::openai_chat::plain_text;
+use super::arguments;
+use crate::format::{
+    dropped::{Dropped, kind},
+    openai_chat::plain_text,
+};
 
 /// One message.
 #[derive(Debug, Default)]
@@ -46,17 +49,17 @@ pub(in crate::format) struct Called<'t> {
 ///
 /// # Errors
 ///
-/// As [`Unsaid::add`]; [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if a tool call's arguments are
+/// As [`Dropped::add`]; [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if a tool call's arguments are
 /// not a JSON object, or nothing is said at all.
 pub(in crate::format) fn each<'t>(
     turns: &'t [Turn<'_>],
-    unsaid: &mut Unsaid,
+    dropped: &mut Dropped,
     mut write: impl FnMut(Message<'t>),
 ) -> Result<(), Failure> {
     let mut any = false;
     let mut messages = Messages {
         called: BTreeMap::new(),
-        unsaid,
+        dropped,
         write: &mut |message| {
             any = true;
             write(message);
@@ -65,7 +68,7 @@ pub(in crate::format) fn each<'t>(
     for turn in turns {
         // Whose result it is, a result says by its call.
         let speaks = turn.parts.iter().any(|part| !matches!(part, Part::ToolResult { .. }));
-        messages.unsaid.add_if(turn.name.is_some() && speaks, "name")?;
+        messages.dropped.add_if(turn.name.is_some() && speaks, "name")?;
         match turn.role {
             Role::System | Role::Developer => messages.system(turn)?,
             Role::User => messages.user(turn)?,
@@ -78,7 +81,7 @@ pub(in crate::format) fn each<'t>(
 struct Messages<'w, 't> {
     /// Which tool each call so far was of, by the call's id.
     called: BTreeMap<&'t str, &'t str>,
-    unsaid: &'w mut Unsaid,
+    dropped: &'w mut Dropped,
     write: &'w mut dyn FnMut(Message<'t>),
 }
 
@@ -120,7 +123,7 @@ impl<'t> Messages<'_, 't> {
         let mut said = Said::default();
         for part in &turn.parts {
             let fits = !matches!(part, Part::Image { .. }) && said.take(part);
-            self.unsaid.add_if(!fits, kind(part))?;
+            self.dropped.add_if(!fits, kind(part))?;
         }
         if !said.is_empty() {
             (self.write)(Message { role: "system", text: joined(said.texts, "\n"), ..Message::default() });
@@ -134,7 +137,7 @@ impl<'t> Messages<'_, 't> {
             let Part::ToolResult { call_id, parts, .. } = part else { continue };
             let mut result = Said::default();
             for part in parts {
-                self.unsaid.add_if(!result.take(part), kind(part))?;
+                self.dropped.add_if(!result.take(part), kind(part))?;
             }
             after.images.append(&mut result.images);
             (self.write)(Message {
@@ -146,7 +149,7 @@ impl<'t> Messages<'_, 't> {
         }
         for part in &turn.parts {
             let fits = matches!(part, Part::ToolResult { .. }) || after.take(part);
-            self.unsaid.add_if(!fits, kind(part))?;
+            self.dropped.add_if(!fits, kind(part))?;
         }
         if !after.is_empty() {
             let Said { texts, images } = after;
@@ -165,7 +168,7 @@ impl<'t> Messages<'_, 't> {
                     self.called.insert(id, name);
                     calls.push(Called { id, name, arguments: arguments(id, told)? });
                 }
-                part => self.unsaid.add_if(!said.take(part), kind(part))?,
+                part => self.dropped.add_if(!said.take(part), kind(part))?,
             }
         }
         if !said.is_empty() || !calls.is_empty() {

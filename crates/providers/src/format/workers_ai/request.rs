@@ -7,9 +7,10 @@ use sluice_types::{
 
 use crate::format::{
     Target, Written,
+    dropped::Dropped,
     json::{self, ObjectWriter},
     one_text::{
-        Body, Unsaid, level, level_of_budget,
+        Body, drop_foreign, level, level_of_budget,
         messages::{self, Message},
     },
 };
@@ -24,44 +25,44 @@ use crate::format::{
 /// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if a tool call's arguments are not a JSON object, or
 /// nothing is said at all.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
-    let mut unsaid = Unsaid::new("Workers AI", target.strict);
-    let body = write_body(request, target, &mut unsaid)?;
-    Ok(Written { body, dropped: unsaid.into_names() })
+    let mut dropped = Dropped::new("to Workers AI", target.strict);
+    let body = write_body(request, target, &mut dropped)?;
+    Ok(Written { body, dropped: dropped.into_names() })
 }
 
-fn write_body(request: &Request<'_>, target: &Target<'_>, unsaid: &mut Unsaid) -> Result<Vec<u8>, Failure> {
-    unsaid.add_foreign(request)?;
+fn write_body(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dropped) -> Result<Vec<u8>, Failure> {
+    drop_foreign(dropped, request)?;
     let mut out = Vec::with_capacity(1024);
     let mut body = Body { object: ObjectWriter::open(&mut out), dialect: target.dialect };
     let mut all = Vec::with_capacity(request.turns.len());
-    messages::each(&request.turns, unsaid, |message| all.push(message))?;
+    messages::each(&request.turns, dropped, |message| all.push(message))?;
     json::list(body.object.member("messages"), &all, |out, message| write_message(message, out));
-    tools(request, &mut body, unsaid)?;
-    output(&request.output, &mut body, unsaid)?;
-    body.set_some(&target.dialect.max_tokens, request.max_output_tokens, unsaid)?;
-    body.set_some("temperature", request.temperature, unsaid)?;
-    body.set_some("top_p", request.top_p, unsaid)?;
-    body.set_some("top_k", request.top_k, unsaid)?;
-    body.set_some("seed", request.seed, unsaid)?;
-    body.set_some("frequency_penalty", request.frequency_penalty, unsaid)?;
-    body.set_some("presence_penalty", request.presence_penalty, unsaid)?;
-    body.set_some("stop", Some(&request.stop).filter(|stop| !stop.is_empty()), unsaid)?;
+    tools(request, &mut body, dropped)?;
+    output(&request.output, &mut body, dropped)?;
+    body.set_some(&target.dialect.max_tokens, request.max_output_tokens, dropped)?;
+    body.set_some("temperature", request.temperature, dropped)?;
+    body.set_some("top_p", request.top_p, dropped)?;
+    body.set_some("top_k", request.top_k, dropped)?;
+    body.set_some("seed", request.seed, dropped)?;
+    body.set_some("frequency_penalty", request.frequency_penalty, dropped)?;
+    body.set_some("presence_penalty", request.presence_penalty, dropped)?;
+    body.set_some("stop", Some(&request.stop).filter(|stop| !stop.is_empty()), dropped)?;
     match request.reasoning {
         // Models that do not reason have no word for it, and others' "off" is mostly what those do anyway.
         None | Some(Reasoning::Adaptive(None) | Reasoning::Off) => {}
         Some(Reasoning::Effort(effort) | Reasoning::Adaptive(Some(effort))) => {
-            body.set("reasoning_effort", level(effort), unsaid)?;
+            body.set("reasoning_effort", level(effort), dropped)?;
         }
-        Some(Reasoning::Budget(tokens)) => body.set("reasoning_effort", level_of_budget(tokens), unsaid)?,
+        Some(Reasoning::Budget(tokens)) => body.set("reasoning_effort", level_of_budget(tokens), dropped)?,
     }
     body.object.set("stream", &request.stream);
     body.object.close();
     Ok(out)
 }
 
-fn output(output: &OutputFormat<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) -> Result<(), Failure> {
+fn output(output: &OutputFormat<'_>, body: &mut Body<'_, '_>, dropped: &mut Dropped) -> Result<(), Failure> {
     let Some(name) = body.dialect.name("response_format") else {
-        return unsaid.add_if(*output != OutputFormat::Text, "response_format");
+        return dropped.add_if(*output != OutputFormat::Text, "response_format");
     };
     match output {
         OutputFormat::Text => {}
@@ -77,14 +78,14 @@ fn output(output: &OutputFormat<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsai
     Ok(())
 }
 
-fn tools(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) -> Result<(), Failure> {
-    if !body.tools(request, unsaid)? {
+fn tools(request: &Request<'_>, body: &mut Body<'_, '_>, dropped: &mut Dropped) -> Result<(), Failure> {
+    if !body.tools(request, dropped)? {
         return Ok(());
     }
     match &request.tool_choice {
         None | Some(ToolChoice::None) => {}
-        Some(ToolChoice::Auto) => body.set("tool_choice", "auto", unsaid)?,
-        Some(ToolChoice::Required) => body.set("tool_choice", "required", unsaid)?,
+        Some(ToolChoice::Auto) => body.set("tool_choice", "auto", dropped)?,
+        Some(ToolChoice::Required) => body.set("tool_choice", "required", dropped)?,
         Some(ToolChoice::Tool(tool)) => match body.dialect.name("tool_choice") {
             Some(name) => {
                 let mut choice = ObjectWriter::open(body.object.member(name));
@@ -94,11 +95,11 @@ fn tools(request: &Request<'_>, body: &mut Body<'_, '_>, unsaid: &mut Unsaid) ->
                 function.close();
                 choice.close();
             }
-            None => unsaid.add("tool_choice")?,
+            None => dropped.add("tool_choice")?,
         },
-        Some(ToolChoice::Other(_)) => unsaid.add("tool_choice")?,
+        Some(ToolChoice::Other(_)) => dropped.add("tool_choice")?,
     }
-    body.set_some("parallel_tool_calls", request.parallel_tool_calls, unsaid)
+    body.set_some("parallel_tool_calls", request.parallel_tool_calls, dropped)
 }
 
 /// Writes one message. Its content is a text wherever it can be: older models take no other, not even none.

@@ -8,7 +8,7 @@ use sluice_types::{
     seal::Maker,
 };
 
-use super::dropped::Dropped;
+use super::{PLACE, dropped::Dropped};
 use crate::format::{
     Target, Written,
     json::{ObjectWriter, list},
@@ -25,7 +25,7 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
     let members: Members<'_> = serde_json::from_slice(body)
         .map_err(|_| Failure::new(ErrorKind::InvalidRequest, "the body must be a JSON object"))?;
     let foreign = Maker::foreign_prefixes().any(|prefix| memmem::find(body, prefix.as_bytes()).is_some());
-    let mut dropped = Dropped::new(target.strict);
+    let mut dropped = Dropped::new(PLACE, target.strict);
     let mut out = Vec::with_capacity(body.len() + target.model.len());
     let mut object = ObjectWriter::open(&mut out);
     for (name, value) in &members.0 {

@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn translate(model: &str, request: &Request<'_>) -> (Thinking, Vec<String>) {
-        let mut dropped = Dropped::new(false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let thinking = Thinking::translate(request, family_of(model), None, false, &mut dropped).unwrap();
         (thinking, dropped.into_names())
     }
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn tools_in_use_without_a_thought_go_on_without_one() {
         let request = Request { reasoning: Some(Reasoning::Effort(Effort::Low)), ..Request::default() };
-        let mut dropped = Dropped::new(false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let family = family_of("claude-haiku-4-5");
         let thinking = Thinking::translate(&request, family, None, true, &mut dropped).unwrap();
         assert_eq!((thinking.mode, dropped.into_names()), (None, vec![NAME.to_owned()]));

@@ -12,7 +12,7 @@ use sluice_types::{
     seal::Maker,
 };
 
-use super::dropped::Dropped;
+use super::dropped::{Dropped, kind};
 
 /// A conversation in this format's order, borrowed from the request.
 #[derive(Debug, Default)]
@@ -184,21 +184,6 @@ fn is_foreign(part: &Part<'_>) -> bool {
     }
 }
 
-/// What a part is called when it is left out.
-pub(in crate::format) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
-    match part {
-        Part::Text { .. } => "text",
-        Part::Image { .. } => "image_url",
-        Part::Document { .. } => "file",
-        Part::Audio { .. } => "input_audio",
-        Part::ToolCall { .. } => "tool_calls",
-        Part::ToolResult { .. } => "tool",
-        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => "reasoning",
-        Part::Refusal { .. } => "refusal",
-        Part::Other { kind, .. } => kind,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use sluice_types::chat::Turn;
@@ -230,7 +215,7 @@ mod tests {
     /// The conversation in short: `U(a b) A(c)`, results in brackets.
     fn arranged(turns: Vec<Turn<'static>>) -> String {
         let request = Request { turns, ..Request::default() };
-        let mut dropped = Dropped::new(false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let conversation = Conversation::arrange(&request, &mut dropped).unwrap();
         let word = |part: &&Part<'_>| match part {
             Part::Text { text, .. } => text.to_string(),

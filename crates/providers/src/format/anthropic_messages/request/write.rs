@@ -7,6 +7,7 @@ use sluice_types::{
 };
 
 use super::{
+    PLACE,
     blocks::{write_content, write_members},
     body::Body,
     dropped::Dropped,
@@ -27,8 +28,8 @@ use crate::format::{
 /// `Unsupported` with the caller's name for it if the target is strict and something cannot be said here;
 /// `InvalidRequest` if a tool call's arguments are not a JSON object, or nothing is said at all.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
-    let mut dropped = Dropped::new(target.strict);
-    dropped.add_foreign(request, target.same_format)?;
+    let mut dropped = Dropped::new(PLACE, target.strict);
+    drop_foreign(&mut dropped, request, target.same_format)?;
     let conversation = match target.same_format {
         true => Conversation::verbatim(request),
         false => Conversation::arrange(request, &mut dropped)?,
@@ -254,6 +255,24 @@ fn write_rest(body: &mut Body<'_>, request: &Request<'_>, target: &Target<'_>) {
             out.extend_from_slice(raw.text().as_bytes());
         }
     }
+}
+
+/// Leaves out what this format has no member for, and the members of the caller's format that are unknown here.
+///
+/// # Errors
+///
+/// As [`Dropped::add`].
+pub(in crate::format) fn drop_foreign(
+    dropped: &mut Dropped,
+    request: &Request<'_>,
+    same_format: bool,
+) -> Result<(), Failure> {
+    dropped.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
+    dropped.add_if(request.seed.is_some(), "seed")?;
+    dropped.add_if(request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty")?;
+    dropped.add_if(request.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty")?;
+    // Thoughts are told unasked.
+    if same_format { Ok(()) } else { dropped.add_extra(request, &["reasoning.summary"]) }
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use sluice_types::{
 
 use super::{document, model::Kin};
 use crate::format::{
-    anthropic_messages::shared::{self, Dropped},
+    anthropic_messages::shared,
+    dropped::{Dropped, kind},
     json::ObjectWriter,
 };
 
@@ -38,7 +39,7 @@ pub(super) fn keep(part: &Part<'_>, kin: Kin, dropped: &mut Dropped) -> Result<b
         Part::ToolCall { .. } | Part::ToolResult { .. } => true,
         Part::Other { .. } => false,
     };
-    dropped.add_if(!said, shared::kind(part))?;
+    dropped.add_if(!said, kind(part))?;
     Ok(said)
 }
 
@@ -227,7 +228,7 @@ impl Blocks {
                 Part::Text { .. } | Part::Refusal { .. } | Part::Image { .. } | Part::Document { .. }
             );
             if !fits {
-                dropped.add(shared::kind(part))?;
+                dropped.add(kind(part))?;
             } else if keep(part, self.kin, dropped)? {
                 self.block(list.item(), part, dropped)?;
             }

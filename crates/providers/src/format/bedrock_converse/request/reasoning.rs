@@ -9,7 +9,8 @@ use sluice_types::{
 
 use super::model::Kin;
 use crate::format::{
-    anthropic_messages::shared::{Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of},
+    anthropic_messages::shared::{Conversation, Mode, Sampled, Sampling, Thinking, family_of},
+    dropped::Dropped,
     json::ObjectWriter,
 };
 
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
 
     fn told(model: &str, request: &Request<'_>) -> (String, Option<u32>, Vec<String>) {
-        let mut dropped = Dropped::of("Bedrock Converse", false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let kin = Kin::of(model);
         let conversation = Conversation::default();
         let wish = Wish::translate(request, model, kin, &conversation, &mut dropped).unwrap();

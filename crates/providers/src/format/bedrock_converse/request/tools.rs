@@ -8,7 +8,8 @@ use sluice_types::{
 
 use super::{blocks::write_cache_point, model::Kin};
 use crate::format::{
-    anthropic_messages::shared::{self, Conversation, Dropped},
+    anthropic_messages::shared::{self, Conversation},
+    dropped::Dropped,
     json::{ObjectWriter, list},
 };
 

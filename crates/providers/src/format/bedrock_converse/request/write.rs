@@ -6,6 +6,7 @@ use sluice_types::{
 };
 
 use super::{
+    PLACE,
     blocks::{Blocks, keep},
     model::Kin,
     reasoning::Wish,
@@ -13,7 +14,8 @@ use super::{
 };
 use crate::format::{
     Target, Written,
-    anthropic_messages::shared::{Body, Conversation, Dropped, trimmed},
+    anthropic_messages::shared::{Body, Conversation, drop_foreign, trimmed},
+    dropped::Dropped,
     json::ObjectWriter,
 };
 
@@ -28,8 +30,8 @@ pub(in crate::format) fn write_request(
     target: &Target<'_>,
 ) -> Result<Written, Failure> {
     let kin = Kin::of(target.model);
-    let mut dropped = Dropped::of("Bedrock Converse", target.strict);
-    dropped.add_foreign(request, false)?;
+    let mut dropped = Dropped::new(PLACE, target.strict);
+    drop_foreign(&mut dropped, request, false)?;
     dropped.add_if(request.user.is_some(), "user")?;
     let conversation =
         Conversation::arrange_by(request, &mut dropped, |part, dropped| keep(part, kin, dropped))?;

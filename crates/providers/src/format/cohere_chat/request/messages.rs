@@ -11,7 +11,7 @@ use sluice_types::{
 };
 
 use crate::format::{
-    anthropic_messages::shared::{self, Dropped},
+    dropped::{Dropped, kind},
     json::{ObjectWriter, list, write, write_inside},
 };
 
@@ -75,7 +75,7 @@ impl Messages<'_> {
                 Part::Document { source, .. } => plain_text(source).is_some(),
                 Part::Audio { .. } | Part::Other { .. } => false,
             };
-            self.dropped.add_if(!fits, shared::kind(part))?;
+            self.dropped.add_if(!fits, kind(part))?;
             if fits {
                 said.push(part);
             }
@@ -87,7 +87,7 @@ impl Messages<'_> {
         let (texts, others): (Vec<_>, Vec<_>) =
             self.sayable(&turn.parts)?.into_iter().partition(|part| is_text(part));
         for part in others {
-            self.dropped.add(shared::kind(part))?;
+            self.dropped.add(kind(part))?;
         }
         self.say("system", &texts);
         Ok(())
@@ -126,7 +126,7 @@ impl Messages<'_> {
             self.sayable(&turn.parts)?.into_iter().partition(|part| matches!(part, Part::ToolCall { .. }));
         let (texts, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|part| is_text(part));
         for part in others {
-            self.dropped.add(shared::kind(part))?;
+            self.dropped.add(kind(part))?;
         }
         if calls.is_empty() {
             self.say("assistant", &texts);

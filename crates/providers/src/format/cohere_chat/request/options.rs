@@ -6,7 +6,8 @@ use sluice_types::{
 };
 
 use crate::format::{
-    anthropic_messages::shared::{self, Body, Dropped},
+    anthropic_messages::shared::{self, Body},
+    dropped::Dropped,
     json::{ObjectWriter, list},
 };
 

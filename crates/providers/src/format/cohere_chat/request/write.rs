@@ -6,10 +6,7 @@ use super::{
     messages::write_messages,
     options::{write_output, write_sampling, write_thinking, write_tools},
 };
-use crate::format::{
-    Target, Written,
-    anthropic_messages::shared::{Body, Dropped},
-};
+use crate::format::{Target, Written, anthropic_messages::shared::Body, dropped::Dropped};
 
 /// Writes a request.
 ///
@@ -24,10 +21,10 @@ pub(in crate::format) fn write_request(
     request: &Request<'_>,
     target: &Target<'_>,
 ) -> Result<Written, Failure> {
-    let mut dropped = Dropped::of("Cohere chat", target.strict);
+    let mut dropped = Dropped::new("in Cohere chat", target.strict);
     dropped.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
     dropped.add_if(request.user.is_some(), "user")?;
-    dropped.add_extra(request)?;
+    dropped.add_extra(request, &["reasoning.summary"])?;
     let mut out = Vec::with_capacity(1024);
     let mut body = Body::open(&mut out, target.dialect);
     body.text("model", target.model);

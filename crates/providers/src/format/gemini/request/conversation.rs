@@ -12,7 +12,10 @@ use sluice_types::{
     seal::Maker,
 };
 
-use super::{super::parts::is_media, dropped::Dropped};
+use super::{
+    super::parts::is_media,
+    dropped::{Dropped, kind},
+};
 
 /// A conversation in this format's order, borrowed from the request.
 #[derive(Debug, Default)]
@@ -178,21 +181,6 @@ fn keep(part: &Part<'_>, dropped: &mut Dropped) -> Result<bool, Failure> {
     Ok(said)
 }
 
-/// What a part is called when it is left out.
-fn kind<'p>(part: &'p Part<'_>) -> &'p str {
-    match part {
-        Part::Text { .. } => "text",
-        Part::Image { .. } => "image_url",
-        Part::Document { .. } => "file",
-        Part::Audio { .. } => "input_audio",
-        Part::ToolCall { .. } => "tool_calls",
-        Part::ToolResult { .. } => "tool",
-        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => "reasoning",
-        Part::Refusal { .. } => "refusal",
-        Part::Other { kind, .. } => kind,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use sluice_types::chat::Turn;
@@ -224,7 +212,7 @@ mod tests {
     /// The conversation in short: `U(a b) M(c)`, responses in brackets.
     fn arranged(turns: Vec<Turn<'static>>, rich: bool) -> String {
         let request = Request { turns, ..Request::default() };
-        let mut dropped = Dropped::new(false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let conversation = Conversation::arrange(&request, rich, &mut dropped).unwrap();
         let word = |part: &&Part<'_>| match part {
             Part::Text { text, .. } => text.to_string(),

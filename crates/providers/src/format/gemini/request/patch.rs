@@ -8,6 +8,7 @@ use sluice_types::{
 
 use super::{
     super::{names::camel, seal::WRAPPED},
+    PLACE,
     dropped::Dropped,
 };
 use crate::format::{
@@ -25,7 +26,7 @@ use crate::format::{
 pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
     let members = json::body(body)?;
     let foreign = memchr::memmem::find(body, WRAPPED.as_bytes()).is_some();
-    let mut dropped = Dropped::new(target.strict);
+    let mut dropped = Dropped::new(PLACE, target.strict);
     let mut out = Vec::with_capacity(body.len());
     let mut object = ObjectWriter::open(&mut out);
     for (name, value) in members.fields() {

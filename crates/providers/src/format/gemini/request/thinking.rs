@@ -136,7 +136,7 @@ mod tests {
 
     fn ask(model: &str, reasoning: Reasoning, limit: Option<u32>) -> (String, Vec<String>) {
         let request = Request { reasoning: Some(reasoning), max_output_tokens: limit, ..Request::default() };
-        let mut dropped = Dropped::new(false);
+        let mut dropped = Dropped::new(super::super::PLACE, false);
         let thinking = Thinking::translate(&request, family_of(model), &mut dropped).unwrap();
         let mut out = Vec::new();
         if let Some(thinking) = thinking {

@@ -8,6 +8,7 @@ use sluice_types::{
 
 use super::{
     super::parts::{Audience, PartsWriter},
+    PLACE,
     body::Body,
     conversation::{Content, Conversation},
     dropped::Dropped,
@@ -26,10 +27,11 @@ use crate::format::{
 /// `Unsupported` with the caller's name for it if the target is strict and something cannot be said here;
 /// `InvalidRequest` if a tool call's arguments are not a JSON object, or nothing is said at all.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
-    let mut dropped = Dropped::new(target.strict);
+    let mut dropped = Dropped::new(PLACE, target.strict);
     let family = family_of(target.model);
     if !target.same_format {
-        dropped.add_foreign(request)?;
+        dropped.add_if(request.user.is_some(), "user")?;
+        dropped.add_extra(request, &[])?;
     }
     let conversation = match target.same_format {
         true => Conversation::verbatim(request),

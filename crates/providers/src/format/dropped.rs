@@ -1,7 +1,7 @@
-//! What a request asks for and this format cannot say.
+//! What a request asks for and a provider's format cannot say.
 
 use sluice_types::{
-    chat::Request,
+    chat::{Part, Request},
     error::{ErrorKind, Failure},
     json::{Raw, Str},
 };
@@ -11,11 +11,14 @@ use sluice_types::{
 pub(super) struct Dropped {
     names: Vec<String>,
     strict: bool,
+    /// Where it cannot be said, such as `in Bedrock Converse`.
+    place: &'static str,
 }
 
 impl Dropped {
-    pub(super) fn new(strict: bool) -> Self {
-        Self { names: Vec::new(), strict }
+    /// Nothing yet; `place` ends the sentence that something cannot be said.
+    pub(super) fn new(place: &'static str, strict: bool) -> Self {
+        Self { names: Vec::new(), strict, place }
     }
 
     /// Leaves `name` out.
@@ -25,7 +28,7 @@ impl Dropped {
     /// [`ErrorKind::Unsupported`] if the target is strict.
     pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
         if self.strict {
-            let message = format!("`{name}` cannot be said in Gemini's format here, and the model is strict");
+            let message = format!("`{name}` cannot be said {} here, and the model is strict", self.place);
             return Err(Failure {
                 param: Some(name.to_owned()),
                 ..Failure::new(ErrorKind::Unsupported, message)
@@ -46,15 +49,15 @@ impl Dropped {
         if asked { self.add(name) } else { Ok(()) }
     }
 
-    /// Leaves out the members of the caller's format that are unknown here, and who the end user is.
+    /// Leaves out the members of the caller's format that are unknown here, unless they ask for nothing, as those called
+    /// `neutral` never do here.
     ///
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub(super) fn add_foreign(&mut self, request: &Request<'_>) -> Result<(), Failure> {
-        self.add_if(request.user.is_some(), "user")?;
+    pub(super) fn add_extra(&mut self, request: &Request<'_>, neutral: &[&str]) -> Result<(), Failure> {
         for (name, value) in &request.extra.0 {
-            self.add_if(!is_neutral(name, value), name)?;
+            self.add_if(!neutral.contains(&&**name) && !is_neutral(name, value), name)?;
         }
         Ok(())
     }
@@ -62,6 +65,21 @@ impl Dropped {
     /// The names, in the order they were found.
     pub(super) fn into_names(self) -> Vec<String> {
         self.names
+    }
+}
+
+/// What a part is called when it is left out.
+pub(super) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
+    match part {
+        Part::Text { .. } => "text",
+        Part::Image { .. } => "image_url",
+        Part::Document { .. } => "file",
+        Part::Audio { .. } => "input_audio",
+        Part::ToolCall { .. } => "tool_calls",
+        Part::ToolResult { .. } => "tool",
+        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => "reasoning",
+        Part::Refusal { .. } => "refusal",
+        Part::Other { kind, .. } => kind,
     }
 }
 
@@ -75,5 +93,16 @@ fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
             value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strict_target_is_told_everything() {
+        let failure = Dropped::new("to Ollama", true).add("n").unwrap_err();
+        assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::Unsupported, Some("n")));
     }
 }
