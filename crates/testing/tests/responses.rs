@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock};
-use sluice_testing::memory::{MemoryHost, answer, stream};
+use sluice_testing::memory::{Leaving, MemoryHost, answer, stream};
 use support::{KEY, WHOLE, gateway, host, post};
 
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, body: &Value) -> (u16, Value) {
@@ -100,6 +100,21 @@ fn an_answer_is_shown_listed_and_deleted() {
     for isolate in [gateway, support::gateway()] {
         assert_eq!(fetch(&isolate, &host, Method::GET, &path, KEY).0, 404);
         assert_eq!(fetch(&isolate, &host, Method::DELETE, &path, KEY).0, 404);
+    }
+}
+
+#[test]
+fn what_a_caller_has_is_stored_already() {
+    let events = "data: {\"id\":\"c9\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let steps = [sluice_testing::memory::Step::Send(Bytes::from(events))];
+    let host = host().reply("a.test", answer(200, WHOLE)).reply("a.test", stream(steps));
+    for (streamed, stored) in [(false, 1), (true, 2)] {
+        let body = json!({"model": "one", "input": "hi", "stream": streamed}).to_string();
+        let call = support::call(&host, post("/v1/responses", body), &Leaving::default());
+        // Work for later is not run: a deletion must not come before what it deletes.
+        let reply = host.run(gateway().handle(&host, call));
+        host.run(support::read(reply));
+        assert_eq!(host.values("response/acme/").len(), stored);
     }
 }
 

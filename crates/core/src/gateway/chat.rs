@@ -127,7 +127,7 @@ impl Gateway {
             reply.headers.insert(header::CONTENT_TYPE, json);
         }
         if let Some(keep) = keep {
-            self.keep(context.host, &mut reply, keep);
+            self.keep(context.host, &mut reply, keep).await;
         }
         Ok(reply)
     }

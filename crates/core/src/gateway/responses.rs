@@ -11,9 +11,12 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream::LocalBoxStream};
+use futures::{
+    StreamExt,
+    stream::{self, LocalBoxStream},
+};
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_providers::{format::openai_responses::state, sse};
 use sluice_types::{
@@ -47,13 +50,19 @@ impl Default for Recent {
 }
 
 /// A stored answer.
-#[derive(Serialize, Deserialize)]
-struct Stored<'a> {
+#[derive(Deserialize)]
+struct Stored {
     expires_at: Timestamp,
-    #[serde(borrow)]
-    input: &'a RawValue,
-    #[serde(borrow)]
-    response: &'a RawValue,
+    /// The items that it answered, a JSON list.
+    input: Box<RawValue>,
+    response: Box<RawValue>,
+}
+
+impl Stored {
+    /// The items that it answered with, as the text of a JSON list.
+    fn said(&self) -> &str {
+        state::answer(self.response.get().as_bytes()).map_or("[]", |answer| answer.items)
+    }
 }
 
 /// What is kept of a request until its answer is there.
@@ -79,15 +88,11 @@ impl Gateway {
         let body = match previous {
             None => body,
             Some(id) => {
-                let found = self.stored(context, caller, &id).await?;
-                let stored = found.as_deref().and_then(|bytes| read(bytes, context.started));
-                let stored = stored.ok_or_else(|| Failure {
+                let stored = self.stored(context, caller, &id).await?.ok_or_else(|| Failure {
                     param: Some("previous_response_id".to_owned()),
                     ..missing(&id)
                 })?;
-                let said =
-                    state::output_items(stored.response.get().as_bytes()).map_or("[]", |(_, items)| items);
-                let earlier = state::join_items(stored.input.get(), said);
+                let earlier = state::join_items(stored.input.get(), stored.said());
                 Bytes::from(state::with_history(&body, &earlier)?)
             }
         };
@@ -115,13 +120,8 @@ impl Gateway {
                 continue;
             }
             let Some(response) = self.holder(context, caller, id).await? else { continue };
-            let bytes = self.stored(context, caller, &response).await?;
-            let Some(stored) = bytes.as_deref().and_then(|bytes| read(bytes, context.started)) else {
-                continue;
-            };
-            if let Some((_, items)) = state::output_items(stored.response.get().as_bytes()) {
-                found.extend(state::by_id(items).into_iter().map(|(id, item)| (id, item.to_owned())));
-            }
+            let Some(stored) = self.stored(context, caller, &response).await? else { continue };
+            found.extend(state::by_id(stored.said()).into_iter().map(|(id, item)| (id, item.to_owned())));
         }
         state::with_items(&body, |id| found.get(id).cloned()).map(Bytes::from)
     }
@@ -142,11 +142,12 @@ impl Gateway {
         Ok(value.and_then(|value| String::from_utf8(value.to_vec()).ok()).or_else(|| ours(id)))
     }
 
-    /// Has `reply` stored when it is whole.
-    pub(super) fn keep<H: Host>(self: &Rc<Self>, host: &H, reply: &mut Reply<H::Body>, keep: Keep) {
+    /// Has `reply` stored before its end is handed on: who has an answer may go on from it, or delete it, at once and at any
+    /// isolate.
+    pub(super) async fn keep<H: Host>(self: &Rc<Self>, host: &H, reply: &mut Reply<H::Body>, keep: Keep) {
         match std::mem::replace(&mut reply.body, ReplyBody::Whole(Bytes::new())) {
             ReplyBody::Whole(bytes) => {
-                self.store(host, &keep, &bytes);
+                self.store(host, &keep, &bytes).await;
                 reply.body = ReplyBody::Whole(bytes);
             }
             ReplyBody::Stream(pieces) => {
@@ -156,57 +157,52 @@ impl Gateway {
         }
     }
 
-    /// The pieces of a stream as they are, of which the last frame is stored.
+    /// The pieces of a stream as they are; the one with the last frame waits until the answer is stored.
     fn watched<H: Host>(
         self: &Rc<Self>,
         host: &H,
         pieces: LocalBoxStream<'static, Bytes>,
         keep: Keep,
     ) -> LocalBoxStream<'static, Bytes> {
-        let (gateway, host) = (self.clone(), host.clone());
-        let mut decoder = sse::Decoder::default();
-        pieces
-            .inspect(move |piece| {
-                decoder.push(piece);
-                while let Ok(Some(frame)) = decoder.next() {
-                    if matches!(frame.event, Some("response.completed" | "response.incomplete")) {
-                        gateway.store(&host, &keep, frame.data.as_bytes());
-                    }
+        let state = (self.clone(), host.clone(), keep, sse::Decoder::default(), pieces);
+        stream::unfold(state, |(gateway, host, keep, mut decoder, mut pieces)| async move {
+            let piece = pieces.next().await?;
+            decoder.push(&piece);
+            while let Ok(Some(frame)) = decoder.next() {
+                if matches!(frame.event, Some("response.completed" | "response.incomplete")) {
+                    gateway.store(&host, &keep, frame.data.as_bytes()).await;
                 }
-            })
-            .boxed_local()
+            }
+            Some((piece, (gateway, host, keep, decoder, pieces)))
+        })
+        .boxed_local()
     }
 
-    /// Stores an answer, whole or as a stream's last frame, after the caller has it.
-    fn store<H: Host>(self: &Rc<Self>, host: &H, keep: &Keep, answer: &[u8]) {
-        let Some((id, items)) = state::output_items(answer) else { return };
-        let Some(response) = response_in(answer) else { return };
+    /// Stores an answer, whole or as a stream's last frame.
+    async fn store<H: Host>(&self, host: &H, keep: &Keep, bytes: &[u8]) {
+        let Some(answer) = state::answer(bytes) else { return };
         let Some(input) = Raw::parse(&keep.input) else { return };
-        let expires_at = Timestamp(host.now().0 + u64::try_from(LIFETIME.as_millis()).unwrap_or_default());
-        let value =
-            format!(r#"{{"expires_at":{},"input":{},"response":{response}}}"#, expires_at.0, input.text());
-        if !is_id(&id) || MAX_STORED < value.len() {
+        let expires_at = host.now().0 + u64::try_from(LIFETIME.as_millis()).unwrap_or_default();
+        let (input, response) = (input.text(), answer.text);
+        let value = format!(r#"{{"expires_at":{expires_at},"input":{input},"response":{response}}}"#);
+        let id = &*answer.id;
+        if !is_id(id) || MAX_STORED < value.len() {
             host.log("responses: an answer is too large to be kept, or its id cannot be a key");
             return;
         }
-        let (key, value) = (key(&keep.tenant, &id), Bytes::from(value));
-        let mut entries: Vec<(String, Bytes)> = state::by_id(items)
-            .into_iter()
-            .filter(|(item, _)| is_id(item) && ours(item).is_none_or(|holder| holder != *id))
-            .map(|(item, _)| (item_key(&keep.tenant, &item), Bytes::copy_from_slice(id.as_bytes())))
-            .collect();
-        entries.push((key, value));
+        let holder = Bytes::copy_from_slice(id.as_bytes());
+        let keys = item_keys(&keep.tenant, id, answer.items);
+        let mut entries: Vec<(String, Bytes)> = keys.map(|key| (key, holder.clone())).collect();
+        entries.push((key(&keep.tenant, id), Bytes::from(value)));
         for (key, value) in entries.iter().filter(|(_, value)| value.len() <= MAX_RECENT) {
             self.recent.0.borrow_mut().put(key.clone(), value.clone());
         }
-        let writer = host.clone();
-        host.later(Box::pin(async move {
-            for (key, value) in entries {
-                if let Err(error) = writer.put_for(&key, value, LIFETIME).await {
-                    writer.log(&format!("responses: an answer was not kept: {error}"));
-                }
+        let writes = entries.into_iter().map(|(key, value)| async move {
+            if let Err(error) = host.put_for(&key, value, LIFETIME).await {
+                host.log(&format!("responses: an answer was not kept: {error}"));
             }
-        }));
+        });
+        futures::future::join_all(writes).await;
     }
 
     /// Shows or deletes a stored answer.
@@ -217,15 +213,17 @@ impl Gateway {
         id: &str,
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
-        let found = self.stored(context, &caller, id).await?;
-        let stored = found.as_deref().and_then(|bytes| read(bytes, context.started));
-        let Some(stored) = stored else { return Err(missing(id).into()) };
+        let Some(stored) = self.stored(context, &caller, id).await? else { return Err(missing(id).into()) };
         if *method != Method::DELETE {
             return Ok(Reply::json(stored.response.get().to_owned()));
         }
         let key = key(&caller.tenant.id, id);
         self.recent.0.borrow_mut().put(key.clone(), Bytes::new());
         context.host.delete(&key).await.map_err(admit::store_down)?;
+        for key in item_keys(&caller.tenant.id, id, stored.said()) {
+            self.recent.0.borrow_mut().put(key.clone(), Bytes::new());
+            context.host.delete(&key).await.map_err(admit::store_down)?;
+        }
         let told = serde_json::json!({"id": id, "object": "response", "deleted": true});
         Ok(Reply::json(told.to_string()))
     }
@@ -237,47 +235,30 @@ impl Gateway {
         id: &str,
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
-        let found = self.stored(context, &caller, id).await?;
-        let stored = found.as_deref().and_then(|bytes| read(bytes, context.started));
-        let Some(stored) = stored else { return Err(missing(id).into()) };
+        let Some(stored) = self.stored(context, &caller, id).await? else { return Err(missing(id).into()) };
         let list = format!(r#"{{"object":"list","data":{},"has_more":false}}"#, stored.input.get());
         Ok(Reply::json(list))
     }
 
+    /// The stored answer `id`, unless its time is over.
     async fn stored<H: Host>(
         &self,
         context: &Context<'_, H>,
         caller: &Caller,
         id: &str,
-    ) -> Result<Option<Bytes>, Failure> {
+    ) -> Result<Option<Stored>, Failure> {
         if !is_id(id) {
             return Ok(None);
         }
         let key = key(&caller.tenant.id, id);
         let recent = self.recent.0.borrow_mut().get(&key);
-        match recent {
-            Some(value) => Ok(Some(value)),
-            None => Kv::get(context.host, &key).await.map_err(admit::store_down),
-        }
+        let bytes = match recent {
+            Some(value) => Some(value),
+            None => Kv::get(context.host, &key).await.map_err(admit::store_down)?,
+        };
+        let stored = bytes.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
+        Ok(stored.filter(|stored| context.started < stored.expires_at))
     }
-}
-
-/// The response itself: the whole answer, or what a stream's last frame holds.
-fn response_in(answer: &[u8]) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Frame<'a> {
-        #[serde(borrow, default)]
-        response: Option<&'a RawValue>,
-    }
-
-    let text = std::str::from_utf8(answer).ok()?;
-    let frame: Frame<'_> = serde_json::from_str(text).ok()?;
-    Some(frame.response.map_or(text, RawValue::get))
-}
-
-/// What is stored, unless its time is over.
-fn read(bytes: &[u8], now: Timestamp) -> Option<Stored<'_>> {
-    serde_json::from_slice::<Stored<'_>>(bytes).ok().filter(|stored| now < stored.expires_at)
 }
 
 fn key(tenant: &str, id: &str) -> String {
@@ -286,6 +267,16 @@ fn key(tenant: &str, id: &str) -> String {
 
 fn item_key(tenant: &str, id: &str) -> String {
     format!("response_item/{tenant}/{id}")
+}
+
+/// The keys of the items of the answer `id` that do not say themselves whose they are.
+fn item_keys<'a>(tenant: &'a str, id: &'a str, items: &'a str) -> impl Iterator<Item = String> + 'a {
+    let elsewhere = move |item: &String| is_id(item) && ours(item).is_none_or(|holder| holder != id);
+    state::by_id(items)
+        .into_iter()
+        .map(|(item, _)| item)
+        .filter(elsewhere)
+        .map(|item| item_key(tenant, &item))
 }
 
 /// The answer whose item `id` would be if the gateway had made it: `msg_7_0` is the first of `resp_7`.

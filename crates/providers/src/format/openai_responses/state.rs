@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! read_state(body) ──previous_response_id──► the items kept under it ──with_history──► a body that asks for nothing kept
-//! kept under the new answer's id: join_items(those, input_items(body), output_items(answer))
+//! kept under the new answer's id: join_items(those, input_items(body), answer(bytes).items)
 //! ```
 
 use serde::Deserialize;
@@ -60,29 +60,42 @@ pub fn input_items(body: &[u8]) -> Result<String, Failure> {
     Ok(input.raw.get().to_owned())
 }
 
-/// The id and the items of an answer, the latter as the text of a JSON list: of a whole answer, or of a stream's last frame
-/// (its data). `None` if it is neither, or the answer failed.
+/// What there is to keep of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// Its id.
+    pub id: Str<'a>,
+    /// Its items, as the text of a JSON list.
+    pub items: &'a str,
+    /// All of it, as the text of a JSON object.
+    pub text: &'a str,
+}
+
+/// What there is to keep of an answer, given whole or as a stream's last frame (its data). `None` if it is neither, or the
+/// answer failed.
 ///
 /// # Examples
 ///
 /// ```
-/// use sluice_providers::format::openai_responses::state::output_items;
-/// let (id, items) = output_items(br#"{"id":"resp_1","status":"completed","output":[ {"id":"msg_1"} ]}"#).unwrap();
-/// assert_eq!((&*id, items), ("resp_1", r#"[ {"id":"msg_1"} ]"#));
+/// use sluice_providers::format::openai_responses::state::answer;
+/// let whole = br#"{"id":"resp_1","status":"completed","output":[ {"id":"msg_1"} ]}"#;
+/// let answer = answer(whole).unwrap();
+/// assert_eq!((&*answer.id, answer.items), ("resp_1", r#"[ {"id":"msg_1"} ]"#));
 /// ```
-pub fn output_items(answer: &[u8]) -> Option<(Str<'_>, &str)> {
+pub fn answer(bytes: &[u8]) -> Option<Answer<'_>> {
     #[derive(Deserialize)]
     struct Frame<'a> {
         #[serde(borrow, default)]
         response: Option<&'a RawValue>,
     }
 
-    let text = std::str::from_utf8(answer).ok()?;
+    let text = std::str::from_utf8(bytes).ok()?;
     let frame: Frame<'_> = serde_json::from_str(text).ok()?;
-    let response: Response<'_> = serde_json::from_str(frame.response.map_or(text, RawValue::get)).ok()?;
+    let text = frame.response.map_or(text, RawValue::get);
+    let response: Response<'_> = serde_json::from_str(text).ok()?;
     let ended = matches!(response.status.0.as_deref(), Some("completed" | "incomplete"));
     let items = response.output.map(RawValue::get).filter(|items| ended && items.starts_with('['))?;
-    Some((response.id.said()?, items))
+    Some(Answer { id: response.id.said()?, items, text })
 }
 
 /// The items that a request only names (`item_reference`), by their ids, in order.
@@ -224,10 +237,11 @@ mod tests {
         let response = r#"{"id":"resp_1","status":"incomplete","output":[{"x": 1}]}"#;
         let frame = format!(r#"{{"type":"response.incomplete","response":{response},"sluice":{{}}}}"#);
         for answer in [response, &frame] {
-            assert_eq!(output_items(answer.as_bytes()), Some(("resp_1".into(), r#"[{"x": 1}]"#)));
+            let kept = super::answer(answer.as_bytes()).unwrap();
+            assert_eq!((&*kept.id, kept.items), ("resp_1", r#"[{"x": 1}]"#));
         }
         for answer in [r#"{"id":"resp_1","status":"failed","output":[]}"#, r#"{"output":[]}"#, "", "[]"] {
-            assert_eq!(output_items(answer.as_bytes()), None, "{answer}");
+            assert_eq!(super::answer(answer.as_bytes()), None, "{answer}");
         }
     }
 

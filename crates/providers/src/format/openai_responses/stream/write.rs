@@ -354,7 +354,7 @@ fn close_summary(sequence: &mut u64, item: (&str, usize), text: &str, out: &mut 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::openai_responses::state::output_items;
+    use crate::format::openai_responses::state::answer;
 
     fn written(events: &[Delta<'static>]) -> Vec<(String, String)> {
         let meta = Meta {
@@ -389,7 +389,7 @@ mod tests {
 
     /// The items of the last frame.
     fn items(frames: &[(String, String)]) -> String {
-        output_items(frames.last().unwrap().1.as_bytes()).unwrap().1.to_owned()
+        answer(frames.last().unwrap().1.as_bytes()).unwrap().items.to_owned()
     }
 
     #[test]
