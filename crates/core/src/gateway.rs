@@ -15,14 +15,18 @@ mod configure;
 mod costs;
 mod count;
 mod images;
+mod mirror;
 mod models;
 mod operate;
 mod receive;
 mod reply;
+mod routes;
 mod send;
 mod settle;
 mod stream;
+mod targets;
 mod translate;
+mod walk;
 
 use std::rc::Rc;
 
@@ -35,7 +39,7 @@ use sluice_types::{
 };
 
 pub use self::reply::{Reply, ReplyBody};
-use self::{admit::Keys, chat::Asked, configure::Current, reply::Problem};
+use self::{admit::Keys, chat::Asked, configure::Current, reply::Problem, routes::Routes};
 use crate::{
     config::{Config, percent},
     cors,
@@ -59,6 +63,7 @@ pub struct Gateway {
     config: Current,
     keys: Keys,
     journal: Journal,
+    routes: Routes,
 }
 
 /// What every stage may want to know of the request at hand.
@@ -82,7 +87,12 @@ fn named(encoded: &str) -> Result<String, Failure> {
 impl Gateway {
     /// A gateway that falls back on `embedded`, a compiled configuration in JSON, until the store has one.
     pub fn new(embedded: &'static str) -> Rc<Self> {
-        Rc::new(Self { config: Current::new(embedded), keys: Keys::default(), journal: Journal::default() })
+        Rc::new(Self {
+            config: Current::new(embedded),
+            keys: Keys::default(),
+            journal: Journal::default(),
+            routes: Routes::default(),
+        })
     }
 
     /// Answers `call`. Never fails: every fault is an answer in the caller's protocol.
@@ -153,6 +163,8 @@ impl Gateway {
             Route::Health => Ok(Reply::json(b"{\"status\":\"ok\"}".as_slice())),
             Route::Ready => self.ready(context).await,
             Route::Costs => self.costs(context, head.uri.query()).await,
+            Route::Targets => self.targets(context).await,
+            Route::Target(id) => self.set_target(context, id, body).await,
             Route::Models => self.models(context).await,
             Route::Model(name) => self.model(context, name).await,
             Route::Chat(_) => self.chat(context, Asked::InBody, body, gone).await,
