@@ -159,7 +159,10 @@ fn each_is_one_row_of_the_right_cost(gateway: &Gateway) {
         assert_eq!(sum["estimated"], broken, "what broke off is estimated: {sum}");
         let charged = sum["cost_nano_usd"].as_u64().unwrap();
         // Each that broke off had a prompt and two of four tokens.
-        assert!((cost + broken * 1_000..=cost + broken * 200_000).contains(&charged), "{charged} for {cost}: {sum}");
+        assert!(
+            (cost + broken * 1_000..=cost + broken * 200_000).contains(&charged),
+            "{charged} for {cost}: {sum}"
+        );
     }
 }
 

@@ -20,7 +20,8 @@ fn an_answer_tells_why_it_went_where_it_went(gateway: &Gateway) {
         let answer = explained(gateway, protocol, "by-cost", "hello").expect(200);
         let told: Value = serde_json::from_str(answer.expect_header("sluice-explain")).expect("JSON");
         assert_eq!((&told["model"], &told["strategy"]), (&"by-cost".into(), &"least_cost".into()), "{told}");
-        let names: Vec<_> = told["candidates"].as_array().unwrap().iter().map(|one| one["target"].clone()).collect();
+        let names: Vec<_> =
+            told["candidates"].as_array().unwrap().iter().map(|one| one["target"].clone()).collect();
         assert_eq!(names, ["openai-mock/m", "openai-mock/unpriced"], "{told}");
         assert_eq!(told["candidates"][0]["state"], "closed", "{told}");
         assert!(told["reason"].as_str().is_some_and(|reason| reason.contains("cheapest")), "{told}");
@@ -33,7 +34,12 @@ fn simple_prompts_go_to_the_first_and_hard_ones_to_the_last(gateway: &Gateway) {
                 consistency, latency, cost. Justify every step and compare it with an alternative.";
     for (text, target) in [("What is the capital of France?", "primary/m"), (hard, "secondary/m")] {
         let answer = explained(gateway, Protocol::Chat, "by-hardness", text).expect(200);
-        assert_eq!(answer.expect_header("sluice-target"), target, "{}", answer.expect_header("sluice-explain"));
+        assert_eq!(
+            answer.expect_header("sluice-target"),
+            target,
+            "{}",
+            answer.expect_header("sluice-explain")
+        );
     }
 }
 
@@ -47,7 +53,10 @@ fn a_user_stays_in_an_arm(gateway: &Gateway) {
     let first: Vec<String> = users.iter().map(|user| target(user)).collect();
     let second: Vec<String> = users.iter().map(|user| target(user)).collect();
     assert_eq!(first, second);
-    assert!(first.iter().any(|one| one == "primary/m") && first.iter().any(|one| one == "secondary/m"), "{first:?}");
+    assert!(
+        first.iter().any(|one| one == "primary/m") && first.iter().any(|one| one == "secondary/m"),
+        "{first:?}"
+    );
 }
 
 fn a_race_ends_with_the_quicker(gateway: &Gateway) {
@@ -117,7 +126,8 @@ fn an_operator_drains_and_restores_a_target(gateway: &Gateway) {
     assert_eq!(set("drained").json()["state"], "drained");
     expect("secondary/m");
     let list = gateway.request("GET", "/admin/v1/targets").key(ADMIN_KEY).send().expect(200).json();
-    let one = list["data"].as_array().unwrap().iter().find(|one| one["id"] == "drainable/m").cloned().unwrap();
+    let one =
+        list["data"].as_array().unwrap().iter().find(|one| one["id"] == "drainable/m").cloned().unwrap();
     assert_eq!(one["models"], json!(["drained"]), "{one}");
     set("active");
     expect("drainable/m");

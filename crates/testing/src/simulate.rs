@@ -35,7 +35,7 @@ const BEGIN: u64 = 1_795_262_400_000;
 /// The tokens of each request's prompt and answer.
 pub const TOKENS: (u64, u64) = (800, 200);
 
-/// The share of requests that belong to a session of one of a thousand users.
+/// How many users there are.
 const USERS: usize = 1_000;
 
 /// What is simulated.
@@ -47,6 +47,8 @@ pub struct Traffic {
     pub rate: f64,
     /// Where the dice start.
     pub seed: u64,
+    /// A target that is out of service, by its place.
+    pub drained: Option<usize>,
 }
 
 /// What became of one request.
@@ -69,8 +71,18 @@ struct Flight<'a> {
     at: Timestamp,
     plan: Plan<'a>,
     attempts: u32,
-    user: usize,
     number: u64,
+    /// Attempts under way, the first of a race first.
+    running: Vec<Attempt>,
+    over: bool,
+}
+
+/// An attempt under way.
+struct Attempt {
+    number: u32,
+    target: usize,
+    leave: Leave,
+    began: Timestamp,
 }
 
 enum Event {
@@ -79,7 +91,9 @@ enum Event {
     /// A waiting request tries the target.
     Try { flight: usize, target: usize, first: bool },
     /// An attempt has come to something.
-    Outcome { flight: usize, target: usize, leave: Leave, began: Timestamp, outcome: Outcome },
+    Outcome { flight: usize, attempt: u32, outcome: Outcome },
+    /// The first attempt has not begun in time: another joins it.
+    Race { flight: usize, attempt: u32 },
     /// A stream has ended.
     Ended { target: usize },
 }
@@ -87,6 +101,7 @@ enum Event {
 struct World<'a> {
     model: &'a Rc<Model>,
     providers: &'a [Provider],
+    drained: Option<usize>,
     health: Vec<Health>,
     /// Requests that each provider has had in the current second.
     asked: Vec<(u64, u32)>,
@@ -103,6 +118,7 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
     let mut world = World {
         model,
         providers,
+        drained: traffic.drained,
         health: vec![Health::default(); model.targets.len()],
         asked: vec![(0, 0); model.targets.len()],
         now: Timestamp(BEGIN),
@@ -145,9 +161,8 @@ impl<'a> World<'a> {
                     health.left();
                 }
             }
-            Event::Outcome { flight, target, leave, began, outcome } => {
-                self.outcome(flight, target, leave, began, outcome);
-            }
+            Event::Outcome { flight, attempt, outcome } => self.outcome(flight, attempt, outcome),
+            Event::Race { flight, attempt } => self.race(flight, attempt),
         }
     }
 
@@ -158,18 +173,28 @@ impl<'a> World<'a> {
         let tags = BTreeMap::new();
         let facts =
             Facts { tokens: Some(TOKENS.0), user: Some(&name), stream: true, ..Facts::of("sim", &tags) };
-        let views: Vec<View> = self.model.targets.iter().zip(&self.health).map(|(target, health)| {
-            let standing = match &target.breaker {
-                Some(policy) => Standing::of(health.shown(self.now), health.breaker.admits(policy, self.now)),
-                None => Standing::Up,
-            };
-            View {
-                standing,
-                latency: health.latency.expected(true, TOKENS.1, self.now),
-                running: health.running,
-                error_rate: health.error_rate(self.now),
-            }
-        }).collect();
+        let views: Vec<View> = self
+            .model
+            .targets
+            .iter()
+            .zip(&self.health)
+            .enumerate()
+            .map(|(at, (target, health))| {
+                let standing = match &target.breaker {
+                    _ if self.drained == Some(at) => Standing::Drained,
+                    Some(policy) => {
+                        Standing::of(health.shown(self.now), health.breaker.admits(policy, self.now))
+                    }
+                    None => Standing::Up,
+                };
+                View {
+                    standing,
+                    latency: health.latency.expected(true, TOKENS.1, self.now),
+                    running: health.running,
+                    error_rate: health.error_rate(self.now),
+                }
+            })
+            .collect();
         let scene = Scene {
             targets: &self.model.targets,
             views: &views,
@@ -182,7 +207,8 @@ impl<'a> World<'a> {
         let decision = order(&self.model.group, &scene, &mut dice);
         let plan = Plan::new(&self.model.targets, decision.order);
         let flight = self.flights.len();
-        self.flights.push(Flight { at: self.now, plan, attempts: 0, user, number });
+        let running = Vec::new();
+        self.flights.push(Flight { at: self.now, plan, attempts: 0, number, running, over: false });
         let step = self.flights.get_mut(flight).map_or(Step::Fail, |flight| flight.plan.start());
         self.step(flight, step);
     }
@@ -219,17 +245,51 @@ impl<'a> World<'a> {
             asked.1
         });
         // Luck is the request's and the target's, the same under every strategy.
-        let mut luck = Dice::new(going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + u64::from(going.attempts)));
+        let mut luck = Dice::new(
+            going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + u64::from(going.attempts)),
+        );
         let elapsed = self.now.0 - BEGIN;
         let (outcome, after) = provider.answer(elapsed, busy, &mut luck);
         let limit = aim.first_token_timeout.unwrap_or(aim.timeout);
-        let (outcome, after) =
-            if limit < after { (Outcome::TimedOut, limit) } else { (outcome, after) };
-        let began = self.now;
-        self.schedule(self.now.plus(after), Event::Outcome { flight, target, leave, began, outcome });
+        let (outcome, after) = if limit < after { (Outcome::TimedOut, limit) } else { (outcome, after) };
+        let number = going.attempts;
+        going.running.push(Attempt { number, target, leave, began: self.now });
+        // As the gateway has it: a request is raced once, from its first attempt on.
+        let wait = self
+            .model
+            .hedge
+            .filter(|_| number == 1)
+            .and_then(|hedge| hedge.after.or_else(|| health.latency.p95()));
+        if let Some(wait) = wait.filter(|wait| *wait < after) {
+            self.schedule(self.now.plus(wait), Event::Race { flight, attempt: number });
+        }
+        self.schedule(self.now.plus(after), Event::Outcome { flight, attempt: number, outcome });
     }
 
-    fn outcome(&mut self, flight: usize, target: usize, leave: Leave, began: Timestamp, outcome: Outcome) {
+    /// The next target joins an attempt that has not begun.
+    fn race(&mut self, flight: usize, attempt: u32) {
+        let Some(going) = self.flights.get_mut(flight) else { return };
+        if going.over || !going.running.iter().any(|running| running.number == attempt) {
+            return;
+        }
+        let Some(next) = going.plan.peek() else { return };
+        let (Some(aim), Some(health)) = (self.model.targets.get(next), self.health.get_mut(next)) else {
+            return;
+        };
+        let admitted = aim.breaker.as_ref().is_none_or(|policy| health.breaker.admits(policy, self.now));
+        if !admitted || !health.budget.has(self.now) {
+            return;
+        }
+        going.plan.race();
+        self.attempt(flight, next, false);
+    }
+
+    fn outcome(&mut self, flight: usize, attempt: u32, outcome: Outcome) {
+        let Some(going) = self.flights.get_mut(flight) else { return };
+        // An attempt that lost its race was cancelled then.
+        let Some(at) = going.running.iter().position(|running| running.number == attempt) else { return };
+        let Attempt { target, leave, began, .. } = going.running.remove(at);
+        let racing = !going.running.is_empty();
         let (Some(aim), Some(health), Some(provider)) =
             (self.model.targets.get(target), self.health.get_mut(target), self.providers.get(target))
         else {
@@ -243,10 +303,14 @@ impl<'a> World<'a> {
             self.schedule(self.now.plus(rest), Event::Ended { target });
             let usage = Usage { input_uncached: TOKENS.0, output_text: TOKENS.1, ..Usage::default() };
             let cost = aim.price_for(&usage).map_or(0, |price| price.cost(&usage).0);
-            return self.over(flight, true, cost);
+            let lost = self.cancel(flight, attempt);
+            return self.over(flight, true, cost + lost);
         };
         health.failed(leave, policy, self.now, &failure);
         health.left();
+        if racing {
+            return;
+        }
         let situation = Situation {
             jitter: self.dice.next(),
             left: None,
@@ -258,11 +322,32 @@ impl<'a> World<'a> {
         self.step(flight, step);
     }
 
+    /// Cancels what runs beside the attempt that won, and gives what it cost.
+    fn cancel(&mut self, flight: usize, won: u32) -> u64 {
+        let Some(going) = self.flights.get_mut(flight) else { return 0 };
+        let mut lost = 0;
+        for Attempt { number, target, leave, .. } in std::mem::take(&mut going.running) {
+            let (Some(aim), Some(health)) = (self.model.targets.get(target), self.health.get_mut(target))
+            else {
+                continue;
+            };
+            if number < won {
+                health.breaker.outrun(&leave, aim.breaker.as_ref(), self.now);
+            } else {
+                health.breaker.abandoned(&leave);
+            }
+            health.left();
+            let usage = Usage { input_uncached: TOKENS.0, ..Usage::default() };
+            lost += aim.price_for(&usage).map_or(0, |price| price.cost(&usage).0);
+        }
+        lost
+    }
+
     fn over(&mut self, flight: usize, good: bool, cost: u64) {
-        let Some(going) = self.flights.get(flight) else { return };
-        debug_assert!(going.user < USERS);
+        let Some(going) = self.flights.get_mut(flight) else { return };
+        going.over = true;
         let took = u64::try_from(self.now.since(going.at).as_millis()).unwrap_or(u64::MAX);
-        let at = going.at.0 - BEGIN;
-        self.served.push(Served { at, took, good, attempts: going.attempts, cost });
+        let (at, attempts) = (going.at.0 - BEGIN, going.attempts);
+        self.served.push(Served { at, took, good, attempts, cost });
     }
 }

@@ -181,6 +181,29 @@ async fn read<H: Host>(host: &H) -> Result<BTreeSet<String>, KvError> {
     }
 }
 
+/// An attempt that may lose a race: its end can be told by whoever cancels it.
+#[derive(Clone, Debug)]
+pub(super) struct Racer(Rc<RefCell<Option<Run>>>);
+
+impl Racer {
+    /// The racer that `run` is.
+    pub fn new(run: Run) -> Self {
+        Self(Rc::new(RefCell::new(Some(run))))
+    }
+
+    /// The attempt, to be told what came of it; `None` if it is over.
+    pub fn take(&self) -> Option<Run> {
+        self.0.borrow_mut().take()
+    }
+
+    /// It is given up because another target, asked later, was quicker.
+    pub fn outrun(&self, now: Timestamp) {
+        if let Some(mut run) = self.take() {
+            run.outrun(now);
+        }
+    }
+}
+
 /// An attempt under way. Dropping it is the end of it; without a word about what came of it, it says nothing.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -207,6 +230,13 @@ impl Run {
         }
     }
 
+    /// It is given up because another target, asked later, was quicker.
+    fn outrun(&mut self, now: Timestamp) {
+        if let Some(leave) = self.leave.take() {
+            self.health.borrow_mut().breaker.outrun(&leave, self.policy.as_ref(), now);
+        }
+    }
+
     /// A stream that had begun has broken off.
     pub fn broke_off(&self, now: Timestamp) {
         self.health.borrow_mut().broke_off(self.policy.as_ref(), now);
@@ -218,11 +248,6 @@ impl Run {
             let each = span.as_millis() as f64 / tokens as f64;
             self.health.borrow_mut().latency.per_token.add(each, now);
         }
-    }
-
-    /// When it began.
-    pub fn began(&self) -> Timestamp {
-        self.began
     }
 }
 

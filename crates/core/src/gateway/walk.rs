@@ -16,7 +16,7 @@ use super::{
     admit::Caller,
     receive,
     reply::{self, Problem},
-    routes::Run,
+    routes::{Racer, Run},
     settle::{Session, Shared},
 };
 use crate::{
@@ -111,7 +111,7 @@ impl<H: Host> Walk<'_, H> {
             self.session.borrow_mut().trying(self.model, at);
             let wait = if std::mem::replace(&mut raced, true) { None } else { self.hedge_after(target) };
             let outcome = match wait {
-                None => self.one(target, run, self.session, &attempt).await,
+                None => self.one(target, Racer::new(run), self.session, &attempt).await,
                 Some(wait) => self.race(target, run, wait, &mut plan, &attempt).await,
             };
             let failure = match outcome {
@@ -218,11 +218,11 @@ impl<H: Host> Walk<'_, H> {
     async fn one<T>(
         &self,
         target: &Target,
-        mut run: Run,
+        racer: Racer,
         session: &Shared,
         attempt: &impl AsyncFn(&Target, &Shared) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let left = self.left();
+        let (left, began) = (self.left(), self.now());
         let limit = target.first_token_timeout.filter(|_| self.stream).unwrap_or(target.timeout);
         let bounded = left.filter(|left| *left < limit);
         let outcome = match bounded {
@@ -235,15 +235,17 @@ impl<H: Host> Walk<'_, H> {
         let now = self.now();
         match &outcome {
             Ok(_) => {
-                run.succeeded(self.stream, now);
-                session.borrow_mut().run = Some(run);
+                session.borrow_mut().run = racer.take().map(|mut run| {
+                    run.succeeded(self.stream, now);
+                    run
+                });
             }
             Err(failure) => {
                 // What was left of the request's time says little about the target where it was short.
                 let fair = bounded.is_none_or(|left| {
-                    now.since(run.began()) < left || self.model.deadline.is_some_and(|all| all <= left * 2)
+                    now.since(began) < left || self.model.deadline.is_some_and(|all| all <= left * 2)
                 });
-                if fair {
+                if let Some(mut run) = racer.take().filter(|_| fair) {
                     run.failed(failure, now);
                 }
                 session.borrow_mut().attempt_failed(target, failure.kind);
@@ -261,7 +263,8 @@ impl<H: Host> Walk<'_, H> {
         plan: &mut Plan<'_>,
         attempt: &impl AsyncFn(&Target, &Shared) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let first = pin!(self.one(target, run, self.session, attempt));
+        let racer = Racer::new(run);
+        let first = pin!(self.one(target, racer.clone(), self.session, attempt));
         let first = match select(first, pin!(self.context.host.sleep(wait))).await {
             Either::Left((outcome, _)) => return outcome,
             Either::Right(((), first)) => first,
@@ -269,7 +272,7 @@ impl<H: Host> Walk<'_, H> {
         let Some((at, second_target, run)) = self.joiner(plan) else { return first.await };
         let fork = Session::fork(self.session);
         fork.borrow_mut().trying(self.model, at);
-        let second = pin!(self.one(second_target, run, &fork, attempt));
+        let second = pin!(self.one(second_target, Racer::new(run), &fork, attempt));
         match select(first, second).await {
             Either::Left((Ok(value), _)) => {
                 let lost = fork.borrow().cancelled(self.input);
@@ -277,6 +280,7 @@ impl<H: Host> Walk<'_, H> {
                 Ok(value)
             }
             Either::Right((Ok(value), _)) => {
+                racer.outrun(self.now());
                 let lost = self.session.borrow().cancelled(self.input);
                 Session::take_over(self.session, &fork);
                 self.session.borrow_mut().raced(lost);

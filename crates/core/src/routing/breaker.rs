@@ -173,6 +173,19 @@ impl Breaker {
         }
     }
 
+    /// The attempt was given up because another target, asked later, was quicker: a failure in a row like any other, but
+    /// none of the error rate, since races are lost on good days too.
+    pub fn outrun(&mut self, leave: &Leave, policy: Option<&Policy>, now: Timestamp) {
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        let probe = self.give_back(leave);
+        let Some(policy) = policy else { return };
+        match self.state {
+            State::HalfOpen { .. } if probe => self.open(policy, now),
+            State::Closed if policy.failures <= self.in_a_row => self.open(policy, now),
+            State::Closed | State::Open { .. } | State::HalfOpen { .. } => {}
+        }
+    }
+
     /// Nothing came of the attempt that would say anything about the target.
     pub fn abandoned(&mut self, leave: &Leave) {
         self.give_back(leave);
@@ -315,6 +328,25 @@ mod tests {
     }
 
     #[test]
+    fn races_lost_one_after_the_other_open_it_and_now_and_then_do_not() {
+        let mut breaker = Breaker::default();
+        for second in 0..100 {
+            let leave = breaker.enter(&POLICY, at(second)).unwrap();
+            breaker.outrun(&leave, Some(&POLICY), at(second));
+            succeed(&mut breaker, second);
+        }
+        assert_eq!(breaker.count(at(99), POLICY.window).rate(), 0.0);
+        for _ in 0..3 {
+            let leave = breaker.enter(&POLICY, at(100)).unwrap();
+            breaker.outrun(&leave, Some(&POLICY), at(100));
+        }
+        assert_eq!(breaker.shown(at(100)), Shown::Open(at(120)));
+        let leave = breaker.enter(&POLICY, at(120)).unwrap();
+        breaker.outrun(&leave, Some(&POLICY), at(121));
+        assert_eq!(breaker.shown(at(121)), Shown::Open(at(161)));
+    }
+
+    #[test]
     fn without_a_policy_nothing_opens() {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
@@ -330,6 +362,7 @@ mod tests {
         Succeed(usize),
         Fail(usize, Option<u64>),
         Abandon(usize),
+        Outrun(usize),
         Wait(u64),
     }
 
@@ -339,6 +372,7 @@ mod tests {
             2 => any::<usize>().prop_map(Act::Succeed),
             4 => (any::<usize>(), proptest::option::of(0..40_u64)).prop_map(|(which, wait)| Act::Fail(which, wait)),
             1 => any::<usize>().prop_map(Act::Abandon),
+            1 => any::<usize>().prop_map(Act::Outrun),
             3 => (0..30_000_u64).prop_map(Act::Wait),
         ]
     }
@@ -382,6 +416,9 @@ mod tests {
                     },
                     Act::Fail(which, wait) => if let Some(leave) = pick(which, &mut running) {
                         breaker.failed(leave, Some(&policy), now, wait.map(Duration::from_secs));
+                    },
+                    Act::Outrun(which) => if let Some(leave) = pick(which, &mut running) {
+                        breaker.outrun(&leave, Some(&policy), now);
                     },
                     Act::Abandon(which) => if let Some(leave) = pick(which, &mut running) {
                         breaker.abandoned(&leave);

@@ -68,8 +68,8 @@ impl<'a> Plan<'a> {
 
     /// The step after the last attempt failed.
     ///
-    /// A target that says it is busy is left at once while another is there; the last one is asked again after the
-    /// time it names, if that is within the backoff's upper bound. Another key of the same provider comes before either.
+    /// A target that says it is busy, or says nothing, is left at once while another is there; the last one is asked again,
+    /// after the time it names if that is within the backoff's upper bound. Another key of the same provider comes before either.
     pub fn failed(&mut self, failure: &Failure, situation: Situation) -> Step {
         if situation.left.is_some_and(|left| left.is_zero()) {
             return Step::Fail;
@@ -91,7 +91,7 @@ impl<'a> Plan<'a> {
         match kind.retry() {
             Retry::Never if shown_on => self.advance(),
             Retry::Never => Step::Fail,
-            Retry::SameTarget if again && !(more && kind == ErrorKind::UpstreamRateLimited) => {
+            Retry::SameTarget if again && !(more && leave_at_once(kind)) => {
                 let delay = self.backoff(tries, failure.retry_after, situation.jitter);
                 // A wait that ends after the deadline is not begun.
                 match delay.filter(|delay| situation.left.is_none_or(|left| *delay < left)) {
@@ -161,6 +161,11 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Failures after which another target, where there is one, is the better bet: it is busy, or the wait was long already.
+fn leave_at_once(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::UpstreamRateLimited | ErrorKind::UpstreamTimeout | ErrorKind::FirstTokenTimeout)
+}
+
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
@@ -199,6 +204,17 @@ mod tests {
         let again = plan.failed(&Failure::new(ErrorKind::UpstreamUnavailable, "no"), FREE);
         assert_eq!(again, Step::Try { target: 0, delay: Duration::from_millis(50), first: false });
         assert_eq!(fail(&mut plan, ErrorKind::UpstreamUnavailable), Some(3));
+        let mut plan = Plan::new(&model.targets, vec![0, 3]);
+        plan.start();
+        assert_eq!(fail(&mut plan, ErrorKind::FirstTokenTimeout), Some(3), "once is long enough");
+        assert_eq!(
+            fail(&mut plan, ErrorKind::FirstTokenTimeout),
+            Some(3),
+            "but the last one gets another try"
+        );
+        let mut plan = Plan::new(&model.targets, vec![0, 3]);
+        plan.start();
+        (0..2).for_each(|_| _ = fail(&mut plan, ErrorKind::UpstreamUnavailable));
         // Nobody may ask a second time where the budget is spent.
         let spent = Situation { may_retry: false, ..FREE };
         assert_eq!(plan.failed(&Failure::new(ErrorKind::UpstreamUnavailable, "no"), spent), Step::Fail);

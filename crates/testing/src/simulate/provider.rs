@@ -92,9 +92,10 @@ impl Provider {
         // A sum of twelve draws is all but normal (central limit), with variance 1.
         let normal: f64 = (0..12).map(|_| dice.next()).sum::<f64>() - 6.0;
         let mut ms = self.median_ms * (self.spread * normal).exp();
-        let now = self.troubles.iter().filter(|trouble| {
-            (trouble.seconds.0 * 1_000..trouble.seconds.1 * 1_000).contains(&elapsed)
-        });
+        let now = self
+            .troubles
+            .iter()
+            .filter(|trouble| (trouble.seconds.0 * 1_000..trouble.seconds.1 * 1_000).contains(&elapsed));
         for trouble in now {
             match trouble.kind {
                 Kind::Refuses => return (Outcome::Refused, Duration::from_millis(2)),
