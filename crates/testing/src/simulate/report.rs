@@ -256,7 +256,9 @@ mod tests {
             assert!(0.9995 <= all.availability, "{about}");
             // The first seconds are for finding out.
             let after = numbers(&between(&served, TROUBLE.0 + 5, TROUBLE.1));
-            assert!(after.attempts < 1.05, "{about}");
+            // Races are run on good days too, by one request in twenty.
+            let most = if strategy.ends_with("hedge") { 1.06 } else { 1.05 };
+            assert!(after.attempts < most, "{about}");
             if matches!(kind, Kind::Errors(_)) {
                 continue;
             }
