@@ -20,6 +20,7 @@ mod models;
 mod operate;
 mod receive;
 mod reply;
+mod responses;
 mod routes;
 mod send;
 mod settle;
@@ -39,7 +40,10 @@ use sluice_types::{
 };
 
 pub use self::reply::{Reply, ReplyBody};
-use self::{admit::Keys, chat::Asked, configure::Current, reply::Problem, routes::Routes};
+use self::{
+    admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, routes::Routes,
+    send::GoogleTokens,
+};
 use crate::{
     config::{Config, percent},
     cors,
@@ -62,6 +66,8 @@ pub struct Call<B> {
 pub struct Gateway {
     config: Current,
     keys: Keys,
+    google: GoogleTokens,
+    recent: Recent,
     journal: Journal,
     routes: Routes,
 }
@@ -90,6 +96,8 @@ impl Gateway {
         Rc::new(Self {
             config: Current::new(embedded),
             keys: Keys::default(),
+            google: GoogleTokens::default(),
+            recent: Recent::default(),
             journal: Journal::default(),
             routes: Routes::default(),
         })
@@ -173,9 +181,8 @@ impl Gateway {
                 self.chat(context, asked, body, gone).await
             }
             Route::CountContents(model) => self.count_contents(context, &named(model)?, body).await,
-            Route::Response(_) | Route::InputItems(_) => {
-                Err(Failure::new(ErrorKind::NotFound, "there is no such response").into())
-            }
+            Route::Response(id) => self.response(context, &head.method, id).await,
+            Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }

@@ -13,3 +13,4 @@ pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod undo;

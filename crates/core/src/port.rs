@@ -85,6 +85,21 @@ pub trait Kv {
     /// [`KvError`] if the store does not answer.
     async fn put(&self, key: &str, value: Bytes, summary: Option<&str>) -> Result<(), KvError>;
 
+    /// Writes `value` under `key` for `lifetime`, at least a minute: a host that can forget it then does. Readers still look
+    /// into the value for its end.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn put_for(&self, key: &str, value: Bytes, lifetime: Duration) -> Result<(), KvError>;
+
+    /// Removes `key`, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn delete(&self, key: &str) -> Result<(), KvError>;
+
     /// The keys that start with `prefix`, in order. Some hosts walk through all their keys for it: for operators'
     /// pages and roll-ups, never while a caller waits.
     ///

@@ -21,6 +21,8 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
+use crate::undo::{Filter, Undo};
+
 /// What is to be told in the last usage frame's `sluice` member, once the tokens are counted.
 pub type Note<'a> = &'a dyn Fn(&Usage) -> Option<Raw<'static>>;
 
@@ -93,6 +95,7 @@ impl Seen {
 pub struct Relay {
     decoder: Decoder,
     reader: Reader,
+    undo: Filter,
     writer: Writer,
     caller: Protocol,
     verbatim: bool,
@@ -118,9 +121,11 @@ impl Relay {
         Self {
             decoder: Decoder::new(upstream.framing()),
             reader: Reader::new(upstream),
+            undo: Filter::default(),
             writer: Writer::new(caller, meta),
             caller,
-            verbatim: verbatim && upstream == caller.format(),
+            // Frames come as server-sent events: a list's items are written anew.
+            verbatim: verbatim && upstream == caller.format() && !meta.json_array,
             include_usage: meta.include_usage,
             input_estimate,
             seen: Seen::default(),
@@ -128,6 +133,14 @@ impl Relay {
             ended: false,
             usage_told: false,
         }
+    }
+
+    /// The same, with what was done to the request undone to the answer.
+    #[must_use]
+    pub fn undoing(mut self, undo: Undo) -> Self {
+        self.verbatim &= undo.is_nothing();
+        self.undo = undo.stream();
+        self
     }
 
     /// What the stream has told so far.
@@ -174,6 +187,11 @@ impl Relay {
                 "the provider's stream stopped before its end",
             ));
         }
+        // A format without an end marker has told all in its last frame.
+        if self.verbatim && self.usage_told && self.caller == Protocol::Gemini {
+            self.ended = true;
+            return Ok(());
+        }
         self.end(note, out);
         Ok(())
     }
@@ -191,7 +209,7 @@ impl Relay {
 
     /// Writes the error frame that ends a stream after output has gone out.
     pub fn fail(&self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
-        self.caller.write_stream_error(failure, request_id, out);
+        self.writer.fail(failure, request_id, out);
     }
 
     /// Writes a sign of life that means nothing.
@@ -210,11 +228,11 @@ impl Relay {
             if self.ended {
                 return Ok(());
             }
-            let Self { decoder, reader, writer, seen, committed, .. } = self;
+            let Self { decoder, reader, undo, writer, seen, committed, .. } = self;
             let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
-            reader.frame(&frame, &mut |event| {
+            let mut told = |event: Event<'_>| {
                 seen.event(&event);
                 match &event {
                     Event::Start { .. } => tells.start = true,
@@ -228,11 +246,16 @@ impl Relay {
                     Event::Failed(failure) => tells.failure = Some(failure),
                     Event::End => {}
                     // The writer learns who answers, in case it must write the end itself.
-                    event if verbatim && tells.start => writer.event(&event, &mut Vec::new()),
+                    Event::Start { .. } if verbatim => writer.event(&event, &mut Vec::new()),
                     _ if verbatim => {}
                     event => writer.event(&event, out),
                 }
-            });
+            };
+            if undo.is_nothing() {
+                reader.frame(&frame, &mut told);
+            } else {
+                reader.frame(&frame, &mut |event| undo.event(event, &mut told));
+            }
             *committed |= tells.output || tells.finish;
             if let Some(failure) = tells.failure.take() {
                 return Err(failure);
@@ -308,5 +331,53 @@ fn append_member(frame: &[u8], note: Option<&Raw<'_>>, out: &mut Vec<u8>) {
             out.extend_from_slice(rest);
         }
         _ => out.extend_from_slice(frame),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = concat!(
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"A\"}]},\"x\":1}],\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\n",
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\"candidatesTokenCount\":2}}\r\n\r\n",
+    );
+
+    fn relayed(json_array: bool, stream: &str) -> (String, Result<(), ErrorKind>) {
+        let meta = Meta {
+            id: "i",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+            json_array,
+        };
+        let mut relay = Relay::new(Chat::Gemini, Protocol::Gemini, true, &meta, 0);
+        let note = |_: &Usage| Raw::parse("{\"cost_usd\":1}").map(Raw::into_owned);
+        let mut out = Vec::new();
+        let end = relay.push(stream.as_bytes(), &note, &mut out);
+        let end = end.and_then(|()| relay.finish(&note, &mut out)).map_err(|failure| {
+            relay.fail(&failure, "r", &mut out);
+            failure.kind
+        });
+        (String::from_utf8(out).unwrap(), end)
+    }
+
+    #[test]
+    fn a_stream_without_an_end_marker_is_told_as_it_came_with_the_note_once() {
+        let expected = STREAM.replace("Count\":2}}\r", "Count\":2},\"sluice\":{\"cost_usd\":1}}\r");
+        assert_eq!(relayed(false, STREAM), (expected, Ok(())));
+    }
+
+    #[test]
+    fn a_stream_as_a_list_is_json_from_end_to_end() {
+        let cut = STREAM.split_inclusive("\r\n\r\n").next().unwrap();
+        for (stream, end) in [(STREAM, Ok(())), (cut, Err(ErrorKind::UpstreamTruncated))] {
+            let (told, ended) = relayed(true, stream);
+            assert_eq!(ended, end);
+            let items: Vec<serde_json::Value> = serde_json::from_str(&told).unwrap();
+            assert_eq!(items.last().unwrap().get("error").is_some(), end.is_err(), "{told}");
+        }
     }
 }

@@ -71,6 +71,10 @@ impl Gateway {
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let body = receive::body(context, body).await?;
+        let (body, keep) = match context.protocol {
+            Protocol::OpenaiResponses => self.continued(context, &caller, body).await?,
+            Protocol::OpenaiChat | Protocol::AnthropicMessages | Protocol::Gemini => (body, None),
+        };
         let mut request = context.protocol.read_request(&body)?;
         if let Asked::InPath { model, stream } = asked {
             (request.model, request.stream) = (model.into(), stream);
@@ -98,7 +102,7 @@ impl Gateway {
             self.settle(context.host, &session);
         })?;
         self.mirror(context, &caller, &model, &ask);
-        Ok(match outcome {
+        let mut reply = match outcome {
             Outcome::Whole { body, dropped } => {
                 let mut reply = Reply::json(body);
                 attempt::stamp(&mut reply.headers, &session, &dropped);
@@ -118,7 +122,11 @@ impl Gateway {
                 attempt::stamp(&mut reply.headers, &session, &dropped);
                 reply
             }
-        })
+        };
+        if let Some(keep) = keep {
+            self.keep(context.host, &mut reply, keep);
+        }
+        Ok(reply)
     }
 
     pub(super) async fn attempt_chat<H: Host>(
@@ -157,7 +165,7 @@ impl Gateway {
             Deadline::total(context.host, target)
         };
         let total = Deadline::total(context.host, target);
-        let written = translate::request(context, ask, target, provider, upstream, &deadline).await?;
+        let (written, undo) = translate::request(context, ask, target, provider, upstream, &deadline).await?;
         let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
         let address = provider.address(&path, &target.model);
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
@@ -165,21 +173,19 @@ impl Gateway {
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;
-            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
+            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate).undoing(undo);
             let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
         let bytes = attempt::whole(context.host, response, &deadline).await?;
         let answer = upstream.read_answer(&bytes)?;
+        let same = upstream == ask.protocol.format() && undo.is_nothing();
+        let answer = undo.answer(answer);
         if ask.request.stream {
             return Ok(ready(context, ask, &answer, session));
         }
         session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
-        let body = if upstream == ask.protocol.format() {
-            bytes
-        } else {
-            ask.protocol.write_answer(&answer, &meta(context, ask)).into()
-        };
+        let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
 }
@@ -221,6 +227,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         note: None,
         include_usage: ask.request.include_usage,
         same_format: false,
+        json_array: false,
     }
 }
 

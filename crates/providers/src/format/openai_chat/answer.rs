@@ -12,7 +12,7 @@ use super::{
     error, finish,
     stream::made_up_id,
     usage,
-    wire::{self, Call, Content, Function, Said, Text, Whole, WholeChoice},
+    wire::{self, Call, Content, Function, Said, Text, Whole, WholeChoice, google},
 };
 use crate::format::{
     Meta,
@@ -35,15 +35,21 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         return Err(Failure::new(ErrorKind::UpstreamInvalid, "the provider's answer holds no choices"));
     }
     let id = whole.id.0.unwrap_or_default();
+    let mut extra = rest(body, |name| {
+        matches!(name, "id" | "object" | "created" | "model" | "choices" | "usage" | "error" | "sluice")
+    });
+    // What else is told of usage, such as its cost, goes back to its place.
+    let unread = whole.usage.map(|usage| usage::unread(usage.get())).unwrap_or_default();
+    if let Some(raw) = Raw::write(&unread).filter(|_| !unread.is_empty()) {
+        extra.0.push(("usage".into(), raw));
+    }
     Ok(Answer {
         id: id.clone(),
         model: whole.model.0.unwrap_or_default(),
         created: whole.created.count(),
         choices: choices.into_iter().map(|told| choice(told, &id)).collect::<Result<_, _>>()?,
         usage: whole.usage.and_then(|usage| usage::read(usage.get())),
-        extra: rest(body, |name| {
-            matches!(name, "id" | "object" | "created" | "model" | "choices" | "usage" | "error" | "sluice")
-        }),
+        extra,
     })
 }
 
@@ -80,7 +86,7 @@ fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Fa
         calls: parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
         refusal: parts.iter().any(|part| matches!(part, Part::Refusal { .. })),
     };
-    let finish = match choice.finish_reason.said() {
+    let finish = match finish::word(choice.finish_reason) {
         Some(word) => finish::read(word, [choice.stop_reason, choice.matched_stop], held)?,
         None if held.calls => Finish::plain(FinishReason::ToolCalls),
         None if held.refusal => Finish::plain(FinishReason::ContentFilter),
@@ -125,7 +131,11 @@ fn parts<'a>(said: Said<'a, &'a RawValue>, made_up_id: impl Fn(usize) -> Str<'a>
     }
     parts.extend(said.refusal.said().map(|text| Part::Refusal { text }));
     for (index, raw) in said.tool_calls.0.into_iter().enumerate() {
-        parts.push(call(raw, || made_up_id(index)));
+        let mut call = call(raw, || made_up_id(index));
+        if let Part::ToolCall { extra, .. } = &mut call {
+            parts.extend(google::take(extra));
+        }
+        parts.push(call);
     }
     if let Some(function) = said.function_call {
         parts.push(function_call(made_up_id(0), &function, Members::default()));
@@ -169,11 +179,13 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     json::list(object.member("choices"), &answer.choices, |out, choice| {
         write_choice(choice, meta.same_format, out);
     });
+    let extra = if meta.same_format { answer.extra.0.as_slice() } else { &[] };
     if let Some(tokens) = &answer.usage {
-        usage::write(tokens, object.member("usage"));
+        let rest = extra.iter().find(|(name, _)| *name == "usage").and_then(|(_, raw)| raw.read().ok());
+        usage::write(tokens, &rest.unwrap_or_default(), object.member("usage"));
     }
-    if meta.same_format {
-        write_members(&answer.extra, &mut object);
+    for (name, value) in extra.iter().filter(|(name, _)| *name != "usage") {
+        object.set(name, value);
     }
     object.set_some("sluice", meta.note);
     object.close();
@@ -206,9 +218,7 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
     let refusal = join(parts, |part| if let Part::Refusal { text } = part { Some(text) } else { None });
     let reasoning =
         join(parts, |part| if let Part::Reasoning { text, .. } = part { Some(text) } else { None });
-    let sealed = parts.iter().any(|part| {
-        matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::RedactedReasoning { .. })
-    });
+    let sealed = wire::is_sealed(parts);
     let calls = || parts.iter().filter(|part| is_call(part, same_format));
 
     let mut object = ObjectWriter::open(out);
@@ -236,7 +246,9 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
         wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
     }
     if calls().next().is_some() {
-        json::list(object.member("tool_calls"), calls(), |out, part| write_call(part, same_format, out));
+        json::list(object.member("tool_calls"), calls(), |out, part| {
+            write_call(part, google::on(parts, part), same_format, out);
+        });
     }
     if same_format {
         write_members(&choice.extra, &mut object);
@@ -277,7 +289,7 @@ pub(super) fn is_call(part: &Part<'_>, same_format: bool) -> bool {
     }
 }
 
-fn write_call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+fn write_call(part: &Part<'_>, signature: Option<&str>, same_format: bool, out: &mut Vec<u8>) {
     let Part::ToolCall { id, name, arguments, extra, .. } = part else {
         if let Part::Other { raw, .. } = part {
             json::write(out, raw);
@@ -294,5 +306,6 @@ fn write_call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
     if same_format {
         write_members(extra, &mut object);
     }
+    google::write(signature, Some(extra).filter(|_| same_format), &mut object);
     object.close();
 }

@@ -1,5 +1,6 @@
 //! The shapes that providers send, read without complaint: what is of an unexpected type counts as absent.
 
+pub(super) mod google;
 mod lenient;
 
 use serde::Deserialize;
@@ -9,9 +10,8 @@ use sluice_types::{
     json::{Raw, Str},
 };
 
-use self::lenient::Many;
-pub(in crate::format) use self::lenient::Text;
-pub(super) use self::lenient::{Content, Few, Number};
+pub(super) use self::lenient::Content;
+pub(in crate::format) use self::lenient::{Few, Many, Number, Text};
 use crate::format::json::{self, ObjectWriter};
 
 /// A frame of a stream.
@@ -61,6 +61,9 @@ pub(super) struct ChunkChoice<'a> {
     /// SGLang: the same.
     #[serde(borrow, default)]
     pub(super) matched_stop: Text<'a>,
+    /// Moonshot: the tokens counted, with the last piece.
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
@@ -125,29 +128,31 @@ pub(super) struct Said<'a, C> {
 
 /// A call of a tool, or the next piece of one.
 #[derive(Deserialize)]
-pub(super) struct Call<'a> {
+pub(in crate::format) struct Call<'a> {
     #[serde(default)]
     pub(super) index: Number,
     #[serde(borrow, default)]
-    pub(super) id: Text<'a>,
+    pub(in crate::format) id: Text<'a>,
     #[serde(borrow, default, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) function: Option<Function<'a>>,
+    pub(in crate::format) function: Option<Function<'a>>,
+    #[serde(borrow, default)]
+    pub(super) extra_content: Option<&'a RawValue>,
 }
 
 /// What is called.
 #[derive(Deserialize)]
-pub(super) struct Function<'a> {
+pub(in crate::format) struct Function<'a> {
     #[serde(borrow, default)]
-    pub(super) name: Text<'a>,
+    pub(in crate::format) name: Text<'a>,
     #[serde(borrow, default)]
     arguments: Option<&'a RawValue>,
 }
 
 impl<'a> Function<'a> {
     /// The arguments as JSON text, also where the provider sent them as an object.
-    pub(super) fn arguments(&self) -> Option<Str<'a>> {
+    pub(in crate::format) fn arguments(&self) -> Option<Str<'a>> {
         let raw = self.arguments?.get();
         if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.into()) }
     }
@@ -211,11 +216,22 @@ fn texts(parts: &[&RawValue]) -> String {
     parts.iter().filter_map(text).collect()
 }
 
-/// Writes the thoughts among `parts` that can be sent back to their maker.
+/// Whether any of `parts` is a thought to be told in a thinking block, so that it can be sent back to its maker.
+pub(super) fn is_sealed(parts: &[Part<'_>]) -> bool {
+    parts.iter().enumerate().any(|(at, part)| match part {
+        Part::Reasoning { signature: Some(_), .. } => google::rides(parts, at).is_none(),
+        Part::RedactedReasoning { .. } => true,
+        _ => false,
+    })
+}
+
+/// Writes the thoughts among `parts`, but seals that ride on calls.
 pub(super) fn write_thinking_blocks(parts: &[Part<'_>], out: &mut Vec<u8>) {
-    let thoughts =
-        parts.iter().filter(|part| matches!(part, Part::Reasoning { .. } | Part::RedactedReasoning { .. }));
-    json::list(out, thoughts, |out, part| match part {
+    let thoughts = parts.iter().enumerate().filter(|(at, part)| match part {
+        Part::Reasoning { .. } => google::rides(parts, *at).is_none(),
+        part => matches!(part, Part::RedactedReasoning { .. }),
+    });
+    json::list(out, thoughts, |out, (_, part)| match part {
         Part::Reasoning { text, signature } => write_thought(None, text, signature.as_deref(), out),
         Part::RedactedReasoning { data } => write_redacted(None, data, out),
         _ => {}

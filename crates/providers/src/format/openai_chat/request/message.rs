@@ -6,7 +6,7 @@ use sluice_types::{
     json::{Members, Raw, Str},
 };
 
-use super::read::split;
+use super::{super::wire::google, read::split};
 use crate::format::json::{Object, Value};
 
 /// The members of a message that are read.
@@ -80,7 +80,11 @@ fn assistant<'a>(message: &Object<'a, '_>, functions: &mut Functions) -> Result<
     }
     if let Some(calls) = message.get("tool_calls")? {
         for (i, raw) in calls.list()?.into_iter().enumerate() {
-            parts.push(tool_call(&Value { raw, path: calls.path.item(i) })?);
+            let mut call = tool_call(&Value { raw, path: calls.path.item(i) })?;
+            if let Part::ToolCall { extra, .. } = &mut call {
+                parts.extend(google::take(extra));
+            }
+            parts.push(call);
         }
     }
     if let Some(call) = message.get("function_call")? {
@@ -196,7 +200,7 @@ fn part<'a>(value: &Value<'a, '_>) -> Result<Part<'a>, Failure> {
 }
 
 /// An address, or what a `data:` address holds.
-fn media(url: Str<'_>) -> Media<'_> {
+pub(in crate::format) fn media(url: Str<'_>) -> Media<'_> {
     match split(url, |url| url.strip_prefix("data:")?.split_once(";base64,")) {
         Ok((media_type, data)) => Media::Base64 { media_type, data },
         Err(url) => Media::Url(url),

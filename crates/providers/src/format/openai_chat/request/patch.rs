@@ -2,11 +2,12 @@
 
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::{Members, Raw},
+    json::{Members, Raw, Str},
 };
 
+use super::messages;
 use crate::format::{
-    Target, Written,
+    Dialect, JsonSchema, Target, Written,
     json::{self, ObjectWriter},
 };
 
@@ -22,7 +23,6 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
     let dialect = target.dialect;
     let streams = body.boolean("stream")?.unwrap_or_default();
     let limit = body.get("max_completion_tokens")?.or(body.get("max_tokens")?).map(|value| value.raw.get());
-    let message_drops = message_drops(target);
     let mut dropped = Vec::new();
     let (mut limited, mut asked) = (false, false);
     let mut out = Vec::with_capacity(
@@ -47,14 +47,14 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
                     }
                 }
             }
-            "messages" if !message_drops.is_empty() => {
+            "messages" if dialect.touches_messages() => {
                 let out = object.member(dialect.name("messages").unwrap_or("messages"));
-                if !without_members(raw.get(), &message_drops, out) {
+                if !messages::patch(raw.get(), dialect, out) {
                     out.extend_from_slice(raw.get().as_bytes());
                 }
             }
-            name => match dialect.name(name) {
-                Some(theirs) => object.raw(theirs, raw.get()),
+            name => match dialect.name(name).filter(|_| may_be_said(name, raw.get(), dialect)) {
+                Some(theirs) => write_in_words(name, raw.get(), dialect, object.member(theirs)),
                 None if raw.get() == "null" => {}
                 None => dropped.push(name.to_owned()),
             },
@@ -71,16 +71,29 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
 }
 
 /// The failure of a strict target that cannot be asked for `name`.
-pub(super) fn refused(name: &str) -> Failure {
+pub(in crate::format) fn refused(name: &str) -> Failure {
     Failure {
         param: Some(name.to_owned()),
         ..Failure::new(ErrorKind::Unsupported, format!("the model's provider does not support {name}"))
     }
 }
 
-/// The members of messages that the dialect refuses.
-pub(super) fn message_drops<'t>(target: &Target<'t>) -> Vec<&'t str> {
-    target.dialect.drop.iter().filter_map(|name| name.strip_prefix("messages[].")).collect()
+/// Whether the provider can be asked for the member `name` with the value `json`: some know no schemas.
+fn may_be_said(name: &str, json: &str, dialect: &Dialect) -> bool {
+    if dialect.json_schema == JsonSchema::Native || name != "response_format" {
+        return true;
+    }
+    let format: Members<'_> = serde_json::from_str(json).unwrap_or_default();
+    format.value("type").is_none_or(|kind| kind.text() != "\"json_schema\"")
+}
+
+/// Writes the value `json` of `member`, in the provider's word where it has another.
+pub(super) fn write_in_words(member: &str, json: &str, dialect: &Dialect, out: &mut Vec<u8>) {
+    let words = dialect.words.iter().any(|(of, ..)| of == member);
+    match serde_json::from_str::<Str<'_>>(json) {
+        Ok(word) if words => json::write(out, dialect.word(member, &word)),
+        _ => out.extend_from_slice(json.as_bytes()),
+    }
 }
 
 /// Writes `stream_options` with `include_usage`, keeping what else it holds.
@@ -95,19 +108,6 @@ pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
         (_, None) => {}
     }
     json::write(out, &members);
-}
-
-/// Writes the list `messages` without the members `drops`; `false` and nothing written if it is no list of objects.
-fn without_members(messages: &str, drops: &[&str], out: &mut Vec<u8>) -> bool {
-    let Ok(messages) = serde_json::from_str::<Vec<Members<'_>>>(messages) else { return false };
-    json::list(out, &messages, |out, message| {
-        let mut object = ObjectWriter::open(out);
-        for (name, value) in message.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
-            object.raw(name, value.text());
-        }
-        object.close();
-    });
-    true
 }
 
 #[cfg(test)]
@@ -153,6 +153,17 @@ mod tests {
             r#"{"random_seed":7,"model":"theirs","max_completion_tokens":1e2,"messages":[{"role":"assistant","content":"\u0041"}],"stream":true}"#
         );
         assert_eq!(dropped, ["logit_bias"]);
+        let body = r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"1","extra_content":{},"function":{"arguments": ""}}]}]}"#;
+        let of_calls = self::dialect(&["messages[].tool_calls[].extra_content"]);
+        let target = Target {
+            model: "m",
+            dialect: &of_calls,
+            strict: true,
+            default_max_tokens: None,
+            same_format: true,
+        };
+        let written = patch_request(body.as_bytes(), &target).unwrap();
+        assert_eq!(String::from_utf8(written.body).unwrap(), body.replace(r#""extra_content":{},"#, ""));
         let refused = patch(&dialect, true).unwrap_err();
         assert_eq!((refused.kind, refused.param.as_deref()), (ErrorKind::Unsupported, Some("logit_bias")));
     }

@@ -8,11 +8,11 @@ use sluice_types::{
 };
 
 use super::{
-    patch::{ask_for_usage, refused},
+    patch::{ask_for_usage, refused, write_in_words},
     write_message,
 };
 use crate::format::{
-    Target, Written,
+    JsonSchema, Target, Written,
     json::{self, ObjectWriter},
 };
 
@@ -74,7 +74,8 @@ impl BodyWriter<'_, '_> {
             self.set_some("top_k", request.top_k.as_ref());
             for (name, value) in &request.extra.0 {
                 if *name != "stream_options" {
-                    self.set(name, value);
+                    let dialect = self.target.dialect;
+                    self.set_with(name, |out| write_in_words(name, value.text(), dialect, out));
                 }
             }
         } else {
@@ -107,6 +108,11 @@ impl BodyWriter<'_, '_> {
             Some(theirs) => self.object.set(theirs, value),
             None => self.drop(name),
         }
+    }
+
+    /// A member whose value is a word, which the provider may have another for.
+    fn word(&mut self, name: &str, word: &str) {
+        self.set(name, self.target.dialect.word(name, word));
     }
 
     fn set_some<T: Serialize>(&mut self, name: &str, value: Option<&T>) {
@@ -145,9 +151,9 @@ impl BodyWriter<'_, '_> {
         }
         match &request.tool_choice {
             None => {}
-            Some(ToolChoice::Auto) => self.set("tool_choice", "auto"),
-            Some(ToolChoice::None) => self.set("tool_choice", "none"),
-            Some(ToolChoice::Required) => self.set("tool_choice", "required"),
+            Some(ToolChoice::Auto) => self.word("tool_choice", "auto"),
+            Some(ToolChoice::None) => self.word("tool_choice", "none"),
+            Some(ToolChoice::Required) => self.word("tool_choice", "required"),
             Some(ToolChoice::Tool(name)) => self.set_with("tool_choice", |out| {
                 out.extend_from_slice(br#"{"type":"function","function":{"name":"#);
                 json::write(out, name);
@@ -165,6 +171,9 @@ impl BodyWriter<'_, '_> {
             OutputFormat::Json => self.set_with("response_format", |out| {
                 out.extend_from_slice(br#"{"type":"json_object"}"#);
             }),
+            OutputFormat::Schema { .. } if self.target.dialect.json_schema != JsonSchema::Native => {
+                self.drop("response_format");
+            }
             OutputFormat::Schema { name, description, schema, strict } => {
                 self.set_with("response_format", |out| {
                     out.extend_from_slice(br#"{"type":"json_schema","json_schema":"#);
@@ -184,7 +193,7 @@ impl BodyWriter<'_, '_> {
         match reasoning {
             None | Some(Reasoning::Adaptive(None)) => {}
             Some(Reasoning::Effort(effort) | Reasoning::Adaptive(Some(effort))) => {
-                self.set("reasoning_effort", effort_word(effort));
+                self.word("reasoning_effort", effort_word(effort));
             }
             Some(Reasoning::Budget(tokens)) if self.target.same_format => self.set_with("thinking", |out| {
                 out.extend_from_slice(br#"{"type":"enabled","budget_tokens":"#);
@@ -192,9 +201,9 @@ impl BodyWriter<'_, '_> {
                 out.push(b'}');
             }),
             Some(Reasoning::Budget(tokens)) => {
-                self.set("reasoning_effort", effort_word(effort_of_budget(tokens)));
+                self.word("reasoning_effort", effort_word(effort_of_budget(tokens)));
             }
-            Some(Reasoning::Off) if self.target.same_format => self.set("reasoning_effort", "none"),
+            Some(Reasoning::Off) if self.target.same_format => self.word("reasoning_effort", "none"),
             // Models that do not reason refuse the member, and other callers' "off" is mostly what those models do anyway.
             Some(Reasoning::Off) => {}
         }
@@ -219,7 +228,8 @@ fn write_tool(tool: &Tool<'_>, same_format: bool, out: &mut Vec<u8>) {
     }
 }
 
-fn effort_word(effort: Effort) -> &'static str {
+/// The word for an effort.
+pub(in crate::format) fn effort_word(effort: Effort) -> &'static str {
     match effort {
         Effort::Minimal => "minimal",
         Effort::Low => "low",
@@ -231,7 +241,7 @@ fn effort_word(effort: Effort) -> &'static str {
 }
 
 /// The effort that is nearest to a budget of thinking tokens.
-fn effort_of_budget(tokens: u32) -> Effort {
+pub(in crate::format) fn effort_of_budget(tokens: u32) -> Effort {
     match tokens {
         0..=4096 => Effort::Low,
         4097..=16_384 => Effort::Medium,

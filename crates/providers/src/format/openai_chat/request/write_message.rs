@@ -10,9 +10,12 @@ use sluice_types::{
     json::{Members, Raw, Str},
 };
 
-use super::patch::message_drops;
+use super::{
+    super::wire::{self, google},
+    messages::tool_id,
+};
 use crate::format::{
-    Target,
+    Dialect, Target,
     json::{self, ObjectWriter},
 };
 
@@ -23,8 +26,15 @@ pub(super) fn write_all(
     out: &mut Vec<u8>,
     dropped: &mut Vec<String>,
 ) {
-    let mut writer =
-        Messages { same_format: target.same_format, drops: message_drops(target), out, dropped, first: true };
+    let mut writer = Messages {
+        target,
+        same_format: target.same_format,
+        seals: (target.same_format || is_googles(target.model))
+            && target.dialect.call_name(google::MEMBER).is_some(),
+        out,
+        dropped,
+        first: true,
+    };
     writer.out.push(b'[');
     for turn in turns {
         match turn.role {
@@ -37,10 +47,16 @@ pub(super) fn write_all(
     writer.out.push(b']');
 }
 
+/// Whether a model takes Google's seals back; others' providers may refuse a member that they do not know.
+fn is_googles(model: &str) -> bool {
+    model.to_ascii_lowercase().contains("gemini")
+}
+
 struct Messages<'o, 't> {
+    target: &'t Target<'t>,
     same_format: bool,
-    /// Members of messages that the dialect refuses.
-    drops: Vec<&'t str>,
+    /// Whether calls are told with Google's seals on them.
+    seals: bool,
     out: &'o mut Vec<u8>,
     dropped: &'o mut Vec<String>,
     first: bool,
@@ -53,7 +69,7 @@ impl Messages<'_, '_> {
         }
         self.first = false;
         let mut object = ObjectWriter::open(self.out);
-        object.set("role", role);
+        object.set("role", self.target.dialect.word("messages[].role", role));
         object
     }
 
@@ -98,14 +114,12 @@ impl Messages<'_, '_> {
     }
 
     fn message(&mut self, role: &str, name: Option<&Str<'_>>, parts: &[&Part<'_>], extra: &Members<'_>) {
-        let same_format = self.same_format;
-        let drops = std::mem::take(&mut self.drops);
+        let target = self.target;
         let mut object = self.open(role);
-        object.set_some("name", name);
-        content(parts, same_format, object.member("content"));
-        write_extra(extra, same_format, &drops, &mut object);
+        write_name(name, target.dialect, &mut object);
+        content(parts, target.same_format, object.member("content"));
+        write_extra(extra, target, &mut object);
         object.close();
-        self.drops = drops;
     }
 
     fn user(&mut self, turn: &Turn<'_>) {
@@ -122,14 +136,15 @@ impl Messages<'_, '_> {
                 after.extend(inside.extract_if(.., |part| !matches!(part, Part::Text { .. })));
             }
             let alone = turn.parts.len() == 1;
-            let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+            let target = self.target;
             let mut object = self.open("tool");
-            object.set("tool_call_id", call_id);
-            object.set_some("name", turn.name.as_ref().filter(|_| alone));
-            content(&inside, same_format, object.member("content"));
-            write_extra(&turn.extra, same_format && alone, &drops, &mut object);
+            object.set("tool_call_id", &*tool_id(call_id, target.dialect));
+            write_name(turn.name.as_ref().filter(|_| alone), target.dialect, &mut object);
+            content(&inside, target.same_format, object.member("content"));
+            if alone {
+                write_extra(&turn.extra, target, &mut object);
+            }
             object.close();
-            self.drops = drops;
         }
         let after = self.sayable(after);
         if !after.is_empty() || results == 0 {
@@ -143,12 +158,19 @@ impl Messages<'_, '_> {
             return;
         }
         let (calls, said): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_call(part));
-        let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+        let (target, seals) = (self.target, self.seals);
+        let same_format = target.same_format;
         let mut object = self.open("assistant");
-        object.set_some("name", turn.name.as_ref());
-        if same_format {
-            thoughts(&turn.parts, &drops, &mut object);
-        }
+        write_name(turn.name.as_ref(), target.dialect, &mut object);
+        thoughts(&turn.parts, target, &mut object);
+        let texts;
+        let said = match target.dialect.message_name("refusal") {
+            Some(_) => said,
+            None => {
+                texts = said.iter().map(|part| as_text(part)).collect::<Vec<_>>();
+                texts.iter().collect()
+            }
+        };
         let refusal = match said.as_slice() {
             [Part::Refusal { text }] => Some(text),
             [rest @ .., Part::Refusal { text }]
@@ -166,19 +188,35 @@ impl Messages<'_, '_> {
         }
         object.set_some("refusal", refusal);
         if !calls.is_empty() {
-            json::list(object.member("tool_calls"), &calls, |out, part| call(part, same_format, out));
+            json::list(object.member("tool_calls"), &calls, |out, part| {
+                call(part, google::on(&turn.parts, part).filter(|_| seals), target, out);
+            });
         }
-        write_extra(&turn.extra, same_format, &drops, &mut object);
+        write_extra(&turn.extra, target, &mut object);
         object.close();
-        self.drops = drops;
     }
 }
 
-fn write_extra(extra: &Members<'_>, same_format: bool, drops: &[&str], object: &mut ObjectWriter<'_>) {
-    if same_format {
-        for (name, value) in extra.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
-            object.set(name, value);
+/// Writes the members of a message that mean nothing here, to a provider of the format they came in.
+fn write_extra(extra: &Members<'_>, target: &Target<'_>, object: &mut ObjectWriter<'_>) {
+    for (name, value) in extra.0.iter().filter(|_| target.same_format) {
+        if let Some(theirs) = target.dialect.message_name(name) {
+            object.set(theirs, value);
         }
+    }
+}
+
+fn write_name(name: Option<&Str<'_>>, dialect: &Dialect, object: &mut ObjectWriter<'_>) {
+    if let (Some(name), Some(theirs)) = (name, dialect.message_name("name")) {
+        object.set(theirs, name);
+    }
+}
+
+/// The same part, a refusal as the text it is: for providers that have no other place for it.
+fn as_text<'p>(part: &'p Part<'_>) -> Part<'p> {
+    match part {
+        Part::Refusal { text } => Part::Text { text: text.borrowed(), cache: None },
+        part => (*part).clone(),
     }
 }
 
@@ -193,20 +231,25 @@ fn is_call(part: &Part<'_>) -> bool {
     }
 }
 
-/// What the model thought, as its maker's family takes it back.
-fn thoughts(parts: &[Part<'_>], drops: &[&str], object: &mut ObjectWriter<'_>) {
-    let sealed = |part: &&Part<'_>| {
-        matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::RedactedReasoning { .. })
-    };
+/// What the model thought, as its maker's family takes it back; to a provider of another format what nobody sealed, if it
+/// wants that back.
+fn thoughts(parts: &[Part<'_>], target: &Target<'_>, object: &mut ObjectWriter<'_>) {
+    let (same_format, dialect) = (target.same_format, target.dialect);
+    if !same_format && !dialect.replay_thoughts {
+        return;
+    }
     let text: String = parts
         .iter()
+        .filter(|part| same_format || !matches!(part, Part::Reasoning { signature: Some(_), .. }))
         .filter_map(|part| if let Part::Reasoning { text, .. } = part { Some(&**text) } else { None })
         .collect();
-    if !text.is_empty() && !drops.contains(&"reasoning_content") {
-        object.set("reasoning_content", &text);
+    if let Some(name) = dialect.message_name("reasoning_content").filter(|_| !text.is_empty()) {
+        object.set(name, &text);
     }
-    if parts.iter().any(|part| sealed(&part)) && !drops.contains(&"thinking_blocks") {
-        super::super::wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
+    if let Some(name) =
+        dialect.message_name("thinking_blocks").filter(|_| same_format && wire::is_sealed(parts))
+    {
+        wire::write_thinking_blocks(parts, object.member(name));
     }
 }
 
@@ -275,7 +318,7 @@ fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
 }
 
 /// The text of a document that is nothing else; as a file, providers take little but PDFs.
-fn plain_text(source: &Media<'_>) -> Option<String> {
+pub(in crate::format) fn plain_text(source: &Media<'_>) -> Option<String> {
     match source {
         Media::Base64 { media_type, data } if media_type.starts_with("text/") => {
             String::from_utf8(STANDARD.decode(data.as_bytes()).ok()?).ok()
@@ -299,7 +342,8 @@ fn file(source: &Media<'_>, name: Option<&str>, same_format: bool, out: &mut Vec
     file.close();
 }
 
-fn media(source: &Media<'_>, out: &mut Vec<u8>) {
+/// Writes an address, an upload's id, or bytes as a `data:` address.
+pub(in crate::format) fn media(source: &Media<'_>, out: &mut Vec<u8>) {
     match source {
         Media::Url(text) | Media::File { id: text } => json::write(out, text),
         Media::Base64 { media_type, data } => {
@@ -312,7 +356,7 @@ fn media(source: &Media<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+fn call(part: &Part<'_>, signature: Option<&str>, target: &Target<'_>, out: &mut Vec<u8>) {
     let Part::ToolCall { id, name, arguments, extra, cache } = part else {
         if let Part::Other { raw, .. } = part {
             json::write(out, raw);
@@ -320,15 +364,18 @@ fn call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
         return;
     };
     // An empty string is not JSON, which servers that parse the arguments refuse.
-    let arguments = if arguments.is_empty() && !same_format { "{}" } else { arguments };
+    let arguments = if arguments.is_empty() && !target.same_format { "{}" } else { arguments };
     let mut object = ObjectWriter::open(out);
-    object.set("id", id);
+    object.set("id", &*tool_id(id, target.dialect));
     object.set("type", "function");
     let mut function = ObjectWriter::open(object.member("function"));
     function.set("name", name);
     function.set("arguments", arguments);
     function.close();
-    write_extra(extra, same_format, &[], &mut object);
-    object.set_some("cache_control", cache.as_ref().filter(|_| same_format));
+    for (name, value) in extra.0.iter().filter(|_| target.same_format) {
+        object.set(name, value);
+    }
+    google::write(signature, Some(extra).filter(|_| target.same_format), &mut object);
+    object.set_some("cache_control", cache.as_ref().filter(|_| target.same_format));
     object.close();
 }

@@ -15,30 +15,30 @@ pub(in crate::format) struct Text<'a>(pub(in crate::format) Option<Str<'a>>);
 
 impl<'a> Text<'a> {
     /// The text, unless there is none of it.
-    pub(in crate::format::openai_chat) fn said(self) -> Option<Str<'a>> {
+    pub(in crate::format) fn said(self) -> Option<Str<'a>> {
         self.0.filter(|text| !text.is_empty())
     }
 }
 
 /// A number, or nothing.
 #[derive(Default)]
-pub(in crate::format::openai_chat) struct Number(pub(in crate::format::openai_chat) Option<f64>);
+pub(in crate::format) struct Number(pub(in crate::format) Option<f64>);
 
 impl Number {
     /// The number as an index; 0 if there is none.
-    pub(in crate::format::openai_chat) fn index(&self) -> u32 {
+    pub(in crate::format) fn index(&self) -> u32 {
         self.0.map_or(0, |number| number as u32)
     }
 
     /// The number as a count.
-    pub(in crate::format::openai_chat) fn count(&self) -> Option<u64> {
+    pub(in crate::format) fn count(&self) -> Option<u64> {
         self.0.filter(|number| 0.0 <= *number).map(|number| number as u64)
     }
 }
 
 /// A message's content.
 #[derive(Default)]
-pub(in crate::format::openai_chat) enum Content<'a> {
+pub(in crate::format) enum Content<'a> {
     /// None, or of a type that means nothing.
     #[default]
     Nothing,
@@ -49,14 +49,14 @@ pub(in crate::format::openai_chat) enum Content<'a> {
 }
 
 /// A list that mostly holds one item, for which it needs no memory of its own.
-pub(in crate::format::openai_chat) struct Few<T> {
+pub(in crate::format) struct Few<T> {
     first: Option<T>,
     rest: Vec<T>,
 }
 
 impl<T> Few<T> {
     /// Whether there are no items.
-    pub(in crate::format::openai_chat) fn is_empty(&self) -> bool {
+    pub(in crate::format) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 }
@@ -88,7 +88,7 @@ impl<T> IntoIterator for Few<T> {
 }
 
 /// A list that is mostly absent.
-pub(in crate::format::openai_chat) struct Many<T>(pub(in crate::format::openai_chat) Vec<T>);
+pub(in crate::format) struct Many<T>(pub(in crate::format) Vec<T>);
 
 impl<T> Default for Many<T> {
     fn default() -> Self {
