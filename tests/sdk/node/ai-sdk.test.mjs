@@ -8,7 +8,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { generateObject, generateText, stepCountIs, streamObject, streamText, tool } from "ai";
 import { z } from "zod";
 
-import { DIRECT, KEY, URL, onEachModel } from "./setup.mjs";
+import { KEY, URL, onEveryFormat } from "./setup.mjs";
 
 const openai = createOpenAI({ baseURL: `${URL}/v1`, apiKey: KEY });
 const anthropic = createAnthropic({ baseURL: `${URL}/v1`, apiKey: KEY });
@@ -29,9 +29,8 @@ const weather = tool({
 });
 
 function onEach(name, body) {
-  if (DIRECT) return;
   for (const [protocol, of] of Object.entries(protocols)) {
-    onEachModel(`${name} in ${protocol}`, (model) => body({ model: of(model), maxRetries: 0 }));
+    onEveryFormat(`${name} in ${protocol}`, (model) => body({ model: of(model), maxRetries: 0 }));
   }
 }
 

@@ -26,11 +26,12 @@ const SCHEMA_NAME: &str = "response";
 ///
 /// # Errors
 ///
-/// [`Unsupported`](sluice_types::error::ErrorKind::Unsupported) if the target is strict and something would be dropped.
+/// [`Unsupported`](sluice_types::error::ErrorKind::Unsupported) if the target is strict and something would be dropped;
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if nothing is said at all.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
     let mut body = Vec::with_capacity(1024);
     let mut writer = BodyWriter { object: ObjectWriter::open(&mut body), target, dropped: Vec::new() };
-    writer.all(request);
+    writer.all(request)?;
     let BodyWriter { object, dropped, .. } = writer;
     object.close();
     match dropped.first().filter(|_| target.strict) {
@@ -46,14 +47,14 @@ struct BodyWriter<'o, 't> {
 }
 
 impl BodyWriter<'_, '_> {
-    fn all(&mut self, request: &Request<'_>) {
+    fn all(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         self.object.set("model", self.target.model);
         write_message::write_all(
             &request.turns,
             self.target,
             self.object.member("messages"),
             &mut self.dropped,
-        );
+        )?;
         self.tools(request);
         if let Some(limit) = request.max_output_tokens {
             self.set(&self.target.dialect.max_tokens, &limit);
@@ -93,6 +94,7 @@ impl BodyWriter<'_, '_> {
                 ask_for_usage(options.map(Raw::text), self.object.member("stream_options"));
             }
         }
+        Ok(())
     }
 
     /// Notes that the target cannot be told `name`.

@@ -7,6 +7,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sluice_types::{
     chat::{Media, Part, Role, Turn},
+    error::Failure,
     json::{Members, Raw, Str},
 };
 
@@ -20,12 +21,16 @@ use crate::format::{
 };
 
 /// Writes `turns` as the list of messages, noting in `dropped` what cannot be said.
+///
+/// # Errors
+///
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if nothing is said at all.
 pub(super) fn write_all(
     turns: &[Turn<'_>],
     target: &Target<'_>,
     out: &mut Vec<u8>,
     dropped: &mut Vec<String>,
-) {
+) -> Result<(), Failure> {
     let mut writer = Messages {
         target,
         same_format: target.same_format,
@@ -45,6 +50,7 @@ pub(super) fn write_all(
         }
     }
     writer.out.push(b']');
+    if writer.first { Err(Failure::invalid("messages", "must say something")) } else { Ok(()) }
 }
 
 /// Whether a model takes Google's seals back; others' providers may refuse a member that they do not know.
