@@ -24,6 +24,8 @@ pub const TENANTS: &[&str] = &[
     "embedder",
     "uncounted",
     "pictures",
+    "matrix-whole",
+    "matrix-streamed",
 ];
 
 /// The secret the gateway shows to providers; callers never see it.
@@ -71,9 +73,16 @@ fn config(mock: &Mock) -> Value {
     };
     let provider = |format: &str, id: &str| at(format, &format!("id={id}"), "/v1");
     let once = json!({ "attempts": 1 });
-    let quick = |attempts: u32| json!({ "attempts": attempts, "backoff": "10ms..2s" });
-    json!({
+    // Scenarios fail the same few targets over and over: no retry may be wanting, no breaker open.
+    let quick = |attempts: u32| json!({ "attempts": attempts, "backoff": "10ms..2s", "budget": 10 });
+    let watched = json!({
+        "model": "primary/m", "timeout": "2s", "headers_timeout": "600ms", "first_token_timeout": "900ms",
+        "idle_timeout": "600ms",
+    });
+    let mut config = json!({
         "providers": {
+            "shaky": provider("openai_chat", "shaky"),
+            "drainable": provider("openai_chat", "drainable"),
             "responses-mock": at("openai_responses", "id=responses", "/v1"),
             "gemini-mock": at("gemini", "id=gemini", "/v1beta"),
             "cohere-mock": at("cohere_chat", "id=cohere", "/v2"),
@@ -124,10 +133,29 @@ fn config(mock: &Mock) -> Value {
             "unreachable-alone": { "targets": ["nowhere/m"], "retry": once },
             "keyless": { "targets": ["keyless/m", "secondary/m"], "retry": once },
             "keyless-alone": { "targets": ["keyless/m"], "retry": once },
+            "matrix": { "targets": [watched, "secondary/m"], "retry": once },
+            "matrix-alone": { "targets": [watched], "retry": once },
+            "by-cost": { "strategy": "least_cost", "targets": ["openai-mock/unpriced", "openai-mock/m"], "retry": once },
+            "by-hardness": { "strategy": "complexity", "targets": ["primary/m", "secondary/m"], "retry": once },
+            "arms": { "strategy": "split", "targets": ["primary/m", "secondary/m"], "retry": once },
+            "raced": { "targets": ["primary/m", "secondary/m"], "hedge": { "after": "300ms" }, "retry": once },
+            "copied": { "targets": ["primary/m"], "mirror": { "target": "secondary/m" }, "retry": once },
+            "drained": { "targets": ["drainable/m", "secondary/m"], "retry": once },
+            "guarded": {
+                "targets": ["shaky/m", "secondary/m"],
+                "breaker": { "failures": 2, "open": "1500ms" },
+                "retry": once,
+            },
             "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
             "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },
         },
         "limits": { "max_body": "1MB", "body_timeout": "2s" },
         "cors": { "origins": ["http://app.test", "http://localhost:5173"], "max_age": "1h" },
-    })
+    });
+    for model in config["models"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if model.get("breaker").is_none() {
+            model["breaker"] = json!({ "enabled": false });
+        }
+    }
+    config
 }

@@ -11,6 +11,7 @@
 mod compile;
 mod digest;
 pub mod document;
+pub mod group;
 pub mod not_yet;
 pub mod number;
 pub mod path;
@@ -21,7 +22,7 @@ pub mod text;
 use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use sluice_providers::{
-    auth::Auth,
+    auth::{Auth, SecretRef},
     catalog,
     format::{Chat, Dialect, Protocol},
     operation::Operation,
@@ -34,7 +35,10 @@ use sluice_types::{
 };
 
 use document::Document;
+pub use group::{Group, Member, Strategy, To};
 pub use path::{Problem, Warning};
+
+use crate::routing::breaker::Policy;
 
 /// The configuration that is compiled into the bundle, as JSON: `sluice.yaml` as it was when the bundle was built.
 pub const EMBEDDED: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
@@ -86,13 +90,7 @@ impl Config {
         let reference: text::Reference = name.parse().ok()?;
         let provider = self.providers.get(&reference.provider)?;
         let target = Target::plain(Rc::clone(provider), &reference.model)?;
-        Some(Rc::new(Model {
-            name: name.to_owned(),
-            strategy: Strategy::Single,
-            targets: vec![target],
-            retry: RetryPolicy::default(),
-            strict: false,
-        }))
+        Some(Rc::new(Model::plain(name, target)))
     }
 
     /// The models to list to callers: the aliases by name, then the built-in ones.
@@ -119,22 +117,48 @@ pub struct Model {
     /// The name.
     pub name: String,
     /// How targets are picked.
-    pub strategy: Strategy,
-    /// Where requests may go, in order of preference; never empty.
+    pub group: Group,
+    /// Where requests may go, those of nested models in their places; never empty.
     pub targets: Vec<Target>,
-    /// What is tried again at the same target.
-    pub retry: RetryPolicy,
     /// Whether a request is refused when a target cannot express all of it.
     pub strict: bool,
+    /// How long all attempts together may take until an answer has come or begun.
+    pub deadline: Option<Duration>,
+    /// Whether a target that is slow to begin is raced against the next one.
+    pub hedge: Option<Hedge>,
+    /// Where copies of requests go after their answer.
+    pub mirror: Option<Mirror>,
 }
 
-/// How targets are picked. The document knows more; those are served as `Fallback` until their time comes.
+impl Model {
+    /// A model with nothing said about it but its one target.
+    fn plain(name: &str, target: Target) -> Self {
+        Self {
+            name: name.to_owned(),
+            group: Group::single(name, &target.id),
+            targets: vec![target],
+            strict: false,
+            deadline: None,
+            hedge: None,
+            mirror: None,
+        }
+    }
+}
+
+/// Whether a target that is slow to begin is raced against the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// The one target there is.
-    Single,
-    /// The first that answers, in order.
-    Fallback,
+pub struct Hedge {
+    /// After how long; `None` for what 95 % of its last streams took to begin.
+    pub after: Option<Duration>,
+}
+
+/// Where copies of requests go after their answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mirror {
+    /// The model that gets them.
+    pub model: Rc<Model>,
+    /// How many of a hundred requests are copied.
+    pub percent: u8,
 }
 
 /// One place a request can go.
@@ -146,12 +170,18 @@ pub struct Target {
     pub provider: Rc<Provider>,
     /// The model, as the provider names it.
     pub model: String,
-    /// Share of traffic relative to its siblings.
-    pub weight: number::Weight,
     /// How long one try may take, from the request to the last byte.
     pub timeout: Duration,
     /// How long a streamed try may take until its first token.
     pub first_token_timeout: Option<Duration>,
+    /// How long a streamed try may take until the provider's headers.
+    pub headers_timeout: Option<Duration>,
+    /// How long a stream may stay silent between two tokens.
+    pub idle_timeout: Option<Duration>,
+    /// What is tried again here.
+    pub retry: RetryPolicy,
+    /// When it is left alone for a while; `None` for never.
+    pub breaker: Option<Policy>,
     /// What it costs, for an input that is not extraordinarily large (see [`Target::price_for`]); `None` if nobody
     /// knows.
     pub price: Option<Price>,
@@ -172,9 +202,12 @@ impl Target {
             price: provider.price(model).or_else(|| entry.and_then(prices::Entry::price)),
             provider,
             model: model.to_owned(),
-            weight: number::Weight::default(),
             timeout: document::Target::TIMEOUT.0,
             first_token_timeout: None,
+            headers_timeout: None,
+            idle_timeout: None,
+            retry: RetryPolicy::default(),
+            breaker: None,
             entry,
         })
     }
@@ -188,6 +221,14 @@ impl Target {
         }
     }
 
+    /// How many keys its provider has beside the first.
+    pub fn more_keys(&self) -> usize {
+        match &self.provider.upstream {
+            Upstream::Http(http) => http.more_keys.len(),
+            Upstream::Builtin => 0,
+        }
+    }
+
     /// How many tokens fit into a request and its answer; `None` if nobody knows.
     pub fn context_window(&self) -> Option<u32> {
         self.entry.and_then(prices::Entry::context_tokens)
@@ -195,7 +236,7 @@ impl Target {
 }
 
 /// What is tried again at the same target, and when.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RetryPolicy {
     /// Tries per target, the first included; at least 1.
     pub attempts: u32,
@@ -203,6 +244,10 @@ pub struct RetryPolicy {
     pub on: RetryOn,
     /// The shortest and the longest wait between tries.
     pub backoff: (Duration, Duration),
+    /// Second tries that may be made for each first one.
+    pub budget: f64,
+    /// Whether a prompt that a provider's filter refuses is shown to the next.
+    pub content_filter: bool,
 }
 
 impl RetryPolicy {
@@ -283,6 +328,8 @@ pub struct HttpProvider {
     pub query: String,
     /// How it wants its credential.
     pub auth: Auth,
+    /// More credentials of the same kind, for when that of `auth` is refused or has reached its limit.
+    pub more_keys: Vec<SecretRef>,
     /// Headers sent with every request, names in lower case.
     pub headers: Vec<(String, String)>,
     /// The formats of chat it speaks, the usual one first.
@@ -372,7 +419,7 @@ mod tests {
             "base_url": "http://127.0.0.1:9100/v1/", "prices": {"m": {"input": 0.15, "output": 1}}}}}"#,
         );
         let model = config.model("openai/gpt-4o-mini-2024-07-18").unwrap();
-        assert_eq!((model.strategy, model.targets.len()), (Strategy::Single, 1));
+        assert_eq!((&model.group.strategy, model.targets.len()), (&Strategy::Single, 1));
         assert_eq!(model.targets[0].id, "openai/gpt-4o-mini-2024-07-18");
         assert_eq!(model.targets[0].context_window(), Some(128_000));
         let house = config.model("house/m").unwrap();
@@ -418,7 +465,8 @@ mod tests {
             r#"{"models": {"a": {"targets": ["builtin/extractive"],
             "retry": {"attempts": 3, "on": ["timeout"]}}}}"#,
         );
-        let retry = &config.model("a").unwrap().retry;
+        let model = config.model("a").unwrap();
+        let retry = &model.targets[0].retry;
         assert_eq!((retry.attempts, retry.backoff.1), (3, Duration::from_secs(5)));
         assert!(retry.covers(ErrorKind::FirstTokenTimeout) && !retry.covers(ErrorKind::UpstreamNetwork));
         assert!(RetryPolicy::default().covers(ErrorKind::UpstreamNetwork));

@@ -17,6 +17,8 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
+use crate::routing::explain::Explanation;
+
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
 
@@ -72,6 +74,27 @@ pub struct Record {
     /// The caller's tags, as in `sluice-tags`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// The arm of a split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// Why it went where it went, if the caller asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Box<Explanation>>,
+    /// The attempt that lost a race against the one that answered; its cost is part of `cost_nano_usd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raced: Option<Raced>,
+    /// The request of which this is a mirrored copy: paid by the operator, and in no sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_of: Option<String>,
+}
+
+/// An attempt that was cancelled because another was quicker.
+#[derive(Clone, Debug, Serialize)]
+pub struct Raced {
+    /// The target, as `provider/model`.
+    pub target: String,
+    /// What it may have cost: its input; `None` where the price is unknown.
+    pub cost_nano_usd: Option<NanoUsd>,
 }
 
 /// What is read back of a [`Record`] to sum it.
@@ -81,6 +104,7 @@ struct Row {
     error: Option<String>,
     usage: Usage,
     cost_nano_usd: Option<NanoUsd>,
+    shadow_of: Option<String>,
 }
 
 /// What records add up to.
@@ -151,6 +175,7 @@ pub fn sum_lines(value: &[u8]) -> (Sum, u64) {
     let sum = value.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).fold(
         Sum::default(),
         |sum, line| match serde_json::from_slice::<Row>(line) {
+            Ok(row) if row.shadow_of.is_some() => sum,
             Ok(row) => sum.plus(Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd)),
             Err(_) => {
                 unreadable += 1;
@@ -207,7 +232,9 @@ impl Journal {
         let (lines, sum) = state.gathered.entry((record.tenant.clone(), record.time.date())).or_default();
         lines.push_str(&line);
         lines.push('\n');
-        *sum = sum.plus(Sum::of(record.error.is_some(), &record.usage, record.cost_nano_usd));
+        if record.shadow_of.is_none() {
+            *sum = sum.plus(Sum::of(record.error.is_some(), &record.usage, record.cost_nano_usd));
+        }
         if state.duty_until.is_some_and(|until| now < until.plus(DUTY_LAPSES)) {
             return Duty::None;
         }

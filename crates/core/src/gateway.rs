@@ -15,15 +15,19 @@ mod configure;
 mod costs;
 mod count;
 mod images;
+mod mirror;
 mod models;
 mod operate;
 mod receive;
 mod reply;
 mod responses;
+mod routes;
 mod send;
 mod settle;
 mod stream;
+mod targets;
 mod translate;
+mod walk;
 
 use std::rc::Rc;
 
@@ -37,7 +41,8 @@ use sluice_types::{
 
 pub use self::reply::{Reply, ReplyBody};
 use self::{
-    admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, send::GoogleTokens,
+    admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, routes::Routes,
+    send::GoogleTokens,
 };
 use crate::{
     config::{Config, percent},
@@ -64,6 +69,7 @@ pub struct Gateway {
     google: GoogleTokens,
     recent: Recent,
     journal: Journal,
+    routes: Routes,
 }
 
 /// What every stage may want to know of the request at hand.
@@ -93,6 +99,7 @@ impl Gateway {
             google: GoogleTokens::default(),
             recent: Recent::default(),
             journal: Journal::default(),
+            routes: Routes::default(),
         })
     }
 
@@ -164,6 +171,8 @@ impl Gateway {
             Route::Health => Ok(Reply::json(b"{\"status\":\"ok\"}".as_slice())),
             Route::Ready => self.ready(context).await,
             Route::Costs => self.costs(context, head.uri.query()).await,
+            Route::Targets => self.targets(context).await,
+            Route::Target(id) => self.set_target(context, id, body).await,
             Route::Models => self.models(context).await,
             Route::Model(name) => self.model(context, name).await,
             Route::Chat(_) => self.chat(context, Asked::InBody, body, gone).await,

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_types::time::Timestamp;
 
+use crate::config::group::Score;
+
 /// What every secret key of ours starts with.
 pub const SECRET_PREFIX: &str = "sk-sluice-";
 
@@ -82,7 +84,7 @@ pub struct KeyRecord {
 }
 
 /// What is stored about a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TenantRecord {
     /// Its id: the prefix of everything it owns.
     pub id: String,
@@ -98,6 +100,9 @@ pub struct TenantRecord {
     /// The models it may name: exact names, or `provider/*`; `None` allows all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
+    /// Its own weights under strategy `score`; `None` leaves the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<Score>,
 }
 
 impl TenantRecord {

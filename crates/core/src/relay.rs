@@ -35,6 +35,8 @@ pub struct Seen {
     pub model: Option<String>,
     /// Why the first answer ended.
     pub finish: Option<FinishReason>,
+    /// Pieces of the answer so far.
+    pub pieces: u64,
     /// Bytes of text, refusals and tool arguments.
     text_bytes: u64,
     /// Bytes of reasoning.
@@ -67,17 +69,24 @@ impl Seen {
     fn event(&mut self, event: &Event<'_>) {
         match event {
             Event::Start { model, .. } => self.model = Some(model.to_string()),
-            Event::Delta { delta, .. } => match delta {
-                Delta::Text(text) | Delta::Refusal(text) | Delta::Arguments { json: text, .. } => {
-                    self.text_bytes += text.len() as u64;
-                }
-                Delta::Reasoning(text) => self.reasoning_bytes += text.len() as u64,
-                Delta::ToolCall { name, .. } => self.text_bytes += name.len() as u64,
-                Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
-            },
+            Event::Delta { delta, .. } => {
+                self.pieces += 1;
+                self.delta(delta);
+            }
             Event::Finish { choice, finish } if *choice == 0 => self.finish = Some(finish.reason),
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Finish { .. } | Event::End | Event::Failed(_) => {}
+        }
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>) {
+        match delta {
+            Delta::Text(text) | Delta::Refusal(text) | Delta::Arguments { json: text, .. } => {
+                self.text_bytes += text.len() as u64;
+            }
+            Delta::Reasoning(text) => self.reasoning_bytes += text.len() as u64,
+            Delta::ToolCall { name, .. } => self.text_bytes += name.len() as u64,
+            Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
         }
     }
 }

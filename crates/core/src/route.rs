@@ -32,6 +32,10 @@ pub enum Route<'a> {
     Model(&'a str),
     /// `GET /admin/v1/costs`
     Costs,
+    /// `GET /admin/v1/targets`
+    Targets,
+    /// `POST /admin/v1/targets/{id}`; ids hold slashes.
+    Target(&'a str),
     /// `GET /healthz`: this instance runs.
     Health,
     /// `GET /readyz`: configuration and store are there.
@@ -46,12 +50,14 @@ impl Route<'_> {
             | Self::Generate { .. }
             | Self::CountTokens
             | Self::CountContents(_)
-            | Self::Operation(_) => &[Method::POST],
+            | Self::Operation(_)
+            | Self::Target(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
             Self::InputItems(_)
             | Self::Models
             | Self::Model(_)
             | Self::Costs
+            | Self::Targets
             | Self::Health
             | Self::Ready => &[Method::GET],
         }
@@ -59,7 +65,7 @@ impl Route<'_> {
 
     /// Whether browsers of other origins may call it.
     pub fn is_public(self) -> bool {
-        !matches!(self, Self::Costs)
+        !matches!(self, Self::Costs | Self::Targets | Self::Target(_))
     }
 }
 
@@ -72,6 +78,7 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/messages/count_tokens" => Route::CountTokens,
         "/v1/models" | "/v1beta/models" => Route::Models,
         "/admin/v1/costs" => Route::Costs,
+        "/admin/v1/targets" => Route::Targets,
         // Where Cohere's SDKs ask.
         "/v2/rerank" => Route::Operation(Operation::Rerank),
         "/healthz" => Route::Health,
@@ -90,6 +97,9 @@ fn below(path: &str) -> Option<Route<'_>> {
             Some((model, "countTokens")) => Some(Route::CountContents(model)),
             Some(_) | None => Some(Route::Model(name)),
         };
+    }
+    if let Some(id) = named("/admin/v1/targets/") {
+        return Some(Route::Target(id));
     }
     if let Some(id) = named("/v1/responses/") {
         return match id.split_once('/') {
@@ -134,6 +144,8 @@ mod tests {
             ("/v1/messages", Route::Chat(Protocol::AnthropicMessages)),
             ("/v1/responses/resp_1", Route::Response("resp_1")),
             ("/v1/responses/resp_1/input_items", Route::InputItems("resp_1")),
+            ("/admin/v1/targets", Route::Targets),
+            ("/admin/v1/targets/openai/gpt-x", Route::Target("openai/gpt-x")),
             ("/v1/audio/speech", Route::Operation(Operation::Speech)),
             ("/v2/rerank", Route::Operation(Operation::Rerank)),
         ] {

@@ -6,3 +6,5 @@ pub mod contract;
 pub mod memory;
 #[cfg(feature = "mock")]
 pub mod mock;
+#[cfg(feature = "host")]
+pub mod simulate;

@@ -12,6 +12,7 @@ mod process;
 mod progress;
 mod seed;
 mod setup;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Build(build::Arguments),
     /// Measure throughput, latency, CPU, sizes and start-up of the bundles
     Bench(bench::Arguments),
+    /// Show what each routing strategy makes of bad times, in virtual time
+    Simulate(simulate::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {

@@ -1,5 +1,6 @@
 //! From the document to what the gateway works with. Every problem is collected; none stops the search for more.
 
+mod group;
 mod model;
 mod provider;
 mod settings;
@@ -9,11 +10,12 @@ use std::{collections::HashMap, rc::Rc};
 use sluice_providers::catalog;
 
 use super::{
-    Config, Cors, Limits, Model, Provider, RetryPolicy, Strategy, Target, Upstream, digest,
+    Config, Cors, Limits, Model, Provider, Target, Upstream, digest,
     document::{self, Document},
     not_yet,
     path::{Path, Problem, Warning},
     suggest,
+    text::TargetName,
 };
 
 /// What is collected on the way.
@@ -76,9 +78,16 @@ fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provi
 /// The catalogue's providers that targets name and `providers` does not: as if they stood there with `{}`, except that
 /// callers cannot name their models themselves.
 fn unlisted(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
-    let targets = document.models.values().flat_map(|model| &model.targets);
-    let names =
-        targets.map(|target| &target.model.provider).filter(|name| !document.providers.contains_key(*name));
+    let targets = document.models.values().flat_map(|model| {
+        let mirror = model.mirror.as_ref().map(|mirror| &mirror.target);
+        model.targets.iter().map(|target| &target.0.model).chain(mirror)
+    });
+    let names = targets
+        .filter_map(|name| match name {
+            TargetName::Provider(reference) => Some(&reference.provider),
+            TargetName::Model(_) => None,
+        })
+        .filter(|name| !document.providers.contains_key(*name));
     let mut found = HashMap::new();
     for name in names.filter(|name| catalog::find(name).is_some()) {
         let at = Path::default().key("providers").key(name);
@@ -97,9 +106,8 @@ fn assemble(
     let builtin = providers.get(catalog::BUILTIN).into_iter().flat_map(|provider| {
         catalog::BUILTIN_MODELS.iter().filter_map(|&model| {
             let target = Target::plain(Rc::clone(provider), model)?;
-            let (name, targets) = (target.id.clone(), vec![target]);
-            let (strategy, retry) = (Strategy::Single, RetryPolicy::default());
-            Some(Rc::new(Model { name, strategy, targets, retry, strict: false }))
+            let name = target.id.clone();
+            Some(Rc::new(Model::plain(&name, target)))
         })
     });
     let mut listed = aliases;

@@ -7,18 +7,23 @@ mod model;
 mod one_or_more;
 mod policy;
 mod provider;
+mod rule;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use model::{Breaker, Cache, CacheMode, Model, Retry, RetryClass, Strategy, Target};
+pub use model::{
+    Affinity, Breaker, Cache, CacheMode, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled, Strategy,
+    Target,
+};
 pub use one_or_more::OneOrMore;
 pub use policy::BudgetPeriod;
 pub use policy::{
     Action, Budget, Check, CheckName, Cors, Embeddings, Guardrail, Limits, TenantDefaults, Tenants,
 };
 pub use provider::{Dialect, Prices, Provider};
+pub use rule::{Day, Hours, Language, Pattern, Rule, Sensitivity};
 
 /// The configuration of a Sluice gateway. An empty file is valid: only the built-in provider answers then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -14,9 +14,6 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     };
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
-        if model.breaker.is_some() {
-            not_yet(at.key("breaker"), "circuit breakers are");
-        }
         if model.cache.mode != CacheMode::Off {
             not_yet(at.key("cache"), "the cache is");
         }
@@ -51,12 +48,15 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
 /// Whether a strategy is only known by name.
 pub fn served_as_fallback(strategy: Strategy) -> bool {
     match strategy {
-        Strategy::Single | Strategy::Fallback => false,
-        Strategy::LoadBalance
+        Strategy::Single
+        | Strategy::Fallback
+        | Strategy::LoadBalance
         | Strategy::LeastCost
         | Strategy::LeastLatency
         | Strategy::Score
         | Strategy::Conditional
-        | Strategy::Semantic => true,
+        | Strategy::Complexity
+        | Strategy::Split => false,
+        Strategy::Semantic => true,
     }
 }

@@ -1,4 +1,4 @@
-//! Numbers that cannot be wrong once read: shares of traffic, prices.
+//! Numbers that cannot be wrong once read: shares, ratios, prices.
 
 use std::fmt;
 
@@ -38,6 +38,82 @@ impl TryFrom<f64> for Weight {
 impl From<Weight> for f64 {
     fn from(weight: Weight) -> Self {
         weight.0
+    }
+}
+
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Share(f64);
+
+impl Share {
+    /// What is allowed.
+    pub const ALLOWED: &str = "a number from 0 to 1";
+    const MAX: f64 = 1.0;
+
+    /// The share, if it is one.
+    pub const fn new(share: f64) -> Option<Self> {
+        if 0.0 <= share && share <= Self::MAX { Some(Self(share)) } else { None }
+    }
+
+    /// The share of so many percent, at most all.
+    pub const fn percent(percent: u8) -> Self {
+        Self(if percent < 100 { percent as f64 / 100.0 } else { 1.0 })
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Share {
+    type Error = String;
+
+    fn try_from(share: f64) -> Result<Self, String> {
+        Self::new(share).ok_or_else(|| format!("`{share}` must be {}", Self::ALLOWED))
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
+/// How often something may happen for each time that something else does.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Ratio(f64);
+
+impl Ratio {
+    /// What is allowed.
+    pub const ALLOWED: &str = "a number from 0 to 10";
+    const MAX: f64 = 10.0;
+
+    /// The ratio of so many percent, at most a tenfold.
+    pub const fn percent(percent: u16) -> Self {
+        Self(if percent < 1_000 { percent as f64 / 100.0 } else { 10.0 })
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Ratio {
+    type Error = String;
+
+    fn try_from(ratio: f64) -> Result<Self, String> {
+        let valid = (0.0..=Self::MAX).contains(&ratio);
+        if valid { Ok(Self(ratio)) } else { Err(format!("`{ratio}` must be {}", Self::ALLOWED)) }
+    }
+}
+
+impl From<Ratio> for f64 {
+    fn from(ratio: Ratio) -> Self {
+        ratio.0
     }
 }
 
@@ -109,6 +185,10 @@ macro_rules! number_schema {
 number_schema!(Weight);
 #[cfg(feature = "schema")]
 number_schema!(Dollars);
+#[cfg(feature = "schema")]
+number_schema!(Share);
+#[cfg(feature = "schema")]
+number_schema!(Ratio);
 
 #[cfg(test)]
 mod tests {
@@ -124,6 +204,7 @@ mod tests {
         for wrong in [-0.1, f64::NAN, f64::INFINITY, 1e7] {
             assert!(Dollars::try_from(wrong).is_err());
             assert!(Weight::try_from(wrong).is_err());
+            assert!(Share::try_from(wrong).is_err() && Ratio::try_from(wrong).is_err());
         }
     }
 }

@@ -84,6 +84,8 @@ impl fmt::Display for Period {
     }
 }
 
+pub(crate) use text;
+
 text!(Period, "^[0-9]{1,7}(ms|s|m|h)$", "60s");
 
 /// The shortest and the longest wait between tries.
@@ -196,6 +198,45 @@ impl fmt::Display for Reference {
 }
 
 text!(Reference, r"^[^\s/]+/\S+$", "openai/gpt-4o-mini");
+
+/// What a target is: a provider's model, or another model of this file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetName {
+    /// A provider's model. Whatever has a slash is one.
+    Provider(Reference),
+    /// A model under `models`.
+    Model(String),
+}
+
+impl TargetName {
+    /// What is allowed.
+    pub const ALLOWED: &str = "provider/model, such as openai/gpt-4o-mini, or the name of another model";
+}
+
+impl FromStr for TargetName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |_| format!("`{text}` must be {}", Self::ALLOWED);
+        if text.contains('/') {
+            return text.parse().map(Self::Provider).map_err(wrong);
+        }
+        let visible = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let valid = visible && (1..=128).contains(&text.len());
+        if valid { Ok(Self::Model(text.to_owned())) } else { Err(wrong(String::new())) }
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(reference) => reference.fmt(f),
+            Self::Model(name) => f.write_str(name),
+        }
+    }
+}
+
+text!(TargetName, r"^([^\s/]+/\S+|[^\s/]+)$", "openai/gpt-4o-mini");
 
 /// Where a provider is: a URL without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,112 +1,49 @@
-//! Calling targets, one after the other.
+//! One call to one target: how long it may take, and reading its answer.
 
-use std::{pin::pin, rc::Rc, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::{Either, LocalBoxFuture, select};
 use http::{HeaderMap, Response};
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
 };
 
-use super::{Context, admit::Caller, receive, reply::Problem, settle::Shared};
+use super::{receive, settle::Shared};
 use crate::{
-    config::{Model, Target},
+    config::Target,
     port::{Body, BodyError, Host, NetworkError},
-    routing::{Plan, Step},
 };
 
 /// The longest whole answer taken from a provider, in bytes.
 const MAX_ANSWER: usize = 32 << 20;
-
-/// Walks the model's targets until one answers; `None` if the caller is gone before. The attempt under way is
-/// cancelled then.
-///
-/// Each attempt starts from the caller's own request. Only providers that the tenant allows are asked.
-pub(super) async fn walk<H: Host, T>(
-    context: &Context<'_, H>,
-    caller: &Caller,
-    model: &Rc<Model>,
-    session: &Shared,
-    gone: &mut LocalBoxFuture<'static, ()>,
-    attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
-) -> Option<Result<T, Problem>> {
-    let targets = pin!(targets(context, caller, model, session, attempt));
-    match select(targets, gone).await {
-        Either::Left((outcome, _)) => Some(outcome),
-        Either::Right(_) => None,
-    }
-}
-
-async fn targets<H: Host, T>(
-    context: &Context<'_, H>,
-    caller: &Caller,
-    model: &Rc<Model>,
-    session: &Shared,
-    attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
-) -> Result<T, Problem> {
-    let allowed = |target: &Target| caller.tenant.may_use_provider(&target.provider.name);
-    let order: Vec<usize> =
-        model.targets.iter().enumerate().filter(|(_, target)| allowed(target)).map(|(at, _)| at).collect();
-    if order.is_empty() {
-        let message = format!("no provider of the model `{}` is allowed for this tenant", model.name);
-        return Err(Failure::new(ErrorKind::Forbidden, message).into());
-    }
-    let mut plan = Plan::new(&model.targets, order, &model.retry);
-    let mut step = plan.start();
-    let mut told: Option<Failure> = None;
-    loop {
-        let target = match step {
-            Step::Try { target: at, delay } => {
-                if !delay.is_zero() {
-                    context.host.sleep(delay).await;
-                }
-                session.borrow_mut().trying(model, at);
-                model.targets.get(at)
-            }
-            Step::Fail => None,
-        };
-        let Some(target) = target else {
-            let failure = told.unwrap_or_else(|| Failure::new(ErrorKind::Internal, "no target was tried"));
-            let attempts = session.borrow().record.attempts.clone();
-            return Err(Problem { failure, attempts, headers: HeaderMap::new() });
-        };
-        match attempt(target).await {
-            Ok(value) => return Ok(value),
-            Err(failure) => {
-                session.borrow_mut().attempt_failed(target, failure.kind);
-                step = plan.failed(&failure, dice(context.host));
-                // That a last resort cannot say it either tells less than why the targets before it failed.
-                if told.is_none() || failure.kind != ErrorKind::Unsupported {
-                    told = Some(failure);
-                }
-            }
-        }
-    }
-}
-
-/// A draw from `0.0..1.0`.
-fn dice<H: Host>(host: &H) -> f64 {
-    (host.random() >> 11) as f64 / (1_u64 << 53) as f64
-}
 
 /// What one call may take.
 pub(super) struct Deadline {
     began: Timestamp,
     limit: Duration,
     kind: ErrorKind,
+    /// The end of the wait for the headers, where that comes before.
+    headers: Option<Duration>,
+    /// How long a stream may stay silent between two tokens.
+    idle: Option<Duration>,
 }
 
 impl Deadline {
     /// The end of the whole call to `target`.
     pub fn total<H: Host>(host: &H, target: &Target) -> Self {
-        Self { began: host.now(), limit: target.timeout, kind: ErrorKind::UpstreamTimeout }
+        Self {
+            began: host.now(),
+            limit: target.timeout,
+            kind: ErrorKind::UpstreamTimeout,
+            headers: None,
+            idle: target.idle_timeout,
+        }
     }
 
     /// The end of the wait for the first output of `target`.
     pub fn first_token<H: Host>(host: &H, target: &Target) -> Self {
-        let total = Self::total(host, target);
+        let total = Self { headers: target.headers_timeout, ..Self::total(host, target) };
         match target.first_token_timeout {
             Some(limit) if limit < total.limit => Self { limit, kind: ErrorKind::FirstTokenTimeout, ..total },
             _ => total,
@@ -118,9 +55,36 @@ impl Deadline {
         receive::within(host, self.left(host), work).await.ok_or_else(|| self.missed())
     }
 
+    /// What `work` gives, if it ends in the time there is for the provider's headers.
+    pub async fn bound_headers<H: Host, T>(
+        &self,
+        host: &H,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let Some(limit) = self.headers.filter(|limit| *limit < self.limit) else {
+            return self.bound(host, work).await;
+        };
+        let left = limit.saturating_sub(host.now().since(self.began));
+        receive::within(host, left, work).await.ok_or_else(|| {
+            let message = format!("the provider did not begin to answer within {} ms", limit.as_millis());
+            Failure::new(ErrorKind::UpstreamTimeout, message)
+        })
+    }
+
     /// What is left of it.
     pub fn left<H: Host>(&self, host: &H) -> Duration {
         self.limit.saturating_sub(host.now().since(self.began))
+    }
+
+    /// How long until a stream that has been silent since `last` has been so for too long; `None` for never.
+    pub fn idle_left<H: Host>(&self, host: &H, last: Timestamp) -> Option<Duration> {
+        self.idle.map(|idle| idle.saturating_sub(host.now().since(last)))
+    }
+
+    /// The failure that too long a silence is.
+    pub fn fell_silent(&self) -> Failure {
+        let limit = self.idle.unwrap_or(self.limit).as_millis();
+        Failure::new(ErrorKind::UpstreamTimeout, format!("the provider sent no token for {limit} ms"))
     }
 
     /// The failure that passing it is.
@@ -162,7 +126,10 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     if let Some(target) = &session.record.target {
         super::reply::set(headers, "sluice-target", target);
     }
-    super::reply::set(headers, "sluice-attempts", &(session.record.attempts.len() + 1).to_string());
+    super::reply::set(headers, "sluice-attempts", &session.calls().to_string());
+    if let Some(route) = &session.record.route {
+        super::reply::set(headers, "sluice-explain", &route.header());
+    }
     if !dropped.is_empty() {
         super::reply::set(headers, "sluice-dropped", &dropped.join(", "));
     }

@@ -26,6 +26,7 @@ use super::{
     settle::{Session, Shared},
     stream::{self, Opened},
     translate,
+    walk::Subject,
 };
 use crate::{
     config::{HttpProvider, Target, Upstream},
@@ -52,7 +53,7 @@ pub(super) enum Asked {
 }
 
 /// What an attempt came to.
-enum Outcome<B> {
+pub(super) enum Outcome<B> {
     /// All of it, in the caller's format.
     Whole { body: Bytes, dropped: Vec<String> },
     /// A stream that has begun to speak.
@@ -87,8 +88,10 @@ impl Gateway {
         session.borrow_mut().record.stream = request.stream;
 
         let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict, as_list };
-        let attempt = async |target: &Target| self.attempt_chat(context, &ask, target, &session).await;
-        let outcome = attempt::walk(context, &caller, &model, &session, &mut gone, attempt).await;
+        let attempt =
+            async |target: &Target, session: &Shared| self.attempt_chat(context, &ask, target, session).await;
+        let subject = Subject::Chat(&ask.request);
+        let outcome = self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
             let input_uncached = tokens::request(&ask.request);
@@ -101,6 +104,7 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
+        self.mirror(context, &caller, &model, &ask);
         let mut reply = match outcome {
             Outcome::Whole { body, dropped } => {
                 let mut reply = Reply::json(body);
@@ -132,7 +136,7 @@ impl Gateway {
         Ok(reply)
     }
 
-    async fn attempt_chat<H: Host>(
+    pub(super) async fn attempt_chat<H: Host>(
         &self,
         context: &Context<'_, H>,
         ask: &Ask<'_>,

@@ -2,6 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
+use futures::future::join;
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
@@ -56,13 +57,15 @@ impl Gateway {
             (state.config.clone(), CHECKED <= now.since(state.checked_at))
         };
         let Some(config) = config else {
-            self.look(host).await;
+            join(self.look(host), self.look_for_drained(host)).await;
             return self.or_embedded();
         };
         if due {
             self.config.state.borrow_mut().checked_at = now;
             let (gateway, host_later) = (self.clone(), host.clone());
-            host.later(Box::pin(async move { gateway.look(&host_later).await }));
+            host.later(Box::pin(async move {
+                join(gateway.look(&host_later), gateway.look_for_drained(&host_later)).await;
+            }));
         }
         Ok(config)
     }

@@ -29,6 +29,7 @@ use super::{
     reply::Problem,
     send::Outgoing,
     settle::{Session, Shared},
+    walk::Subject,
 };
 use crate::{
     config::{Target, Upstream},
@@ -72,8 +73,11 @@ impl Gateway {
         let user = ask.plain.user.as_deref();
         let session = Session::begin(context, &caller, operation.name(), &ask.plain.model, user)?;
 
-        let attempt = async |target: &Target| self.attempt_operation(context, &ask, target, &session).await;
-        let outcome = attempt::walk(context, &caller, &model, &session, &mut gone, attempt).await;
+        let attempt = async |target: &Target, session: &Shared| {
+            self.attempt_operation(context, &ask, target, session).await
+        };
+        let subject = Subject::Tokens(ask.plain.input_estimate);
+        let outcome = self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
             session.borrow_mut().left(ask.estimate(Source::Partial));
             self.settle(context.host, &session);

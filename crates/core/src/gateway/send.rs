@@ -63,9 +63,9 @@ impl Gateway {
         outgoing: Outgoing<'_>,
         deadline: &Deadline,
     ) -> Result<Response<H::Body>, Failure> {
-        let format = outgoing.format;
-        let request = self.request(context, outgoing).await?;
-        let sent = deadline.bound(context.host, context.host.send(request)).await?;
+        let (format, provider) = (outgoing.format, outgoing.provider);
+        let (request, key) = self.request(context, outgoing).await?;
+        let sent = deadline.bound_headers(context.host, context.host.send(request)).await?;
         let response = sent.map_err(attempt::network)?;
         let status = response.status();
         if status.is_success() {
@@ -78,15 +78,19 @@ impl Gateway {
             return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
         }
         let wait = retry_after(response.headers());
+        if let Some(key) = key.filter(|_| !provider.more_keys.is_empty()) {
+            self.routes.answered(key.name(), status.as_u16(), wait, context.host.now());
+        }
         let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?;
         Err(format.read_error(status.as_u16(), &body.unwrap_or_default(), wait))
     }
 
-    async fn request<H: Host>(
+    /// The request, and the key it shows.
+    async fn request<'a, H: Host>(
         &self,
         context: &Context<'_, H>,
-        outgoing: Outgoing<'_>,
-    ) -> Result<Request<Bytes>, Failure> {
+        outgoing: Outgoing<'a>,
+    ) -> Result<(Request<Bytes>, Option<&'a SecretRef>), Failure> {
         let Outgoing { provider, format, address, content_type, body } = outgoing;
         let mut request = Request::post(address).body(body).map_err(|error| {
             Failure::new(ErrorKind::Internal, format!("the provider's address cannot be asked: {error}"))
@@ -109,32 +113,54 @@ impl Gateway {
                 }
             }
         }
-        self.authorize(context, provider, &mut request).await?;
-        Ok(request)
+        let key = self.authorize(context, provider, &mut request).await?;
+        Ok((request, key))
     }
 
-    /// Adds the provider's credential.
-    async fn authorize<H: Host>(
+    /// Adds the provider's credential, which is told.
+    async fn authorize<'a, H: Host>(
         &self,
         context: &Context<'_, H>,
-        provider: &HttpProvider,
+        provider: &'a HttpProvider,
         request: &mut Request<Bytes>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<&'a SecretRef>, Failure> {
         let auth = &provider.auth;
-        let Some(name) = auth.secret() else { return Ok(()) };
-        let secret = resolve(context, name).await?;
+        let Some((name, secret)) = self.key(context, provider).await? else { return Ok(None) };
         match auth {
-            Auth::Aws(aws) => sign(context, aws, secret, request).await,
+            Auth::Aws(aws) => sign(context, aws, secret, request).await?,
             Auth::Google(_) => {
                 let token = self.google.token(name, &secret, context.host.now())?;
                 let value = Secret::new(format!("Bearer {}", token.expose()));
-                credential(request.headers_mut(), "authorization", &value, name)
+                credential(request.headers_mut(), "authorization", &value, name)?;
             }
-            Auth::None | Auth::Bearer(_) | Auth::Header(..) => match auth.header(&secret) {
-                Some((header, value)) => credential(request.headers_mut(), header, &value, name),
-                None => Ok(()),
-            },
+            Auth::None | Auth::Bearer(_) | Auth::Header(..) => {
+                if let Some((header, value)) = auth.header(&secret) {
+                    credential(request.headers_mut(), header, &value, name)?;
+                }
+            }
         }
+        Ok(Some(name))
+    }
+
+    /// The key to show: the first that does not rest and is set on the host.
+    async fn key<'a, H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        provider: &'a HttpProvider,
+    ) -> Result<Option<(&'a SecretRef, Secret)>, Failure> {
+        let mut missing = None;
+        for name in self.routes.keys(provider, context.host.now()) {
+            match resolve(context, name).await {
+                Ok(secret) => return Ok(Some((name, secret))),
+                Err(failure) => {
+                    if !provider.more_keys.is_empty() {
+                        self.routes.missing(name.name(), context.host.now());
+                    }
+                    missing.get_or_insert(failure);
+                }
+            }
+        }
+        missing.map_or(Ok(None), Err)
     }
 }
 

@@ -9,17 +9,18 @@ use sluice_types::{
     json::Raw,
     money::NanoUsd,
     time::Timestamp,
-    usage::Usage,
+    usage::{Source, Usage},
 };
 
 use super::{
     Context, Gateway,
     admit::{self, Caller},
     receive,
+    routes::Run,
 };
 use crate::{
     config::{Model, Target},
-    cost_log::{Duty, Entry, Record},
+    cost_log::{Duty, Entry, Raced, Record},
     port::Host,
 };
 
@@ -39,6 +40,10 @@ pub struct Session {
     pub input_estimate: u64,
     /// The model asked, and the place of the target now tried.
     trying: Option<(Rc<Model>, usize)>,
+    /// The attempt that answered, until its answer is over.
+    pub run: Option<Run>,
+    /// What an attempt that lost a race may have cost; `None` where the price is unknown.
+    lost: Option<NanoUsd>,
     /// Whether the row was handed over.
     settled: bool,
 }
@@ -81,8 +86,64 @@ impl Session {
             first_token_ms: None,
             user: admit::user(context.headers, user),
             tags: receive::tags(context.headers)?,
+            arm: None,
+            route: None,
+            raced: None,
+            shadow_of: None,
         };
-        Ok(Rc::new(RefCell::new(Self { record, input_estimate: 0, trying: None, settled: false })))
+        Ok(Rc::new(RefCell::new(Self {
+            record,
+            input_estimate: 0,
+            trying: None,
+            run: None,
+            lost: Some(NanoUsd(0)),
+            settled: false,
+        })))
+    }
+
+    /// A copy for an attempt beside the one that `session` is in, without its failures.
+    pub fn fork(session: &Shared) -> Shared {
+        let of = session.borrow();
+        let record = Record { attempts: Vec::new(), ..of.record.clone() };
+        let (input_estimate, lost) = (of.input_estimate, of.lost);
+        Rc::new(RefCell::new(Self { record, input_estimate, trying: None, run: None, lost, settled: false }))
+    }
+
+    /// What `fork` has learned takes the place of what `session` has; the failures of both stay.
+    pub fn take_over(session: &Shared, fork: &Shared) {
+        let (mut to, mut from) = (session.borrow_mut(), fork.borrow_mut());
+        let mut attempts = std::mem::take(&mut to.record.attempts);
+        attempts.append(&mut from.record.attempts);
+        from.record.attempts = attempts;
+        std::mem::swap(&mut *to, &mut *from);
+    }
+
+    /// The failures of `fork` are added to those of `session`.
+    pub fn join(session: &Shared, fork: &Shared) {
+        session.borrow_mut().record.attempts.append(&mut fork.borrow_mut().record.attempts);
+    }
+
+    /// The attempt is cancelled now because another has won: what it may have cost is its `input`.
+    pub fn cancelled(&self, input: u64) -> Raced {
+        let usage = Usage { input_uncached: input, source: Source::Partial, ..Usage::default() };
+        Raced { target: self.record.target.clone().unwrap_or_default(), cost_nano_usd: self.own_cost(&usage) }
+    }
+
+    /// Another attempt has lost against this one; what it cost is part of the request's cost.
+    pub fn raced(&mut self, lost: Raced) {
+        self.lost = sum(self.lost, lost.cost_nano_usd);
+        self.record.cost_nano_usd = sum(self.record.cost_nano_usd, lost.cost_nano_usd);
+        self.record.raced = Some(lost);
+    }
+
+    /// Calls made so far, the one under way included.
+    pub fn calls(&self) -> usize {
+        self.record.attempts.len() + 1 + usize::from(self.record.raced.is_some())
+    }
+
+    /// The target now tried, of `model`.
+    pub fn target<'m>(&self, model: &'m Model) -> Option<&'m Target> {
+        model.targets.get(self.trying.as_ref()?.1)
     }
 
     /// An attempt begins at the target `at` of `model`.
@@ -127,10 +188,26 @@ impl Session {
         self.record.status = CLIENT_CLOSED_REQUEST;
     }
 
-    /// What `usage` costs at the target now tried; `None` where its price is unknown.
+    /// What `usage` costs at the target now tried, and what was lost in a race; `None` where a price is unknown.
     pub fn cost(&self, usage: &Usage) -> Option<NanoUsd> {
+        sum(self.own_cost(usage), self.lost)
+    }
+
+    fn own_cost(&self, usage: &Usage) -> Option<NanoUsd> {
         let (model, at) = self.trying.as_ref()?;
         model.targets.get(*at)?.price_for(usage).map(|price| price.cost(usage))
+    }
+
+    /// Tells the target's health how its stream went.
+    fn tell(&self, run: &Run, now: Timestamp) {
+        let Record { stream, partial, error, usage, first_token_ms, time, .. } = &self.record;
+        if *partial && error.is_some() {
+            run.broke_off(now);
+        }
+        if let Some(first) = first_token_ms.filter(|_| *stream && !*partial) {
+            let begun = time.plus(std::time::Duration::from_millis(first));
+            run.streamed(usage.output(), now.since(begun), now);
+        }
     }
 
     /// The first output has come.
@@ -143,10 +220,14 @@ impl Session {
         Raw::write(&serde_json::json!({
             "request_id": self.record.id,
             "target": self.record.target,
-            "attempts": self.record.attempts.len() + 1,
+            "attempts": self.calls(),
             "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
         }))
     }
+}
+
+fn sum(one: Option<NanoUsd>, other: Option<NanoUsd>) -> Option<NanoUsd> {
+    one.zip(other).map(|(one, other)| NanoUsd(one.0.saturating_add(other.0)))
 }
 
 impl Gateway {
@@ -160,6 +241,9 @@ impl Gateway {
             }
             session.record.duration_ms =
                 u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
+            if let Some(run) = session.run.take() {
+                session.tell(&run, now);
+            }
             self.journal.add(&session.record, now)
         };
         let Duty::Write(wait) = duty else { return };

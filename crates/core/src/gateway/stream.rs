@@ -99,6 +99,8 @@ struct Flow<H, B> {
     held: Option<Bytes>,
     tick: Pin<Box<dyn Future<Output = ()>>>,
     last_output: Timestamp,
+    /// When the last token came, and how many pieces of the answer had come by then.
+    last_token: (Timestamp, u64),
     total: Deadline,
     cancelled: oneshot::Receiver<()>,
     /// Dropped at the end, or with the stream when the host lets go of it: tells the watcher.
@@ -126,8 +128,9 @@ pub(super) fn run<H: Host>(
     let live_is_open = live.state.get() == State::Open;
     let flow = Flow {
         id,
-        tick: tick(&host, HEARTBEAT, &total),
+        tick: tick(&host, HEARTBEAT, &total, host.now()),
         last_output: host.now(),
+        last_token: (host.now(), 0),
         held: Some(Bytes::from(held)),
         host,
         live,
@@ -179,9 +182,16 @@ fn used(session: &Shared, relay: &Relay, cut: bool) {
     session.borrow_mut().used(usage, seen.model.clone());
 }
 
-/// The time until the next heartbeat is due, or the whole time is up.
-fn tick<H: Host>(host: &H, heartbeat: Duration, total: &Deadline) -> Pin<Box<dyn Future<Output = ()>>> {
-    let (host, wait) = (host.clone(), heartbeat.min(total.left(host)));
+/// The time until the next heartbeat is due, the whole time is up, or the provider has been silent for too long.
+fn tick<H: Host>(
+    host: &H,
+    heartbeat: Duration,
+    total: &Deadline,
+    last_token: Timestamp,
+) -> Pin<Box<dyn Future<Output = ()>>> {
+    let wait = heartbeat.min(total.left(host));
+    let wait = total.idle_left(host, last_token).map_or(wait, |idle| idle.min(wait));
+    let host = host.clone();
     Box::pin(async move { host.sleep(wait).await })
 }
 
@@ -225,6 +235,10 @@ impl<H: Host> Flow<H, H::Body> {
             }
         };
         self.last_output = self.host.now();
+        let pieces = self.live.relay.borrow().seen().pieces;
+        if self.last_token.1 < pieces {
+            self.last_token = (self.last_output, pieces);
+        }
         match result {
             Err(failure) => self.fail(&failure, out),
             Ok(()) if self.live.relay.borrow().ended() => {
@@ -241,6 +255,10 @@ impl<H: Host> Flow<H, H::Body> {
             let failure = self.total.missed();
             return self.fail(&failure, out);
         }
+        if self.total.idle_left(&self.host, self.last_token.0).is_some_and(|left| left.is_zero()) {
+            let failure = self.total.fell_silent();
+            return self.fail(&failure, out);
+        }
         let silent = self.host.now().since(self.last_output);
         let due = if HEARTBEAT <= silent {
             self.live.relay.borrow().heartbeat(out);
@@ -249,7 +267,7 @@ impl<H: Host> Flow<H, H::Body> {
         } else {
             HEARTBEAT.saturating_sub(silent)
         };
-        self.tick = tick(&self.host, due, &self.total);
+        self.tick = tick(&self.host, due, &self.total, self.last_token.0);
     }
 
     /// Ends the stream with an error frame: output has gone out, so nothing can be tried again.

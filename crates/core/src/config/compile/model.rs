@@ -1,16 +1,18 @@
-//! `models`: targets that lead somewhere, and numbers that go together.
+//! `models`: numbers that go together, and what holds for a whole model. Its targets are `group`'s.
 
 use std::{collections::HashMap, rc::Rc};
 
-use sluice_providers::{catalog, prices};
-use sluice_types::{error, money::Price};
+use sluice_types::error;
 
-use super::{Notes, unknown_provider};
-use crate::config::{
-    Model, Provider, RetryOn, RetryPolicy, Strategy, Target, Upstream,
-    document::{self, Document, RetryClass},
-    path::{Path, Problem},
-    suggest,
+use super::{Notes, group::Tree};
+use crate::{
+    config::{
+        Hedge, Mirror, Model, Provider, RetryOn, RetryPolicy, Target, Upstream,
+        document::{self, Document, RetryClass},
+        path::{Path, Problem},
+        suggest,
+    },
+    routing::{breaker::Policy, window},
 };
 
 /// One model; `None` if something is wrong with it.
@@ -22,115 +24,52 @@ pub fn compile(
     at: &Path,
     notes: &mut Notes,
 ) -> Option<Model> {
-    check_targets(written, at, notes);
     check_retry(&written.retry, &at.key("retry"), notes);
     check_breaker(written.breaker.as_ref(), &at.key("breaker"), notes);
     check_guardrails(written, document, at, notes);
-    let own_price = written.prices.as_ref().map(Price::from);
-    let mut targets = Vec::new();
-    for (index, target) in written.targets.iter().enumerate() {
-        let at = at.key("targets").index(index);
-        targets.extend(compile_target(target, own_price, document, providers, &at, notes));
+    if written.deadline.is_some_and(|deadline| deadline.0.is_zero()) {
+        notes.problem(at.key("deadline"), "must be longer than nothing");
     }
-    if targets.len() < written.targets.len() || targets.is_empty() {
-        return None;
-    }
+    let mirror = written.mirror.as_ref().map(|mirror| compile_mirror(mirror, document, providers, at, notes));
+    let mut tree = Tree::new(document, providers, notes);
+    let group = tree.group(name, written, at);
+    let mut targets = tree.targets;
+    let group = group?;
     check_operations(&targets, at, notes);
-    let strategy = match written.strategy {
-        None if targets.len() == 1 => Strategy::Single,
-        Some(document::Strategy::Single) => Strategy::Single,
-        Some(_) | None => Strategy::Fallback,
+    let several = 1 < targets.len();
+    for target in &mut targets {
+        target.breaker = target.breaker.filter(|_| several || written.breaker.is_some());
+    }
+    let hedge = written.hedge.map(|hedge| Hedge { after: hedge.after.map(|after| after.0) });
+    if hedge.is_some() && !several {
+        notes.problem(at.key("hedge"), "needs a second target to race against");
+    }
+    let mirror = match mirror {
+        None => None,
+        Some(mirror) => Some(mirror?),
     };
-    let retry = RetryPolicy::from(&written.retry);
-    Some(Model { name: name.to_owned(), strategy, targets, retry, strict: written.strict })
+    let (name, deadline) = (name.to_owned(), written.deadline.map(|deadline| deadline.0));
+    Some(Model { name, group, targets, strict: written.strict, deadline, hedge, mirror })
 }
 
-fn compile_target(
-    written: &document::Target,
-    own_price: Option<Price>,
+/// Where copies go: a model with the one target.
+fn compile_mirror(
+    written: &document::Mirror,
     document: &Document,
     providers: &HashMap<String, Rc<Provider>>,
     at: &Path,
     notes: &mut Notes,
-) -> Option<Target> {
-    let name = &written.model.provider;
-    let model = &written.model.model;
-    let Some(provider) = providers.get(name) else {
-        let message = match document.providers.contains_key(name) {
-            // Told where the provider stands; to be left out if that is told too.
-            true => format!("provider `{name}` is not usable"),
-            false => unknown_provider(name, document),
-        };
-        let because = Path::default().key("providers").key(name);
-        notes.problems.push(Problem::new(at.clone(), message).because(because));
-        return None;
-    };
-    let Some(mut target) = Target::plain(Rc::clone(provider), model) else {
-        let known = catalog::BUILTIN_MODELS;
-        let hint = suggest::hint(model, known.iter().copied());
-        let message = format!("`{name}` has no model `{model}`, only {}{hint}", known.join(", "));
-        notes.problem(at.clone(), message);
-        return None;
-    };
-    target.weight = written.weight;
-    target.timeout = written.timeout.0;
-    target.first_token_timeout = written.first_token_timeout.map(|period| period.0);
-    if !matches!(provider.upstream, Upstream::Builtin) {
-        target.price = own_price.or(target.price);
-        warn_of_unlisted(&target, at, notes);
+) -> Option<Mirror> {
+    let at = at.key("mirror");
+    if 100 < written.percent {
+        notes.problem(at.key("percent"), "must be at most 100");
     }
-    Some(target)
-}
-
-/// A model the list lacks may be new, or a slip of the fingers.
-fn warn_of_unlisted(target: &Target, at: &Path, notes: &mut Notes) {
-    let listed = prices::of(&target.provider.name);
-    if target.price.is_some() || target.entry.is_some() || listed.is_empty() {
-        return;
-    }
-    let hint = suggest::hint(&target.model, listed.iter().map(prices::Entry::model));
-    let message = format!(
-        "`{}` is not in the price list ({}): its cost will be unknown unless `prices` tells it{hint}",
-        target.id,
-        prices::VERSION
-    );
-    notes.warn(at.clone(), message);
-}
-
-fn check_targets(written: &document::Model, at: &Path, notes: &mut Notes) {
-    let at = at.key("targets");
-    if written.targets.is_empty() {
-        notes.problem(at.clone(), "must have at least one target, such as builtin/extractive");
-    }
-    if written.strategy == Some(document::Strategy::Single) && 1 < written.targets.len() {
-        let message =
-            format!("strategy `single` takes one target, not {}; use `fallback`", written.targets.len());
-        notes.problem(at.clone(), message);
-    }
-    for (index, target) in written.targets.iter().enumerate() {
-        let at = at.index(index);
-        if let Some(first) = written.targets.iter().take(index).position(|other| other.model == target.model)
-        {
-            notes.problem(at.clone(), format!("`{}` is already targets[{first}]", target.model));
-        }
-        if target.timeout.0.is_zero() {
-            notes.problem(at.key("timeout"), "must be longer than nothing");
-        }
-        let Some(first_token) = target.first_token_timeout else { continue };
-        if first_token.0.is_zero() {
-            notes.problem(at.key("first_token_timeout"), "must be longer than nothing");
-        } else if target.timeout < first_token {
-            let message = format!("{first_token} is longer than `timeout`, which is {}", target.timeout);
-            notes.problem(at.key("first_token_timeout"), message);
-        }
-    }
-    let balanced = written.strategy == Some(document::Strategy::LoadBalance);
-    if balanced
-        && !written.targets.is_empty()
-        && written.targets.iter().all(|target| target.weight.get() == 0.0)
-    {
-        notes.problem(at, "at least one target must have a weight above 0");
-    }
+    let mut tree = Tree::new(document, providers, notes);
+    let group = tree.mirror(&written.target, &at.key("target"))?;
+    let targets = tree.targets;
+    let name = written.target.to_string();
+    let model = Model { name, group, targets, strict: false, deadline: None, hedge: None, mirror: None };
+    Some(Mirror { model: Rc::new(model), percent: written.percent })
 }
 
 fn check_retry(retry: &document::Retry, at: &Path, notes: &mut Notes) {
@@ -148,7 +87,9 @@ fn check_retry(retry: &document::Retry, at: &Path, notes: &mut Notes) {
 
 fn check_breaker(breaker: Option<&document::Breaker>, at: &Path, notes: &mut Notes) {
     let Some(breaker) = breaker else { return };
-    for (name, number) in [("failures", breaker.failures), ("probes", breaker.probes)] {
+    let numbers =
+        [("failures", breaker.failures), ("min_requests", breaker.min_requests), ("probes", breaker.probes)];
+    for (name, number) in numbers {
         if number == 0 {
             notes.problem(at.key(name), "must be at least 1");
         }
@@ -157,6 +98,12 @@ fn check_breaker(breaker: Option<&document::Breaker>, at: &Path, notes: &mut Not
         if period.0.is_zero() {
             notes.problem(at.key(name), "must be longer than nothing");
         }
+    }
+    if window::LONGEST < breaker.window.0.as_secs() {
+        notes.problem(at.key("window"), format!("must be at most {}s", window::LONGEST));
+    }
+    if breaker.error_rate.get() == 0.0 {
+        notes.problem(at.key("error_rate"), "must be above 0, or any success would open it");
     }
 }
 
@@ -195,6 +142,19 @@ fn check_operations(targets: &[Target], at: &Path, notes: &mut Notes) {
     }
 }
 
+impl From<&document::Breaker> for Policy {
+    fn from(breaker: &document::Breaker) -> Self {
+        Self {
+            failures: breaker.failures,
+            error_rate: breaker.error_rate.get(),
+            min_requests: breaker.min_requests,
+            window: breaker.window.0,
+            open: breaker.open.0,
+            probes: breaker.probes,
+        }
+    }
+}
+
 impl From<&document::Retry> for RetryPolicy {
     fn from(retry: &document::Retry) -> Self {
         let class = |class: &RetryClass| match class {
@@ -207,6 +167,8 @@ impl From<&document::Retry> for RetryPolicy {
             attempts: retry.attempts,
             on: retry.on.iter().map(class).collect::<RetryOn>(),
             backoff: (retry.backoff.min.0, retry.backoff.max.0),
+            budget: retry.budget.get(),
+            content_filter: retry.content_filter,
         }
     }
 }

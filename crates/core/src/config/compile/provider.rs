@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sluice_providers::{
-    auth::Auth,
+    auth::{Auth, SecretRef},
     catalog,
     format::{Chat, Dialect},
     operation::Operation,
@@ -40,6 +40,8 @@ pub fn compile(name: &str, written: &document::Provider, at: &Path, notes: &mut 
     let before = notes.problems.len();
     check_name(name, at, notes);
     check_headers(written, at, notes);
+    check_keys(written, at, notes);
+    let written = &with_first_key(written);
     let http = match catalog::find(name) {
         Some(known) => from_catalogue(known, written, at, notes),
         None if name == catalog::BUILTIN => None,
@@ -75,6 +77,7 @@ fn from_catalogue(
         base_url,
         query: query(written),
         auth,
+        more_keys: more_keys(written),
         headers: headers(known.headers, written),
         chat: known.chat.to_vec(),
         operations: known.operations.iter().map(|&(operation, path)| (operation, path.to_owned())).collect(),
@@ -128,6 +131,7 @@ fn spelled_out(
     Some(HttpProvider {
         base_url: written.base_url.as_ref()?.as_str().to_owned(),
         auth,
+        more_keys: more_keys(written),
         query: query(written),
         headers: headers(model.map_or(&[], |known| known.headers), written),
         chat,
@@ -137,6 +141,28 @@ fn spelled_out(
             .collect(),
         dialect,
     })
+}
+
+/// Of several keys the first stands where the only one would.
+fn with_first_key(written: &document::Provider) -> document::Provider {
+    let api_key = written.api_key.clone().or_else(|| written.api_keys.first().cloned());
+    document::Provider { api_key, ..written.clone() }
+}
+
+fn more_keys(written: &document::Provider) -> Vec<SecretRef> {
+    written.api_keys.iter().skip(1).map(|key| key.0.clone()).collect()
+}
+
+fn check_keys(written: &document::Provider, at: &Path, notes: &mut Notes) {
+    let at = at.key("api_keys");
+    if written.api_key.is_some() && !written.api_keys.is_empty() {
+        notes.problem(at.clone(), "stands beside `api_key`: put all of them here");
+    }
+    for (index, key) in written.api_keys.iter().enumerate() {
+        if written.api_keys.iter().take(index).any(|other| other == key) {
+            notes.problem(at.index(index), "the same key stands here twice");
+        }
+    }
 }
 
 /// The format's headers, and the operator's, which win.

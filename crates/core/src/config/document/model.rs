@@ -7,10 +7,10 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{is_default, provider::Prices, seconds};
+use super::{OneOrMore, Rule, is_default, provider::Prices, seconds};
 use crate::config::{
-    number::Weight,
-    text::{Backoff, Period, Reference},
+    number::{Ratio, Share, Weight},
+    text::{Backoff, Period, TargetName},
 };
 
 /// One name and what answers to it.
@@ -23,12 +23,33 @@ pub struct Model {
     pub strategy: Option<Strategy>,
     /// Where requests may go, in order of preference; at least one.
     pub targets: Vec<Target>,
+    /// What keeps a conversation at one target (`load_balance`) or in one arm (`split`): the first of these that the
+    /// request has. Default: `[session, user, prompt]` for `load_balance`, `[user, session]` for `split`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<OneOrMore<Affinity>>,
+    /// The least `quality` of a target under `least_cost` and `score`. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_quality: Option<Share>,
+    /// How much each thing weighs under `score`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub score: Score,
+    /// How long all attempts together may take until an answer is there, or a stream has begun. Default: no limit but
+    /// the targets' own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Period>,
     /// What is tried again at the same target before the next one is asked.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,
-    /// When a failing target is left alone for a while.
+    /// When a failing target is left alone for a while. Default: with its defaults where there are several targets, else
+    /// not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// Whether a target that is slow to begin is raced against the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+    /// Where copies of requests go after their answer, for comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// Whether answers are kept and given again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cache: Cache,
@@ -65,6 +86,79 @@ pub enum Strategy {
     Conditional,
     /// The one whose description is nearest to the prompt.
     Semantic,
+    /// The weakest that is up to the prompt, by a local score of how hard it is.
+    Complexity,
+    /// By weight, the same user or session always in the same arm; records tell which.
+    Split,
+}
+
+/// What keeps a conversation at one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Affinity {
+    /// The header `sluice-session`.
+    Session,
+    /// The end user.
+    User,
+    /// How the conversation begins: instructions and the first prompt.
+    Prompt,
+    /// Nothing.
+    None,
+}
+
+/// How much each thing weighs under `score`, relative to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Score {
+    /// What the request costs there, by estimate.
+    pub cost: Weight,
+    /// How long it takes there, as seen of late.
+    pub latency: Weight,
+    /// The target's `quality`.
+    pub quality: Weight,
+    /// The share of requests that failed there of late.
+    pub errors: Weight,
+}
+
+impl Default for Score {
+    fn default() -> Self {
+        let one = Weight::default();
+        Self { cost: one, latency: one, quality: one, errors: one }
+    }
+}
+
+/// Whether a target that is slow to begin is raced against the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Hedge {
+    /// How long the first target may take before the second is asked as well. Default: the time within which 95 % of its
+    /// last hundred streams began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<Period>,
+}
+
+/// Where copies of requests go after their answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Mirror {
+    /// Where.
+    pub target: TargetName,
+    /// How many of a hundred requests are copied, 0 to 100. Default: 100.
+    #[serde(default = "all", skip_serializing_if = "is_all")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 100)))]
+    pub percent: u8,
+}
+
+fn all() -> u8 {
+    100
+}
+
+fn is_all(percent: &u8) -> bool {
+    *percent == all()
 }
 
 impl Strategy {
@@ -79,21 +173,52 @@ impl Strategy {
             Self::Score => "score",
             Self::Conditional => "conditional",
             Self::Semantic => "semantic",
+            Self::Complexity => "complexity",
+            Self::Split => "split",
         }
     }
 }
 
-/// One place a request can go: `provider/model`, or an object with that as `model`.
+/// One place a request can go: `provider/model` or the name of another model, or an object with that as `model`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Target {
-    /// Provider and model.
-    pub model: Reference,
-    /// Share of traffic relative to the other targets, under `load_balance`. Default: 1.
+pub struct Target(pub Spelled);
+
+/// A target written as an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "TargetObject"))]
+#[serde(deny_unknown_fields)]
+pub struct Spelled {
+    /// Provider and model, as `provider/model`, or the name of another model.
+    pub model: TargetName,
+    /// Share of traffic relative to the other targets, under `load_balance` and `split`. Default: 1.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub weight: Weight,
+    /// How good its answers are, from 0 to 1, as the operator judges. Default: unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Share>,
+    /// Which requests it is for, under `conditional`. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Rule>,
+    /// The hardest prompt it is for, from 0 to 1, under `complexity`. Default: even steps, the last target being for
+    /// all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_complexity: Option<Share>,
+    /// What records call it, under `split`. Default: `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
     /// How long one try may take, from the request to the last byte. Default: 10m.
-    pub timeout: Period,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
+    /// How long a streamed try may take until the provider's headers. Default: as long as `first_token_timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers_timeout: Option<Period>,
     /// How long a streamed try may take until its first token. Default: as long as `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_token_timeout: Option<Period>,
+    /// How long a stream may stay silent between two tokens. Default: as long as `timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
 }
 
 impl Target {
@@ -101,47 +226,30 @@ impl Target {
     pub const TIMEOUT: Period = Period(Duration::from_secs(600));
 }
 
-/// A target written as an object.
-#[derive(Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename = "TargetObject"))]
-#[serde(deny_unknown_fields)]
-struct Spelled {
-    /// Provider and model, as `provider/model`.
-    model: Reference,
-    /// Share of traffic relative to the other targets, under `load_balance`. Default: 1.
-    #[serde(default, skip_serializing_if = "is_default")]
-    weight: Weight,
-    /// How long one try may take, from the request to the last byte. Default: 10m.
-    #[serde(default = "default_timeout", skip_serializing_if = "is_default_timeout")]
-    timeout: Period,
-    /// How long a streamed try may take until its first token. Default: as long as `timeout`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    first_token_timeout: Option<Period>,
-}
-
-fn default_timeout() -> Period {
-    Target::TIMEOUT
-}
-
-fn is_default_timeout(timeout: &Period) -> bool {
-    *timeout == Target::TIMEOUT
-}
-
-impl From<Reference> for Target {
-    fn from(model: Reference) -> Self {
-        Self { model, weight: Weight::default(), timeout: Self::TIMEOUT, first_token_timeout: None }
+impl From<TargetName> for Target {
+    fn from(model: TargetName) -> Self {
+        Self(Spelled {
+            model,
+            weight: Weight::default(),
+            quality: None,
+            when: None,
+            max_complexity: None,
+            arm: None,
+            timeout: None,
+            headers_timeout: None,
+            first_token_timeout: None,
+            idle_timeout: None,
+        })
     }
 }
 
 impl Serialize for Target {
     /// As short as it can be said, so that both ways of writing a target have one canonical form.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if *self == Self::from(self.model.clone()) {
-            return self.model.serialize(serializer);
+        if *self == Self::from(self.0.model.clone()) {
+            return self.0.model.serialize(serializer);
         }
-        let Self { model, weight, timeout, first_token_timeout } = self.clone();
-        Spelled { model, weight, timeout, first_token_timeout }.serialize(serializer)
+        self.0.serialize(serializer)
     }
 }
 
@@ -153,17 +261,18 @@ impl<'de> Deserialize<'de> for Target {
             type Value = Target;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("provider/model, or an object with `model`")
+                f.write_str("provider/model, the name of another model, or an object with `model`")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Target, E> {
-                text.parse().map(|model: Reference| model.into()).map_err(E::custom)
+                text.parse().map(|model: TargetName| model.into()).map_err(E::custom)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Target, A::Error> {
-                let Spelled { model, weight, timeout, first_token_timeout } =
-                    Spelled::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Target { model, weight, timeout, first_token_timeout })
+                let mut spelled = Spelled::deserialize(MapAccessDeserializer::new(map))?;
+                // What would be so anyway is the same as what is not said.
+                spelled.timeout = spelled.timeout.filter(|timeout| *timeout != Target::TIMEOUT);
+                Ok(Target(spelled))
             }
         }
 
@@ -180,14 +289,14 @@ impl schemars::JsonSchema for Target {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "description": "One place a request can go.",
-            "anyOf": [generator.subschema_for::<Reference>(), generator.subschema_for::<Spelled>()],
-            "errorMessage": "must be provider/model, or an object with `model`",
+            "anyOf": [generator.subschema_for::<TargetName>(), generator.subschema_for::<Spelled>()],
+            "errorMessage": "must be provider/model, the name of another model, or an object with `model`",
         })
     }
 }
 
 /// What is tried again at the same target before the next one is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
@@ -198,8 +307,14 @@ pub struct Retry {
     /// help.
     pub on: Vec<RetryClass>,
     /// The shortest and the longest wait between tries; it doubles from one to the other, and a random share of it
-    /// is waited.
+    /// is waited. A target that asks for a longer wait than the longest is not asked again.
     pub backoff: Backoff,
+    /// How many second tries a target may get for each first one, from 0 to 10; ten in ten seconds are always free. So
+    /// retries cannot double an outage.
+    pub budget: Ratio,
+    /// Whether a prompt that one provider's filter refuses is shown to the next. Default: false.
+    #[serde(skip_serializing_if = "is_default")]
+    pub content_filter: bool,
 }
 
 impl Default for Retry {
@@ -213,6 +328,8 @@ impl Default for Retry {
                 RetryClass::Network,
             ],
             backoff: Backoff { min: Period(Duration::from_millis(200)), max: seconds(5) },
+            budget: Ratio::percent(20),
+            content_filter: false,
         }
     }
 }
@@ -233,25 +350,45 @@ pub enum RetryClass {
 }
 
 /// When a failing target is left alone for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Breaker {
-    /// How many failures within `window` open it; at least 1.
+    /// Whether it is at all.
+    #[serde(skip_serializing_if = "is_true")]
+    pub enabled: bool,
+    /// How many failures in a row open it; at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub failures: u32,
-    /// How long a failure counts.
+    /// The share of failures within `window` that opens it.
+    pub error_rate: Share,
+    /// The least requests within `window` for `error_rate` to count; at least 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub min_requests: u32,
+    /// How far back failures count, at most 5m.
     pub window: Period,
-    /// How long it stays open.
+    /// How long it stays open; each time it opens again soon, twice as long, up to 16 times.
     pub open: Period,
-    /// How many requests at once may try whether the target is back; at least 1.
+    /// How many requests at once may try whether the target is back, and how many must succeed; at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub probes: u32,
 }
 
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
 impl Default for Breaker {
     fn default() -> Self {
-        Self { failures: 5, window: seconds(30), open: seconds(20), probes: 1 }
+        Self {
+            enabled: true,
+            failures: 5,
+            error_rate: Share::percent(25),
+            min_requests: 20,
+            window: seconds(30),
+            open: seconds(20),
+            probes: 1,
+        }
     }
 }
 

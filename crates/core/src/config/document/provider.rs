@@ -35,6 +35,10 @@ pub struct Provider {
     /// a provider the catalogue does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<Credential>,
+    /// Several of them, in order: one that the provider refuses rests for five minutes, one that has reached its limit
+    /// makes room for the next. Instead of `api_key`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub api_keys: Vec<Credential>,
     /// Headers sent with every request to it, beside those of the format. Not for secrets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,

@@ -1,0 +1,263 @@
+//! What this isolate knows of targets and keys: hints that it may lose, never shared across an `await`.
+
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use sluice_providers::auth::SecretRef;
+use sluice_types::{error::Failure, time::Timestamp};
+
+use super::Gateway;
+use crate::{
+    config::{HttpProvider, Target, Upstream},
+    generations::Generations,
+    port::{Host, Kv, KvError},
+    routing::{
+        breaker::{Leave, Policy},
+        credentials::Resting,
+        facts::Facts,
+        health::{Health, Took},
+        order::{Standing, View},
+    },
+};
+
+/// The store's key for the ids of drained targets, a JSON list.
+pub(super) const DRAINED: &str = "routing/drained";
+
+/// How many targets are remembered: names of models come from callers.
+const REMEMBERED: usize = 1_000;
+
+/// The fewest tokens of a stream that tell how quick it is.
+const TELLING: u64 = 8;
+
+/// What is known of all targets.
+pub(super) struct Routes {
+    targets: RefCell<Generations<String, Rc<RefCell<Health>>>>,
+    resting: RefCell<Resting>,
+    drained: RefCell<BTreeSet<String>>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self {
+            targets: RefCell::new(Generations::new(REMEMBERED)),
+            resting: RefCell::default(),
+            drained: RefCell::default(),
+        }
+    }
+}
+
+impl Routes {
+    /// What is known of the target `id`.
+    pub fn health(&self, id: &str) -> Rc<RefCell<Health>> {
+        let mut targets = self.targets.borrow_mut();
+        let id = id.to_owned();
+        if let Some(known) = targets.get(&id) {
+            return known;
+        }
+        let health = Rc::new(RefCell::new(Health::default()));
+        targets.put(id, health.clone());
+        health
+    }
+
+    /// How `target` stands for a request with these `facts`.
+    pub fn view(&self, target: &Target, facts: &Facts<'_>, now: Timestamp) -> View {
+        let health = self.health(&target.id);
+        let health = health.borrow();
+        let standing = match &target.breaker {
+            _ if self.is_drained(&target.id) => Standing::Drained,
+            Some(policy) => Standing::of(health.shown(now), health.breaker.admits(policy, now)),
+            None => Standing::Up,
+        };
+        View {
+            standing,
+            latency: health.latency.expected(facts.stream, facts.output_tokens(), now),
+            running: health.running,
+            error_rate: health.error_rate(now),
+        }
+    }
+
+    /// Begins an attempt at `target`, unless its breaker says no. `first` is whether the request asks it the first time.
+    pub fn begin(&self, target: &Target, first: bool, now: Timestamp) -> Option<Run> {
+        let health = self.health(&target.id);
+        let leave = {
+            let mut health = health.borrow_mut();
+            let leave = health.enter(target.breaker.as_ref(), now)?;
+            if first {
+                health.budget.first(target.retry.budget, now);
+            } else {
+                // A second key is tried even where nothing is left.
+                _ = health.budget.take(now);
+            }
+            leave
+        };
+        Some(Run { health, policy: target.breaker, leave: Some(leave), began: now })
+    }
+
+    /// Whether `target` may be asked a second time by its retry budget.
+    pub fn may_retry(&self, target: &Target, now: Timestamp) -> bool {
+        self.health(&target.id).borrow_mut().budget.has(now)
+    }
+
+    /// The keys of `provider`, those first that are to be used first.
+    pub fn keys<'a>(&self, provider: &'a HttpProvider, now: Timestamp) -> Vec<&'a SecretRef> {
+        let all = provider.auth.secret().into_iter().chain(&provider.more_keys);
+        let mut keys: Vec<&SecretRef> = all.collect();
+        if 1 < keys.len() {
+            let resting = self.resting.borrow();
+            let order = resting.order(keys.iter().map(|key| key.name()), now);
+            keys.sort_by_key(|key| order.iter().position(|name| *name == key.name()));
+        }
+        keys
+    }
+
+    /// Whether the provider of `target` has a key that does not rest, where it has several.
+    pub fn other_key(&self, target: &Target, now: Timestamp) -> bool {
+        let Upstream::Http(http) = &target.provider.upstream else { return false };
+        if http.more_keys.is_empty() {
+            return false;
+        }
+        let resting = self.resting.borrow();
+        let mut keys = http.auth.secret().into_iter().chain(&http.more_keys);
+        keys.any(|key| !resting.rests(key.name(), now))
+    }
+
+    /// The keys of `provider` by their secrets' names, and whether each rests.
+    pub fn key_states(&self, provider: &HttpProvider, now: Timestamp) -> Vec<serde_json::Value> {
+        let resting = self.resting.borrow();
+        let keys = provider.auth.secret().into_iter().chain(&provider.more_keys);
+        keys.map(|key| serde_json::json!({"name": key.name(), "resting": resting.rests(key.name(), now)}))
+            .collect()
+    }
+
+    /// A provider with several keys has answered `status` to the one called `name`.
+    pub fn answered(&self, name: &str, status: u16, wait: Option<Duration>, now: Timestamp) {
+        match status {
+            401..=403 => self.resting.borrow_mut().refused(name, now),
+            429 => self.resting.borrow_mut().limited(name, wait, now),
+            _ => {}
+        }
+    }
+
+    /// A key is not set on the host.
+    pub fn missing(&self, name: &str, now: Timestamp) {
+        self.resting.borrow_mut().refused(name, now);
+    }
+
+    /// Whether the operator has drained the target `id`.
+    pub fn is_drained(&self, id: &str) -> bool {
+        self.drained.borrow().contains(id)
+    }
+
+    /// Drains or restores the target `id` for all isolates; they learn of it within a minute, this one at once.
+    pub async fn drain<H: Host>(&self, host: &H, id: &str, drained: bool) -> Result<(), KvError> {
+        let mut ids = read(host).await?;
+        if drained {
+            ids.insert(id.to_owned());
+        } else {
+            ids.remove(id);
+        }
+        let value = serde_json::to_vec(&ids).unwrap_or_default();
+        host.put(DRAINED, Bytes::from(value), None).await?;
+        self.drained.replace(ids);
+        Ok(())
+    }
+}
+
+impl Gateway {
+    /// Learns which targets are drained. A silent store changes nothing.
+    pub(super) async fn look_for_drained<H: Host>(&self, host: &H) {
+        match read(host).await {
+            Ok(ids) => _ = self.routes.drained.replace(ids),
+            Err(error) => host.log(&format!("routing: drained targets: {error}; the last known ones stay")),
+        }
+    }
+}
+
+async fn read<H: Host>(host: &H) -> Result<BTreeSet<String>, KvError> {
+    match Kv::get(host, DRAINED).await? {
+        None => Ok(BTreeSet::new()),
+        Some(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| KvError(format!("`{DRAINED}` cannot be read: {error}"))),
+    }
+}
+
+/// An attempt that may lose a race: its end can be told by whoever cancels it.
+#[derive(Clone, Debug)]
+pub(super) struct Racer(Rc<RefCell<Option<Run>>>);
+
+impl Racer {
+    /// The racer that `run` is.
+    pub fn new(run: Run) -> Self {
+        Self(Rc::new(RefCell::new(Some(run))))
+    }
+
+    /// The attempt, to be told what came of it; `None` if it is over.
+    pub fn take(&self) -> Option<Run> {
+        self.0.borrow_mut().take()
+    }
+
+    /// It is given up because another target, asked later, was quicker.
+    pub fn outrun(&self, now: Timestamp) {
+        if let Some(mut run) = self.take() {
+            run.outrun(now);
+        }
+    }
+}
+
+/// An attempt under way. Dropping it is the end of it; without a word about what came of it, it says nothing.
+#[derive(Debug)]
+pub(super) struct Run {
+    health: Rc<RefCell<Health>>,
+    policy: Option<Policy>,
+    leave: Option<Leave>,
+    began: Timestamp,
+}
+
+impl Run {
+    /// An answer has come, or a stream has begun.
+    pub fn succeeded(&mut self, stream: bool, now: Timestamp) {
+        let span = now.since(self.began);
+        let took = if stream { Took::FirstToken(span) } else { Took::Whole(span) };
+        if let Some(leave) = self.leave.take() {
+            self.health.borrow_mut().succeeded(leave, self.policy.as_ref(), now, took);
+        }
+    }
+
+    /// It failed.
+    pub fn failed(&mut self, failure: &Failure, now: Timestamp) {
+        if let Some(leave) = self.leave.take() {
+            self.health.borrow_mut().failed(leave, self.policy.as_ref(), now, failure);
+        }
+    }
+
+    /// It is given up because another target, asked later, was quicker.
+    fn outrun(&mut self, now: Timestamp) {
+        if let Some(leave) = self.leave.take() {
+            self.health.borrow_mut().breaker.outrun(&leave, self.policy.as_ref(), now);
+        }
+    }
+
+    /// A stream that had begun has broken off.
+    pub fn broke_off(&self, now: Timestamp) {
+        self.health.borrow_mut().broke_off(self.policy.as_ref(), now);
+    }
+
+    /// A stream that had begun has brought `tokens` in `span`.
+    pub fn streamed(&self, tokens: u64, span: Duration, now: Timestamp) {
+        if TELLING <= tokens {
+            let each = span.as_millis() as f64 / tokens as f64;
+            self.health.borrow_mut().latency.per_token.add(each, now);
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Nobody holds a borrow over an await, so it is free.
+        let Ok(mut health) = self.health.try_borrow_mut() else { return };
+        if let Some(leave) = self.leave.take() {
+            health.breaker.abandoned(&leave);
+        }
+        health.left();
+    }
+}

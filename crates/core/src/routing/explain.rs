@@ -1,0 +1,98 @@
+//! Why a request went where it went, for the operator.
+
+use serde::Serialize;
+
+/// What was decided, and on what grounds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The model asked.
+    pub model: String,
+    /// Its strategy.
+    pub strategy: &'static str,
+    /// Why the first target is the first.
+    pub reason: String,
+    /// The arm of a split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arm: Option<String>,
+    /// What there was to choose from, the strategy's best first, those left out at the end.
+    pub candidates: Vec<Candidate>,
+    /// What nested models decided.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nested: Vec<Explanation>,
+}
+
+/// One of the things there were to choose from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Candidate {
+    /// `provider/model`, or the name of a nested model.
+    pub target: String,
+    /// `closed`, `open`, `half_open`, `drained`, `forbidden`: of a nested model, that of its first target.
+    pub state: &'static str,
+    /// Why it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<&'static str>,
+    /// What the strategy ordered by; what that is, its reason says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// What the request is expected to cost, in dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<String>,
+    /// How long the answer is expected to take, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
+    /// The share of failures in the last minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_rate: Option<f64>,
+}
+
+impl Explanation {
+    /// As JSON in one line of ASCII that fits into a header: where it is too long, candidates are left out from the end.
+    pub fn header(&self) -> String {
+        let mut short = self.clone();
+        loop {
+            let json = ascii(&serde_json::to_string(&short).unwrap_or_default());
+            if json.len() <= LONGEST || (short.candidates.is_empty() && short.nested.is_empty()) {
+                return json;
+            }
+            if short.nested.pop().is_none() {
+                short.candidates.pop();
+            }
+        }
+    }
+}
+
+/// The longest header, in bytes: hosts and proxies take 8 KB of headers at the least.
+const LONGEST: usize = 4_096;
+
+/// Other letters escaped as JSON has them.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_ascii_and_not_too_long() {
+        let candidate =
+            Candidate { target: "house/größe🙂".to_owned(), state: "closed", ..Candidate::default() };
+        let explanation =
+            Explanation { model: "m".to_owned(), candidates: vec![candidate; 200], ..Explanation::default() };
+        let header = explanation.header();
+        assert!(header.is_ascii() && header.len() <= LONGEST);
+        let read: serde_json::Value = serde_json::from_str(&header).unwrap();
+        assert_eq!(read["candidates"][0]["target"], "house/größe🙂");
+    }
+}
