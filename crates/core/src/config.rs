@@ -48,6 +48,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which websites may call from a browser.
     pub cors: Cors,
+    /// What a tenant may use whose record says nothing else.
+    pub quotas: document::Quotas,
     providers: HashMap<String, Rc<Provider>>,
     /// By name: the aliases of the document, and the built-in models.
     models: HashMap<String, Rc<Model>>,

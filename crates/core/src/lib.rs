@@ -8,6 +8,7 @@ pub mod cost_log;
 pub mod gateway;
 pub mod generations;
 pub mod key;
+pub mod limit;
 pub mod ledger;
 pub mod port;
 pub mod relay;

@@ -84,6 +84,44 @@ impl fmt::Display for Dollars {
     }
 }
 
+/// A part of a whole.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Share(f64);
+
+impl Share {
+    /// What is allowed.
+    pub const ALLOWED: &str = "a number from 0 to 1";
+    const MAX: f64 = 1.0;
+
+    /// So much of `whole`, rounded up.
+    pub fn of(self, whole: u64) -> u64 {
+        // Exact below 2^53, and a warning need not be exact above.
+        (whole as f64 * self.0).ceil() as u64
+    }
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self(0.8)
+    }
+}
+
+impl TryFrom<f64> for Share {
+    type Error = String;
+
+    fn try_from(share: f64) -> Result<Self, String> {
+        let valid = (0.0..=Self::MAX).contains(&share);
+        if valid { Ok(Self(share)) } else { Err(format!("`{share}` must be {}", Self::ALLOWED)) }
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
 /// Gives a number type its schema.
 #[cfg(feature = "schema")]
 macro_rules! number_schema {
@@ -109,6 +147,8 @@ macro_rules! number_schema {
 number_schema!(Weight);
 #[cfg(feature = "schema")]
 number_schema!(Dollars);
+#[cfg(feature = "schema")]
+number_schema!(Share);
 
 #[cfg(test)]
 mod tests {
