@@ -19,6 +19,13 @@ fn python() -> Command {
     command
 }
 
+fn frameworks() -> Command {
+    let mut command = Command::new(place::frameworks_python());
+    command.args(["-B", "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider"]);
+    command.current_dir(place::root().join("tests/sdk/frameworks"));
+    command
+}
+
 fn node() -> Command {
     let mut command = Command::new("node");
     command.args(["--test", "--test-reporter=spec"]).current_dir(place::root().join("tests/sdk/node"));
@@ -52,6 +59,16 @@ fn node_and_the_mock() {
 #[test]
 fn python_and_cloudflare() {
     run(Host::Cloudflare, |gateway| against_gateway(gateway, python));
+}
+
+#[test]
+fn frameworks_and_cloudflare() {
+    run(Host::Cloudflare, |gateway| against_gateway(gateway, frameworks));
+}
+
+#[test]
+fn frameworks_and_spin() {
+    run(Host::Spin, |gateway| against_gateway(gateway, frameworks));
 }
 
 #[test]

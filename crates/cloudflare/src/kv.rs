@@ -1,5 +1,7 @@
 //! `Kv`: Workers KV, binding `KV`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sluice_core::port::{Kv, KvError, Listed};
 use worker::kv::KvStore;
@@ -31,6 +33,15 @@ impl Kv for Worker {
             put = put.metadata(summary).map_err(failed)?;
         }
         put.execute().await.map_err(failed)
+    }
+
+    async fn put_for(&self, key: &str, value: Bytes, lifetime: Duration) -> Result<(), KvError> {
+        let put = self.store()?.put_bytes(key, &value).map_err(failed)?;
+        put.expiration_ttl(lifetime.as_secs()).execute().await.map_err(failed)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        self.store()?.delete(key).await.map_err(failed)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, KvError> {

@@ -85,7 +85,15 @@ pub trait Kv {
     /// [`KvError`] if the store does not answer.
     async fn put(&self, key: &str, value: Bytes, summary: Option<&str>) -> Result<(), KvError>;
 
-    /// Removes `key`; it is no error if it is absent.
+    /// Writes `value` under `key` for `lifetime`, at least a minute: a host that can forget it then does. Readers still look
+    /// into the value for its end.
+    ///
+    /// # Errors
+    ///
+    /// [`KvError`] if the store does not answer.
+    async fn put_for(&self, key: &str, value: Bytes, lifetime: Duration) -> Result<(), KvError>;
+
+    /// Removes `key`, if it is there.
     ///
     /// # Errors
     ///

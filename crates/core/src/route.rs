@@ -23,7 +23,7 @@ pub enum Route<'a> {
     Response(&'a str),
     /// `GET /v1/responses/{id}/input_items`
     InputItems(&'a str),
-    /// `POST /v1/embeddings`, `/v1/rerank`, `/v1/moderations`, `/v1/images/generations`,
+    /// `POST /v1/embeddings`, `/v1/rerank` (or `/v2/rerank`), `/v1/moderations`, `/v1/images/generations`,
     /// `/v1/audio/{speech,transcriptions}`
     Operation(Operation),
     /// `GET /v1/models`, `GET /v1beta/models`
@@ -72,6 +72,8 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/messages/count_tokens" => Route::CountTokens,
         "/v1/models" | "/v1beta/models" => Route::Models,
         "/admin/v1/costs" => Route::Costs,
+        // Where Cohere's SDKs ask.
+        "/v2/rerank" => Route::Operation(Operation::Rerank),
         "/healthz" => Route::Health,
         "/readyz" => Route::Ready,
         _ => return below(path),
@@ -133,6 +135,7 @@ mod tests {
             ("/v1/responses/resp_1", Route::Response("resp_1")),
             ("/v1/responses/resp_1/input_items", Route::InputItems("resp_1")),
             ("/v1/audio/speech", Route::Operation(Operation::Speech)),
+            ("/v2/rerank", Route::Operation(Operation::Rerank)),
         ] {
             assert_eq!(find(path), Some(route), "{path}");
         }

@@ -19,15 +19,17 @@ use sluice_providers::{
     frames::Framing,
 };
 use sluice_types::{
+    chat::Part,
     embeddings::Encoding,
     error::{Attempt, ErrorKind, Failure},
     json::Raw,
+    seal::Maker,
 };
 use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses, Protocol::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages];
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
@@ -141,6 +143,18 @@ fn assert_request_survives(format: Protocol, name: &str, body: &[u8]) {
     let mut again = format.read_request(&written.body).unwrap();
     again.model = request.model.clone();
     again.include_usage = request.include_usage;
+    if format == Protocol::OpenaiResponses {
+        // Its providers take back no thoughts but their own.
+        for turn in &mut request.turns {
+            turn.parts.retain(|part| match part {
+                Part::Reasoning { signature, .. } => {
+                    signature.as_ref().is_some_and(|seal| Maker::of(seal) == Maker::Openai)
+                }
+                Part::RedactedReasoning { .. } => false,
+                _ => true,
+            });
+        }
+    }
     // Which of the unknown members comes first means nothing.
     for request in [&mut request, &mut again] {
         request.extra.0.sort_by(|(left, _), (right, _)| left.cmp(right));

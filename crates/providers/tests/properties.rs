@@ -20,8 +20,8 @@ use sluice_providers::{
 use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses, Protocol::AnthropicMessages];
+const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -133,6 +133,35 @@ fn json() -> impl Strategy<Value = String> {
         "content_block_start",
         "user",
         "assistant",
+        "output",
+        "status",
+        "incomplete",
+        "reasoning",
+        "encrypted_content",
+        "summary",
+        "effort",
+        "format",
+        "function_call_output",
+        "call_id",
+        "input_text",
+        "output_text",
+        "input_image",
+        "input_file",
+        "file_data",
+        "item",
+        "item_id",
+        "output_index",
+        "content_index",
+        "response",
+        "response.created",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.output_text.delta",
+        "response.function_call_arguments.delta",
+        "response.reasoning_summary_text.delta",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -260,12 +289,14 @@ proptest! {
     fn no_json_makes_anything_panic(json in json(), frames in vec(json(), 0..6), body in vec(("[a-z_]{1,12}", json()), 0..6)) {
         read_all(json.as_bytes());
         let members: String = body.iter().map(|(name, value)| format!("{name:?}:{value},")).collect();
-        let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}]}}"#);
+        let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}],"input":[{{"role":"user","content":{json}}},{json}]}}"#);
         read_all(body.as_bytes());
-        let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}]}}"#);
+        let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":[{json},{json}]}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
-            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\ndata: {frame}\n\n")
+            let items = ["response.output_item.added", "response.output_item.done"]
+                .map(|kind| format!("data: {{\"type\":{kind:?},\"output_index\":0,\"item\":{frame}}}\n\n"));
+            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}data: {frame}\n\n", items.concat())
         }).collect();
         for &from in UPSTREAMS {
             for &to in CALLERS {

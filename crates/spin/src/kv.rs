@@ -1,5 +1,7 @@
 //! `Kv`: Spin's key-value store `default`. It keeps no summaries, and lists by walking through all keys.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sluice_core::port::{Kv, KvError, Listed};
 use spin_sdk::key_value::{Error, Store};
@@ -19,6 +21,15 @@ impl Kv for Spin {
     async fn put(&self, key: &str, value: Bytes, _summary: Option<&str>) -> Result<(), KvError> {
         let store = Store::open_default().await.map_err(failed)?;
         store.set(key, value).await.map_err(failed)
+    }
+
+    async fn put_for(&self, key: &str, value: Bytes, _lifetime: Duration) -> Result<(), KvError> {
+        self.put(key, value, None).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        let store = Store::open_default().await.map_err(failed)?;
+        store.delete(key).await.map_err(failed)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, KvError> {

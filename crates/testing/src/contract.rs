@@ -21,6 +21,20 @@ pub async fn kv_reads_what_it_wrote(kv: &impl Kv) {
     }
 }
 
+/// A store forgets what it is told to, and minds nothing that is not there.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn kv_forgets_what_it_is_told_to(kv: &impl Kv) {
+    kv.put_for("contract/gone", Bytes::from_static(b"x"), Duration::from_secs(3_600)).await.unwrap();
+    assert_eq!(kv.get("contract/gone").await.unwrap().as_deref(), Some(&b"x"[..]));
+    for _ in 0..2 {
+        kv.delete("contract/gone").await.unwrap();
+        assert_eq!(kv.get("contract/gone").await.unwrap(), None);
+    }
+}
+
 /// A store lists by prefix, in order, all of it.
 ///
 /// # Panics
@@ -76,6 +90,7 @@ mod tests {
         let host = MemoryHost::default();
         host.run(async {
             kv_reads_what_it_wrote(&host).await;
+            kv_forgets_what_it_is_told_to(&host).await;
             kv_lists_by_prefix(&host).await;
             clock_passes_while_sleeping(&host).await;
             rng_does_not_repeat(&host).await;

@@ -267,6 +267,16 @@ impl Kv for MemoryHost {
         Ok(())
     }
 
+    async fn put_for(&self, key: &str, value: Bytes, _lifetime: Duration) -> Result<(), KvError> {
+        self.put(key, value, None).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), KvError> {
+        self.up()?;
+        self.0.kv.borrow_mut().remove(key);
+        Ok(())
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, KvError> {
         self.up()?;
         let kv = self.0.kv.borrow();

@@ -202,12 +202,14 @@ fn scenarios() -> Result<Count> {
 
 fn sdk() -> Result<Count> {
     let folder = root().join("tests/sdk");
-    let python = setup::ensure_python(&folder.join("python/requirements.txt"))?;
+    let python = setup::ensure_python("venv", &folder.join("python/requirements.txt"))?;
+    let frameworks = setup::ensure_python("venv-frameworks", &folder.join("frameworks/requirements.txt"))?;
     setup::ensure_node_modules(&folder.join("node"))?;
     let mut cargo = command("cargo");
     cargo
         .args(["test", "--package", "sluice-tests", "--test", "sdk", "--no-fail-fast"])
-        .env("SLUICE_PYTHON", python);
+        .env("SLUICE_PYTHON", python)
+        .env("SLUICE_FRAMEWORKS_PYTHON", frameworks);
     counted(artefacts(&mut cargo)?)
 }
 

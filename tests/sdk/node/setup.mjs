@@ -13,7 +13,9 @@ export const URL = (process.env.SLUICE_URL ?? "http://127.0.0.1:8787").replace(/
 export const KEY = process.env.SLUICE_KEY ?? "sk-sluice-dev";
 export const DIRECT = process.env.SLUICE_DIRECT === "1";
 
-const CHAT_MODELS = DIRECT ? ["mock-large"] : ["chat-openai", "chat-anthropic"];
+const CHAT_MODELS = DIRECT
+  ? ["mock-large"]
+  : ["openai", "responses", "anthropic", "gemini", "cohere", "bedrock", "ollama", "workers-ai"].map((name) => `chat-${name}`);
 export const EMBED_MODEL = DIRECT ? "mock-embedding" : "embed";
 
 /** The smallest PNG there is: one pixel. */

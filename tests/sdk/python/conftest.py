@@ -16,7 +16,20 @@ URL = os.environ.get("SLUICE_URL", "http://127.0.0.1:8787").rstrip("/")
 KEY = os.environ.get("SLUICE_KEY", "sk-sluice-dev")
 DIRECT = os.environ.get("SLUICE_DIRECT") == "1"
 
-CHAT_MODELS = ["mock-large"] if DIRECT else ["chat-openai", "chat-anthropic"]
+CHAT_MODELS = (
+    ["mock-large"]
+    if DIRECT
+    else [
+        "chat-openai",
+        "chat-responses",
+        "chat-anthropic",
+        "chat-gemini",
+        "chat-cohere",
+        "chat-bedrock",
+        "chat-ollama",
+        "chat-workers-ai",
+    ]
+)
 EMBED_MODEL = "mock-embedding" if DIRECT else "embed"
 
 gateway_only = pytest.mark.skipif(DIRECT, reason="needs the gateway")

@@ -13,7 +13,16 @@ mod stream;
 mod usage;
 mod wire;
 
-pub(super) use self::{answer::unreadable, usage::read as read_usage, wire::Text};
+pub(super) use self::{
+    answer::unreadable,
+    error::write_value as write_error_value,
+    request::{
+        Passed, count, effort_of, effort_of_budget, effort_word, media, number, plain_text, refused,
+        write_media,
+    },
+    usage::read as read_usage,
+    wire::{Number, Text},
+};
 pub use self::{
     answer::{read_answer, write_answer},
     error::{read_error, write_error, write_stream_error},

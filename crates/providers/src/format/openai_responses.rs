@@ -1,77 +1,26 @@
-//! OpenAI Responses.
+//! OpenAI Responses: `POST /v1/responses`, as callers speak it and as providers do.
+//!
+//! Providers are asked as if they could keep nothing: with `store: false`, without `previous_response_id` and
+//! `conversation`, and for thoughts in sealed form, which come back with the next request. The state that callers ask
+//! for is the gateway's to keep; [`state`] is what it needs for it.
+//!
+//! A finish that the status cannot say is told in members of our own, as in Chat Completions (`native_finish_reason`,
+//! `stop_reason`); `sluice` is our own as well. How seals of other makers are told says `seal.rs`.
 
-use std::time::Duration;
+mod answer;
+mod error;
+mod finish;
+mod item;
+mod request;
+mod seal;
+pub mod state;
+mod stream;
+mod usage;
+mod wire;
 
-use sluice_types::{
-    answer::Answer,
-    chat::Request,
-    error::{Attempt, ErrorKind, Failure},
-    event::Event,
-    json::Raw,
-    usage::Usage,
+pub use self::{
+    answer::{read_answer, write_answer},
+    error::{read_error, write_error, write_stream_error},
+    request::{patch_request, read_request, write_request},
+    stream::{Reader, Writer, heartbeat},
 };
-
-use super::{Meta, Target, Written};
-use crate::frames::Frame;
-
-fn not_yet() -> Failure {
-    Failure::new(ErrorKind::Unsupported, "not written yet")
-}
-
-pub(super) fn write_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_answer(_body: &[u8]) -> Result<Answer<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_error(_status: u16, _body: &[u8], _retry_after: Option<Duration>) -> Failure {
-    not_yet()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Reader {}
-
-impl Reader {
-    pub(super) fn frame(&mut self, _frame: &Frame<'_>, _emit: &mut dyn FnMut(Event<'_>)) {}
-
-    pub(super) fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
-
-pub(super) fn read_request(_body: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn patch_request(_body: &[u8], _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn write_answer(_answer: &Answer<'_>, _meta: &Meta<'_>) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn write_error(_failure: &Failure, _request_id: &str, _attempts: &[Attempt]) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn write_stream_error(_failure: &Failure, _request_id: &str, _out: &mut Vec<u8>) {}
-
-pub(super) fn heartbeat() -> &'static [u8] {
-    b": keep-alive\n\n"
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct Writer {}
-
-impl Writer {
-    pub(super) fn new(_meta: &Meta<'_>) -> Self {
-        Self {}
-    }
-
-    pub(super) fn event(&mut self, _event: &Event<'_>, _out: &mut Vec<u8>) {}
-
-    pub(super) fn end(&mut self, _usage: Option<&Usage>, _note: Option<&Raw<'_>>, _out: &mut Vec<u8>) {}
-}

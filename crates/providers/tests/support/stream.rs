@@ -211,6 +211,13 @@ impl Said {
                 other => other,
             });
         }
+        if caller == Protocol::OpenaiResponses {
+            said.finish = said.finish.map(|finish| match finish {
+                FinishReason::ContextWindow => FinishReason::Length,
+                FinishReason::Pause | FinishReason::StopSequence => FinishReason::Stop,
+                other => other,
+            });
+        }
         for (_, _, arguments) in &mut said.calls {
             if arguments.is_empty() {
                 "{}".clone_into(arguments);

@@ -168,6 +168,9 @@ fn text(ask: &Ask) -> String {
     if ask.has("system") {
         return format!("System: {}", ask.system);
     }
+    if ask.has("messages") {
+        return format!("Messages: {}.", ask.messages);
+    }
     if let Some(stop) = ask.stop.first().filter(|_| ask.has("stop")) {
         return format!("Before the stop, é漢🦀. {stop} After it.");
     }

@@ -13,6 +13,7 @@
 //! | `[[stop]]` | stopped by the first of the request's stop sequences |
 //! | `[[json]]` | a JSON object; comes by itself when the request asks for structured output |
 //! | `[[system]]` | repeats the system text |
+//! | `[[messages]]` | how many messages the conversation has |
 //! | `[[tokens N]]` | N tokens of text |
 //! | `[[empty]]` | no text at all |
 //! | `[[fault CLAUSES]]` | fails, see [`fault`](super::fault); `[[fault@NAME CLAUSES]]` only where the base URL has `id=NAME` |

@@ -193,7 +193,18 @@ pub fn write_stream_error(failure: &Failure, request_id: &str, out: &mut Vec<u8>
 
 fn write(failure: &Failure, request_id: Option<&str>, attempts: &[Attempt], out: &mut Vec<u8>) {
     let mut object = ObjectWriter::open(out);
-    let mut error = ObjectWriter::open(object.member("error"));
+    write_value(failure, request_id, attempts, object.member("error"));
+    object.close();
+}
+
+/// Writes the value of an `error` member.
+pub(in crate::format) fn write_value(
+    failure: &Failure,
+    request_id: Option<&str>,
+    attempts: &[Attempt],
+    out: &mut Vec<u8>,
+) {
+    let mut error = ObjectWriter::open(out);
     error.set("message", &failure.message);
     error.set("type", failure.kind.openai_type());
     error.set("param", &failure.param);
@@ -207,5 +218,4 @@ fn write(failure: &Failure, request_id: Option<&str>, attempts: &[Attempt], out:
         sluice.close();
     }
     error.close();
-    object.close();
 }

@@ -10,8 +10,8 @@ use sluice_types::{
 };
 
 use self::lenient::Many;
-pub(in crate::format) use self::lenient::Text;
-pub(super) use self::lenient::{Content, Few, Number};
+pub(super) use self::lenient::{Content, Few};
+pub(in crate::format) use self::lenient::{Number, Text};
 use crate::format::json::{self, ObjectWriter};
 
 /// A frame of a stream.

@@ -77,6 +77,8 @@ fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
         "null" | "false" | "{}" | "[]" | "0" => true,
         // How OpenAI's frames are padded; whether they tell usage is read.
         _ if name == "stream_options" => true,
+        // Thoughts are told unasked.
+        _ if name == "reasoning.summary" => true,
         _ if name == "modalities" => {
             value.read::<Vec<Str<'_>>>().is_ok_and(|all| all.iter().all(|modality| *modality == "text"))
         }

@@ -9,6 +9,7 @@ use sluice_types::{
     chat::{Media, Part, Request, Role},
     error::Failure,
     json::Members,
+    seal::Maker,
 };
 
 use super::dropped::Dropped;
@@ -139,7 +140,9 @@ pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) ->
         // Texts of spaces alone are refused as empty ones are.
         Part::Text { text, .. } | Part::Refusal { text } => return Ok(!text.trim().is_empty()),
         Part::Reasoning { signature, .. } => {
-            return Ok(signature.as_ref().is_some_and(|signature| !signature.is_empty()));
+            // Claude checks its own seals only.
+            let own = signature.as_ref().and_then(|seal| Maker::Anthropic.bare(seal));
+            return Ok(own.is_some_and(|seal| !seal.is_empty()));
         }
         // An upload's id is known to the provider that gave it alone.
         Part::Image { source: Media::File { .. }, .. }

@@ -196,7 +196,7 @@ fn part<'a>(value: &Value<'a, '_>) -> Result<Part<'a>, Failure> {
 }
 
 /// An address, or what a `data:` address holds.
-fn media(url: Str<'_>) -> Media<'_> {
+pub(in crate::format) fn media(url: Str<'_>) -> Media<'_> {
     match split(url, |url| url.strip_prefix("data:")?.split_once(";base64,")) {
         Ok((media_type, data)) => Media::Base64 { media_type, data },
         Err(url) => Media::Url(url),

@@ -71,7 +71,7 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
 }
 
 /// The failure of a strict target that cannot be asked for `name`.
-pub(super) fn refused(name: &str) -> Failure {
+pub(in crate::format) fn refused(name: &str) -> Failure {
     Failure {
         param: Some(name.to_owned()),
         ..Failure::new(ErrorKind::Unsupported, format!("the model's provider does not support {name}"))

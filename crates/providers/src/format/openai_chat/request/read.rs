@@ -86,17 +86,18 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
 
 /// Known members whose value says something that the vocabulary has no word for: they are passed on as they came.
 #[derive(Default)]
-struct Passed(Vec<&'static str>);
+pub(in crate::format) struct Passed(pub(in crate::format) Vec<&'static str>);
 
 /// A member that is absent, read, or of the right type and yet beyond us.
-enum Reading<T> {
+pub(in crate::format) enum Reading<T> {
     Absent,
     Read(T),
     Beyond,
 }
 
 impl Passed {
-    fn unless_read<T>(&mut self, name: &'static str, reading: Reading<T>) -> Option<T> {
+    /// What was read; what is beyond us is noted.
+    pub(in crate::format) fn unless_read<T>(&mut self, name: &'static str, reading: Reading<T>) -> Option<T> {
         match reading {
             Reading::Absent => None,
             Reading::Read(value) => Some(value),
@@ -114,7 +115,8 @@ impl Passed {
     }
 }
 
-fn number<'a, T: serde::Deserialize<'a>>(
+/// The number called `name`.
+pub(in crate::format) fn number<'a, T: serde::Deserialize<'a>>(
     body: &Object<'a, 'static>,
     name: &'static str,
 ) -> Result<Reading<T>, Failure> {
@@ -122,7 +124,11 @@ fn number<'a, T: serde::Deserialize<'a>>(
     Ok(value.number()?.map_or(Reading::Beyond, Reading::Read))
 }
 
-fn count(body: &Object<'_, 'static>, name: &'static str) -> Result<Reading<u32>, Failure> {
+/// The count called `name`.
+pub(in crate::format) fn count(
+    body: &Object<'_, 'static>,
+    name: &'static str,
+) -> Result<Reading<u32>, Failure> {
     let Some(value) = body.get(name)? else { return Ok(Reading::Absent) };
     Ok(value.count()?.map_or(Reading::Beyond, Reading::Read))
 }
@@ -229,7 +235,8 @@ fn budget(thinking: &Value<'_, '_>) -> Result<Option<Reasoning>, Failure> {
     })
 }
 
-fn effort_of(word: &str) -> Option<Effort> {
+/// The effort that `word` is.
+pub(in crate::format) fn effort_of(word: &str) -> Option<Effort> {
     Some(match word {
         "minimal" => Effort::Minimal,
         "low" => Effort::Low,

@@ -219,7 +219,8 @@ fn write_tool(tool: &Tool<'_>, same_format: bool, out: &mut Vec<u8>) {
     }
 }
 
-fn effort_word(effort: Effort) -> &'static str {
+/// The word for an effort.
+pub(in crate::format) fn effort_word(effort: Effort) -> &'static str {
     match effort {
         Effort::Minimal => "minimal",
         Effort::Low => "low",
@@ -231,7 +232,7 @@ fn effort_word(effort: Effort) -> &'static str {
 }
 
 /// The effort that is nearest to a budget of thinking tokens.
-fn effort_of_budget(tokens: u32) -> Effort {
+pub(in crate::format) fn effort_of_budget(tokens: u32) -> Effort {
     match tokens {
         0..=4096 => Effort::Low,
         4097..=16_384 => Effort::Medium,

@@ -275,7 +275,7 @@ fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
 }
 
 /// The text of a document that is nothing else; as a file, providers take little but PDFs.
-fn plain_text(source: &Media<'_>) -> Option<String> {
+pub(in crate::format) fn plain_text(source: &Media<'_>) -> Option<String> {
     match source {
         Media::Base64 { media_type, data } if media_type.starts_with("text/") => {
             String::from_utf8(STANDARD.decode(data.as_bytes()).ok()?).ok()
@@ -299,7 +299,8 @@ fn file(source: &Media<'_>, name: Option<&str>, same_format: bool, out: &mut Vec
     file.close();
 }
 
-fn media(source: &Media<'_>, out: &mut Vec<u8>) {
+/// Writes an address, an upload's id, or bytes as a `data:` address.
+pub(in crate::format) fn media(source: &Media<'_>, out: &mut Vec<u8>) {
     match source {
         Media::Url(text) | Media::File { id: text } => json::write(out, text),
         Media::Base64 { media_type, data } => {

@@ -15,23 +15,23 @@ pub(in crate::format) struct Text<'a>(pub(in crate::format) Option<Str<'a>>);
 
 impl<'a> Text<'a> {
     /// The text, unless there is none of it.
-    pub(in crate::format::openai_chat) fn said(self) -> Option<Str<'a>> {
+    pub(in crate::format) fn said(self) -> Option<Str<'a>> {
         self.0.filter(|text| !text.is_empty())
     }
 }
 
 /// A number, or nothing.
 #[derive(Default)]
-pub(in crate::format::openai_chat) struct Number(pub(in crate::format::openai_chat) Option<f64>);
+pub(in crate::format) struct Number(pub(in crate::format) Option<f64>);
 
 impl Number {
     /// The number as an index; 0 if there is none.
-    pub(in crate::format::openai_chat) fn index(&self) -> u32 {
+    pub(in crate::format) fn index(&self) -> u32 {
         self.0.map_or(0, |number| number as u32)
     }
 
     /// The number as a count.
-    pub(in crate::format::openai_chat) fn count(&self) -> Option<u64> {
+    pub(in crate::format) fn count(&self) -> Option<u64> {
         self.0.filter(|number| 0.0 <= *number).map(|number| number as u64)
     }
 }

@@ -1,0 +1,103 @@
+//! An item of output as far as it has been written: a stream's last frame repeats it whole.
+
+use serde::de::IgnoredAny;
+
+use crate::format::openai_responses::item::{self, Prefix, Said};
+
+/// An item that has been begun.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) id: String,
+    pub(super) content: Content,
+    pub(super) state: State,
+}
+
+/// Whether an item can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Open,
+    Completed,
+    /// Cut off.
+    Incomplete,
+}
+
+/// What an item holds.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Texts and refusals.
+    Message(Vec<Piece>),
+    Thought {
+        text: String,
+        /// What stands in `encrypted_content`.
+        encrypted: Option<String>,
+    },
+    Call {
+        /// Which call of the answer.
+        index: u32,
+        call_id: String,
+        name: String,
+        arguments: String,
+    },
+}
+
+/// A piece of a message.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) refusal: bool,
+    pub(super) text: String,
+}
+
+impl Piece {
+    pub(super) fn said(&self) -> Said<'_> {
+        if self.refusal { Said::Refusal(&self.text) } else { Said::Text(&self.text) }
+    }
+}
+
+impl Content {
+    pub(super) fn prefix(&self) -> Prefix {
+        match self {
+            Self::Message(_) => Prefix::Message,
+            Self::Thought { .. } => Prefix::Thought,
+            Self::Call { .. } => Prefix::Call,
+        }
+    }
+
+    /// Whether the item may be done before the answer is. A call whose arguments are no whole object yet may go on after
+    /// another item has begun: some providers tell parallel calls by turns.
+    pub(super) fn may_be_done(&self) -> bool {
+        match self {
+            Self::Message(_) | Self::Thought { .. } => true,
+            Self::Call { arguments, .. } => {
+                arguments.trim_start().starts_with('{')
+                    && serde_json::from_str::<IgnoredAny>(arguments).is_ok()
+            }
+        }
+    }
+}
+
+impl Written {
+    /// Whether the item can go on.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Writes the item as it stands.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let status = match self.state {
+            State::Open => "in_progress",
+            State::Completed => "completed",
+            State::Incomplete => "incomplete",
+        };
+        match &self.content {
+            Content::Message(pieces) => {
+                item::write_message(&self.id, status, pieces.iter().map(Piece::said), None, out);
+            }
+            Content::Thought { text, encrypted } => {
+                item::write_thought(&self.id, text, encrypted.as_deref(), out);
+            }
+            Content::Call { call_id, name, arguments, .. } => {
+                item::write_call(&self.id, status, (call_id, name, arguments), None, out);
+            }
+        }
+    }
+}
