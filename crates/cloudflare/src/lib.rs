@@ -5,6 +5,7 @@
 
 mod body;
 mod clock;
+mod counters;
 mod entry;
 mod http_client;
 mod js;

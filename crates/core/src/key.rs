@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_types::time::Timestamp;
 
+use crate::config::document::Quotas;
+
 /// What every secret key of ours starts with.
 pub const SECRET_PREFIX: &str = "sk-sluice-";
 
@@ -64,7 +66,7 @@ pub fn same(left: &str, right: &str) -> bool {
 }
 
 /// What is stored about a virtual key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyRecord {
     /// Its public id, such as `key_9f…`.
     pub id: String,
@@ -79,10 +81,13 @@ pub struct KeyRecord {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Limits and budgets of its own, beside the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Quotas>,
 }
 
 /// What is stored about a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TenantRecord {
     /// Its id: the prefix of everything it owns.
     pub id: String,
@@ -98,6 +103,9 @@ pub struct TenantRecord {
     /// The models it may name: exact names, or `provider/*`; `None` allows all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
+    /// Its limits and budgets, in the place of `tenants.defaults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Quotas>,
 }
 
 impl TenantRecord {

@@ -73,7 +73,8 @@ impl Ledger {
         self.lapse(now);
         let known = self.holds.contains_key(&ask.id);
         if !known && let Some((rule, reason, retry_after)) = self.refusal(now, ask) {
-            return Verdict::Refused { rule, reason, retry_after };
+            let (standings, _) = self.standings(now, ask);
+            return Verdict::Refused { rule, reason, retry_after, standings };
         }
         let mut parts: Vec<Part> = Vec::new();
         for rule in ask.rules.iter().filter(|_| !known) {
@@ -90,6 +91,12 @@ impl Ledger {
             let until = now.0.saturating_add(ask.lapses_after);
             self.holds.insert(ask.id.clone(), Hold { until, lapsed: false, parts });
         }
+        let (standings, warnings) = self.standings(now, ask);
+        Verdict::Granted { standings, warnings }
+    }
+
+    /// How the rules of `ask` stand, and which warnings are due.
+    fn standings(&self, now: Timestamp, ask: &Ask) -> (Vec<Standing>, Vec<usize>) {
         let mut warnings = Vec::new();
         let mut standings = Vec::with_capacity(ask.rules.len());
         for (place, rule) in ask.rules.iter().enumerate() {
@@ -102,7 +109,7 @@ impl Ledger {
             }
             standings.push(Standing { remaining: rule.limit.saturating_sub(counted), reset });
         }
-        Verdict::Granted { standings, warnings }
+        (standings, warnings)
     }
 
     /// Why `ask` must be refused, if so. A spent budget weighs most, for waiting does not help it; then the longest

@@ -116,6 +116,8 @@ pub enum Verdict {
         reason: Reason,
         /// After how many milliseconds it would be granted if nobody else asks; `None` if that cannot be told.
         retry_after: Option<u64>,
+        /// How each rule stands, in the order they were asked in.
+        standings: Vec<Standing>,
     },
 }
 

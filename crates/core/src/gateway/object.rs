@@ -25,7 +25,7 @@ use crate::{
     cost_log,
     key::{digest, hex},
     ledger::{Hold, Ledger, Meter},
-    port::{Cells, Clock, Counters, CountersError, Kv},
+    port::{Cells, Clock, Counters, CountersError, Kv, KvError},
 };
 
 /// How long rows wait for others before they are written out.
@@ -225,8 +225,21 @@ pub async fn ask(host: &impl Counters, owner: &str, call: &Call) -> Result<Answe
 ///
 /// [`CountersError`] if the object or the store does not answer: nothing is lost, and it is to be run again.
 pub async fn flush(host: &(impl Counters + Kv), owner: &str) -> Result<(), CountersError> {
+    write_out(host, owner, async |batch| host.put(&batch.key, batch.value.into(), Some(&batch.summary)).await).await
+}
+
+/// [`flush`] with a store of its own.
+///
+/// # Errors
+///
+/// As [`flush`].
+pub async fn write_out(
+    counters: &impl Counters,
+    owner: &str,
+    put: impl AsyncFn(Batch) -> Result<(), KvError>,
+) -> Result<(), CountersError> {
     loop {
-        let Answer::Batches(batches) = ask(host, owner, &Call::Take).await? else {
+        let Answer::Batches(batches) = ask(counters, owner, &Call::Take).await? else {
             return Err(CountersError("not batches".to_owned()));
         };
         if batches.is_empty() {
@@ -234,11 +247,10 @@ pub async fn flush(host: &(impl Counters + Kv), owner: &str) -> Result<(), Count
         }
         let mut written = Vec::with_capacity(batches.len());
         for batch in batches {
-            let put = host.put(&batch.key, batch.value.into(), Some(&batch.summary)).await;
-            put.map_err(|error| CountersError(error.to_string()))?;
-            written.push(batch.key);
+            written.push(batch.key.clone());
+            put(batch).await.map_err(|error| CountersError(error.to_string()))?;
         }
-        ask(host, owner, &Call::Written(written)).await?;
+        ask(counters, owner, &Call::Written(written)).await?;
     }
 }
 

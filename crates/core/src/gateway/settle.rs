@@ -16,6 +16,7 @@ use super::{
     Context, Gateway,
     admit::{self, Caller},
     receive,
+    reserve::Held,
 };
 use crate::{
     config::{Model, Target},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// How often a write of the cost log is tried before the record goes to the operator's log instead.
-const WRITES: u32 = 4;
+pub(super) const WRITES: u32 = 4;
 
 /// The status of a request whose caller left, as nginx has it; nobody sees it but readers of the log.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -39,6 +40,10 @@ pub struct Session {
     pub input_estimate: u64,
     /// The model asked, and the place of the target now tried.
     trying: Option<(Rc<Model>, usize)>,
+    /// What is reserved for it at the tenant's counter object.
+    pub(super) held: Option<Held>,
+    /// What its answer tells about limits and budgets.
+    pub(super) told: Vec<(&'static str, String)>,
     /// Whether the row was handed over.
     settled: bool,
 }
@@ -82,7 +87,14 @@ impl Session {
             user: admit::user(context.headers, user),
             tags: receive::tags(context.headers)?,
         };
-        Ok(Rc::new(RefCell::new(Self { record, input_estimate: 0, trying: None, settled: false })))
+        Ok(Rc::new(RefCell::new(Self {
+            record,
+            input_estimate: 0,
+            trying: None,
+            held: None,
+            told: Vec::new(),
+            settled: false,
+        })))
     }
 
     /// An attempt begins at the target `at` of `model`.
@@ -150,19 +162,29 @@ impl Session {
 }
 
 impl Gateway {
-    /// Hands the session's row to the cost log, once. Returns at once; the write happens after the answer.
+    /// Hands the session's row to the cost log, once, and settles what was reserved for it. Returns at once; the rest
+    /// happens after the answer.
     pub(super) fn settle<H: Host>(self: &Rc<Self>, host: &H, session: &Shared) {
         let now = host.now();
-        let duty = {
+        let (record, held) = {
             let mut session = session.borrow_mut();
             if std::mem::replace(&mut session.settled, true) {
                 return;
             }
             session.record.duration_ms =
                 u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
-            self.journal.add(&session.record, now)
+            let Some(held) = session.held.take() else {
+                return self.log(host, &session.record);
+            };
+            (session.record.clone(), held)
         };
-        let Duty::Write(wait) = duty else { return };
+        let (gateway, host_later) = (self.clone(), host.clone());
+        host.later(Box::pin(async move { gateway.settle_held(&host_later, &record, &held).await }));
+    }
+
+    /// Has `record` written to the cost log.
+    pub(super) fn log<H: Host>(self: &Rc<Self>, host: &H, record: &Record) {
+        let Duty::Write(wait) = self.journal.add(record, host.now()) else { return };
         let (gateway, writer) = (self.clone(), host.clone());
         host.later(Box::pin(async move {
             if !wait.is_zero() {

@@ -106,7 +106,7 @@ proptest! {
                                 prop_assert_eq!(standing.remaining, rule.limit - counted(&all, rule, now));
                             }
                         }
-                        Verdict::Refused { rule, reason, retry_after } => {
+                        Verdict::Refused { rule, reason, retry_after, .. } => {
                             prop_assert!(!fits, "refused although it fits: {ask:?}");
                             prop_assert!(rules[rule].limit < counted(&all, &rules[rule], now) + amounts.of(rules[rule].unit));
                             if let (Reason::Rate, Some(wait)) = (reason, retry_after) {
