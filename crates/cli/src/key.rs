@@ -41,8 +41,7 @@ pub fn run(command: &Command) -> Result<ExitCode> {
         id: format!("key_{}", key::hex(&id)),
         tenant: tenant.clone(),
         name: name.clone(),
-        disabled: false,
-        expires_at: None,
+        ..KeyRecord::default()
     };
     let store_key = key::store_key(&digest);
     if *json {

@@ -23,5 +23,6 @@ use worker::{Context, Env};
 #[derive(Clone)]
 pub struct Worker {
     env: Env,
-    context: Rc<Context>,
+    /// None for what no request began.
+    context: Option<Rc<Context>>,
 }

@@ -253,6 +253,8 @@ pub struct Provider {
     pub name: String,
     /// How it is reached.
     pub upstream: Upstream,
+    /// Where it keeps what is sent to it, as the operator says.
+    pub data_region: Option<String>,
     /// Prices of the operator's own, by model.
     prices: HashMap<String, Price>,
 }

@@ -1,6 +1,7 @@
 //! The gateway without a host: what callers and operators see, decided over plain values, with the world behind
 //! [`port`].
 
+pub mod admin;
 pub mod capability;
 pub mod config;
 pub mod cors;
@@ -15,3 +16,4 @@ pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod usage;

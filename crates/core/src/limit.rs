@@ -25,6 +25,8 @@ pub struct Who<'a> {
     pub model: &'a str,
     /// The request's tags.
     pub tags: &'a BTreeMap<String, String>,
+    /// The visitor's address and how many requests a minute they may make, where the key is in visitors' hands.
+    pub visitor: Option<(&'a str, u64)>,
 }
 
 /// A rule that holds for a request, and what to say of it.
@@ -42,6 +44,12 @@ pub struct Bound {
 /// and the key's own.
 pub fn bounds(who: &Who<'_>, defaults: &Quotas, tenant: Option<&Quotas>, key: Option<&Quotas>) -> Vec<Bound> {
     let mut found = Vec::new();
+    if let Some((visitor, limit)) = who.visitor {
+        let meter = format!("k:{}/v:{visitor}|requests/60000", who.key);
+        let window = Window::Last(60_000);
+        let rule = Rule { meter, unit: Unit::Requests, window, limit, warn: None, hard: true };
+        found.push(Bound { rule, what: format!("{limit} requests per minute for each visitor"), move_to: None });
+    }
     let own = tenant.unwrap_or(defaults);
     let minute = |pick: fn(&Quotas) -> Option<u64>| pick(own).or_else(|| pick(defaults));
     let mut add = |owner: Owner<'_>, quotas: &Quotas, rpm, tpm, concurrent, budget: Option<&Budget>| {
@@ -177,7 +185,7 @@ mod tests {
 
     fn told(defaults: serde_json::Value, tenant: Option<serde_json::Value>, key: Option<serde_json::Value>) -> Vec<String> {
         let tags = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
-        let who = Who { key: "key_1", user: Some("ann"), model: "m", tags: &tags };
+        let who = Who { key: "key_1", user: Some("ann"), model: "m", tags: &tags, visitor: None };
         let bounds = bounds(&who, &quotas(defaults), tenant.map(quotas).as_ref(), key.map(quotas).as_ref());
         bounds.into_iter().map(|bound| format!("{}: {}", bound.rule.meter, bound.what)).collect()
     }

@@ -3,6 +3,8 @@
 use http::{HeaderMap, Method};
 use sluice_providers::{format::Protocol, operation::Operation};
 
+use crate::admin::Admin;
+
 /// What a request is for. Names are as they stand in the path, percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
@@ -30,8 +32,10 @@ pub enum Route<'a> {
     Models,
     /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
     Model(&'a str),
-    /// `GET /admin/v1/costs`
-    Costs,
+    /// `/admin/v1/…`
+    Admin(Admin<'a>),
+    /// `GET /openapi.json`: the description of this API.
+    OpenApi,
     /// `GET /healthz`: this instance runs.
     Health,
     /// `GET /readyz`: configuration and store are there.
@@ -48,10 +52,11 @@ impl Route<'_> {
             | Self::CountContents(_)
             | Self::Operation(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
+            Self::Admin(asked) => asked.methods(),
             Self::InputItems(_)
             | Self::Models
             | Self::Model(_)
-            | Self::Costs
+            | Self::OpenApi
             | Self::Health
             | Self::Ready => &[Method::GET],
         }
@@ -59,7 +64,7 @@ impl Route<'_> {
 
     /// Whether browsers of other origins may call it.
     pub fn is_public(self) -> bool {
-        !matches!(self, Self::Costs)
+        !matches!(self, Self::Admin(_))
     }
 }
 
@@ -71,7 +76,7 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
         "/v1/models" | "/v1beta/models" => Route::Models,
-        "/admin/v1/costs" => Route::Costs,
+        "/openapi.json" => Route::OpenApi,
         // Where Cohere's SDKs ask.
         "/v2/rerank" => Route::Operation(Operation::Rerank),
         "/healthz" => Route::Health,
@@ -97,6 +102,9 @@ fn below(path: &str) -> Option<Route<'_>> {
             Some((id, "input_items")) => Some(Route::InputItems(id)),
             Some(_) => None,
         };
+    }
+    if let Some(rest) = named("/admin/v1/") {
+        return Admin::find(rest).map(Route::Admin);
     }
     let name = path.strip_prefix("/v1")?;
     Operation::ALL.into_iter().find(|operation| operation.path() == name).map(Route::Operation)
@@ -140,7 +148,7 @@ mod tests {
             assert_eq!(find(path), Some(route), "{path}");
         }
         let unknown =
-            ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1", "/v1/responses/a/b", "/rerank"];
+            ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1", "/admin/v1/x", "/v1/responses/a/b", "/rerank"];
         for path in unknown {
             assert_eq!(find(path), None, "{path}");
         }

@@ -62,7 +62,7 @@ pub fn empty() -> Config {
 
 fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
     let builtin =
-        Provider { name: catalog::BUILTIN.to_owned(), upstream: Upstream::Builtin, prices: HashMap::new() };
+        Provider { name: catalog::BUILTIN.to_owned(), upstream: Upstream::Builtin, data_region: None, prices: HashMap::new() };
     let mut providers = HashMap::from([(builtin.name.clone(), Rc::new(builtin))]);
     for (name, written) in &document.providers {
         let at = Path::default().key("providers").key(name);

@@ -46,7 +46,7 @@ async fn targets<H: Host, T>(
     session: &Shared,
     attempt: impl AsyncFn(&Target) -> Result<T, Failure>,
 ) -> Result<T, Problem> {
-    let allowed = |target: &Target| caller.tenant.may_use_provider(&target.provider.name);
+    let allowed = |target: &Target| caller.may_use(&target.provider);
     let order: Vec<usize> =
         model.targets.iter().enumerate().filter(|(_, target)| allowed(target)).map(|(at, _)| at).collect();
     if order.is_empty() {

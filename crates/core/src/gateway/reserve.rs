@@ -17,6 +17,7 @@ use super::{
     Context, Gateway,
     admit::Caller,
     object::{self, Answer, Call, Row},
+    receive,
     reply::{self, Problem},
     settle::{Shared, WRITES},
 };
@@ -32,6 +33,9 @@ const UNPRICED_WORK: u64 = 250_000_000;
 
 /// The longest a reservation is kept for a request of which nothing more is heard.
 const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// The header in which a host tells the caller's address. What a caller sends under this name the host replaces.
+pub const VISITOR: &str = "sluice-visitor";
 
 /// Added to what a model's targets may take: for the waits between them, and for the settlement's own way.
 const GRACE: Duration = Duration::from_secs(60);
@@ -100,21 +104,25 @@ impl Gateway {
         session: &Shared,
         need: &Need,
     ) -> Result<Rc<Model>, Problem> {
+        let visitor = receive::text(context.headers, VISITOR).unwrap_or("unknown");
+        let visitor = caller.key.visitor_requests().map(|limit| (visitor, limit));
         let bounds = {
             let session = session.borrow();
             let record = &session.record;
             let who = Who {
                 key: &caller.key.id,
-                user: record.user.as_deref(),
+                // A visitor may call themselves anything: what they show is not gone by.
+                user: visitor.as_ref().map(|(name, _)| *name).or(record.user.as_deref()),
                 model: &record.request_model,
                 tags: &record.tags,
+                visitor,
             };
             limit::bounds(&who, &context.config.quotas, caller.tenant.limits.as_ref(), caller.key.limits.as_ref())
         };
         if bounds.is_empty() {
             return Ok(model);
         }
-        let allowed = model.targets.iter().filter(|target| caller.tenant.may_use_provider(&target.provider.name));
+        let allowed = model.targets.iter().filter(|target| caller.may_use(&target.provider));
         let ask = Ask {
             id: context.id.to_owned(),
             amounts: need.amounts(&bounds, allowed),
@@ -146,7 +154,7 @@ impl Gateway {
                 session.told = told;
                 session.held = Some(Held { flat: need.flat });
                 let moved = due.iter().find_map(|bound| bound.move_to.as_deref());
-                let moved = moved.filter(|name| caller.tenant.may_name_model(name));
+                let moved = moved.filter(|name| caller.may_name(name));
                 Ok(moved.and_then(|name| context.config.model(name)).unwrap_or(model))
             }
             Verdict::Refused { rule, reason, retry_after, standings } => {

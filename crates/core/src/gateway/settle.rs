@@ -85,7 +85,11 @@ impl Session {
             duration_ms: 0,
             first_token_ms: None,
             user: admit::user(context.headers, user),
-            tags: receive::tags(context.headers)?,
+            tags: {
+                let mut tags = receive::tags(context.headers)?;
+                tags.extend(caller.key.tags.clone());
+                tags
+            },
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
