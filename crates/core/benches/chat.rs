@@ -81,6 +81,7 @@ fn chunk(criterion: &mut Criterion) {
                 note: None,
                 include_usage: true,
                 same_format: upstream == caller.format(),
+                json_array: false,
             };
             let note = |_: &Usage| -> Option<Raw<'static>> { None };
             let mut relay = Relay::new(upstream, caller, true, &meta, 0);

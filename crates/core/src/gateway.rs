@@ -22,6 +22,7 @@ mod operate;
 mod receive;
 mod reply;
 mod reserve;
+mod responses;
 mod send;
 mod settle;
 mod stream;
@@ -41,7 +42,9 @@ pub use self::{
     reply::{Reply, ReplyBody},
     reserve::VISITOR,
 };
-use self::{admit::Keys, chat::Asked, configure::Current, reply::Problem};
+use self::{
+    admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, send::GoogleTokens,
+};
 use crate::{
     config::{Config, percent},
     cors,
@@ -67,6 +70,8 @@ pub struct Call<B> {
 pub struct Gateway {
     config: Current,
     keys: Keys,
+    google: GoogleTokens,
+    recent: Recent,
     journal: Journal,
 }
 
@@ -91,7 +96,13 @@ fn named(encoded: &str) -> Result<String, Failure> {
 impl Gateway {
     /// A gateway that falls back on `embedded`, a compiled configuration in JSON, until the store has one.
     pub fn new(embedded: &'static str) -> Rc<Self> {
-        Rc::new(Self { config: Current::new(embedded), keys: Keys::default(), journal: Journal::default() })
+        Rc::new(Self {
+            config: Current::new(embedded),
+            keys: Keys::default(),
+            google: GoogleTokens::default(),
+            recent: Recent::default(),
+            journal: Journal::default(),
+        })
     }
 
     /// Answers `call`. Never fails: every fault is an answer in the caller's protocol.
@@ -171,9 +182,8 @@ impl Gateway {
                 self.chat(context, asked, body, gone).await
             }
             Route::CountContents(model) => self.count_contents(context, &named(model)?, body).await,
-            Route::Response(_) | Route::InputItems(_) => {
-                Err(Failure::new(ErrorKind::NotFound, "there is no such response").into())
-            }
+            Route::Response(id) => self.response(context, &head.method, id).await,
+            Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }

@@ -111,7 +111,8 @@ impl Relay {
             reader: Reader::new(upstream),
             writer: Writer::new(caller, meta),
             caller,
-            verbatim: verbatim && upstream == caller.format(),
+            // Frames come as server-sent events: a list's items are written anew.
+            verbatim: verbatim && upstream == caller.format() && !meta.json_array,
             include_usage: meta.include_usage,
             input_estimate,
             seen: Seen::default(),
@@ -165,6 +166,11 @@ impl Relay {
                 "the provider's stream stopped before its end",
             ));
         }
+        // A format without an end marker has told all in its last frame.
+        if self.verbatim && self.usage_told && self.caller == Protocol::Gemini {
+            self.ended = true;
+            return Ok(());
+        }
         self.end(note, out);
         Ok(())
     }
@@ -182,7 +188,7 @@ impl Relay {
 
     /// Writes the error frame that ends a stream after output has gone out.
     pub fn fail(&self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
-        self.caller.write_stream_error(failure, request_id, out);
+        self.writer.fail(failure, request_id, out);
     }
 
     /// Writes a sign of life that means nothing.
@@ -219,7 +225,7 @@ impl Relay {
                     Event::Failed(failure) => tells.failure = Some(failure),
                     Event::End => {}
                     // The writer learns who answers, in case it must write the end itself.
-                    event if verbatim && tells.start => writer.event(&event, &mut Vec::new()),
+                    Event::Start { .. } if verbatim => writer.event(&event, &mut Vec::new()),
                     _ if verbatim => {}
                     event => writer.event(&event, out),
                 }
@@ -299,5 +305,53 @@ fn append_member(frame: &[u8], note: Option<&Raw<'_>>, out: &mut Vec<u8>) {
             out.extend_from_slice(rest);
         }
         _ => out.extend_from_slice(frame),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = concat!(
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"A\"}]},\"x\":1}],\"usageMetadata\":{\"promptTokenCount\":4}}\r\n\r\n",
+        "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"b\"}]},\"finishReason\":\"STOP\"}],\"usageMetadata\":{\"promptTokenCount\":4,\"candidatesTokenCount\":2}}\r\n\r\n",
+    );
+
+    fn relayed(json_array: bool, stream: &str) -> (String, Result<(), ErrorKind>) {
+        let meta = Meta {
+            id: "i",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+            json_array,
+        };
+        let mut relay = Relay::new(Chat::Gemini, Protocol::Gemini, true, &meta, 0);
+        let note = |_: &Usage| Raw::parse("{\"cost_usd\":1}").map(Raw::into_owned);
+        let mut out = Vec::new();
+        let end = relay.push(stream.as_bytes(), &note, &mut out);
+        let end = end.and_then(|()| relay.finish(&note, &mut out)).map_err(|failure| {
+            relay.fail(&failure, "r", &mut out);
+            failure.kind
+        });
+        (String::from_utf8(out).unwrap(), end)
+    }
+
+    #[test]
+    fn a_stream_without_an_end_marker_is_told_as_it_came_with_the_note_once() {
+        let expected = STREAM.replace("Count\":2}}\r", "Count\":2},\"sluice\":{\"cost_usd\":1}}\r");
+        assert_eq!(relayed(false, STREAM), (expected, Ok(())));
+    }
+
+    #[test]
+    fn a_stream_as_a_list_is_json_from_end_to_end() {
+        let cut = STREAM.split_inclusive("\r\n\r\n").next().unwrap();
+        for (stream, end) in [(STREAM, Ok(())), (cut, Err(ErrorKind::UpstreamTruncated))] {
+            let (told, ended) = relayed(true, stream);
+            assert_eq!(ended, end);
+            let items: Vec<serde_json::Value> = serde_json::from_str(&told).unwrap();
+            assert_eq!(items.last().unwrap().get("error").is_some(), end.is_err(), "{told}");
+        }
     }
 }

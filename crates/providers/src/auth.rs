@@ -1,5 +1,6 @@
 //! How a provider is told who asks.
 
+pub mod google;
 pub mod sigv4;
 
 use std::{borrow::Cow, fmt, str::FromStr};

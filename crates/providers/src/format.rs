@@ -8,7 +8,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod cohere_chat;
 pub mod gemini;
-mod json;
+pub(crate) mod json;
 pub mod message;
 pub mod ollama_chat;
 pub mod openai_chat;
@@ -83,7 +83,8 @@ pub struct Written {
 pub struct Dialect {
     /// Members to rename, `(ours, theirs)`.
     pub rename: Vec<(String, String)>,
-    /// Members the provider refuses. `messages[].NAME` is the member NAME of every message.
+    /// Members the provider refuses. `messages[].NAME` is the member NAME of every message,
+    /// `messages[].tool_calls[].NAME` of every call, `generationConfig.NAME` of Gemini's options.
     pub drop: Vec<String>,
     /// The member that limits output tokens: `max_tokens` or `max_completion_tokens`.
     pub max_tokens: String,
@@ -148,6 +149,8 @@ pub struct Meta<'m> {
     pub include_usage: bool,
     /// Whether the answer came in this very format, so that members and parts unknown here are written too.
     pub same_format: bool,
+    /// Whether a stream is one JSON list, delivered piecewise: Gemini callers who do not ask for `alt=sse`.
+    pub json_array: bool,
 }
 
 impl Protocol {
@@ -491,6 +494,17 @@ impl Writer {
             Self::OpenaiResponses(writer) => writer.end(usage, note, out),
             Self::AnthropicMessages(writer) => writer.end(usage, note, out),
             Self::Gemini(writer) => writer.end(usage, note, out),
+        }
+    }
+
+    /// Appends what tells the caller that its stream has failed, as [`Protocol::write_stream_error`] does, in a stream
+    /// that this writer has begun; nothing may follow it.
+    pub fn fail(&self, failure: &Failure, request_id: &str, out: &mut Vec<u8>) {
+        match self {
+            Self::OpenaiChat(_) => openai_chat::write_stream_error(failure, request_id, out),
+            Self::OpenaiResponses(_) => openai_responses::write_stream_error(failure, request_id, out),
+            Self::AnthropicMessages(_) => anthropic_messages::write_stream_error(failure, request_id, out),
+            Self::Gemini(writer) => writer.fail(failure, request_id, out),
         }
     }
 }

@@ -28,8 +28,23 @@ use sluice_types::{
 use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &Protocol::ALL;
+const UPSTREAMS: &[Chat] = &[
+    Chat::OpenaiChat,
+    Chat::OpenaiResponses,
+    Chat::AnthropicMessages,
+    Chat::Gemini,
+    Chat::BedrockConverse,
+    Chat::CohereChat,
+];
+
+/// The model asked for: where formats go by its name, one that takes the most.
+fn model(upstream: Chat) -> &'static str {
+    match upstream {
+        Chat::BedrockConverse => "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        _ => "upstream-model",
+    }
+}
 
 fn target(dialect: &Dialect, strict: bool, same_format: bool) -> Target<'_> {
     Target { model: "upstream-model", dialect, strict, default_max_tokens: Some(4096), same_format }
@@ -43,6 +58,7 @@ fn meta<'m>(note: Option<&'m Raw<'m>>, same_format: bool) -> Meta<'m> {
         note,
         include_usage: true,
         same_format,
+        json_array: false,
     }
 }
 
@@ -95,7 +111,10 @@ fn requests(caller: Protocol) {
             let same = caller.format() == upstream;
             let write = |strict| match same {
                 true => caller.patch_request(&original, &target(&dialect, strict, true)),
-                false => upstream.write_request(&request, &target(&dialect, strict, false)),
+                false => {
+                    let target = Target { model: model(upstream), ..target(&dialect, strict, false) };
+                    upstream.write_request(&request, &target)
+                }
             };
             let written = match write(false) {
                 Ok(written) => written,
@@ -143,17 +162,21 @@ fn assert_request_survives(format: Protocol, name: &str, body: &[u8]) {
     let mut again = format.read_request(&written.body).unwrap();
     again.model = request.model.clone();
     again.include_usage = request.include_usage;
-    if format == Protocol::OpenaiResponses {
-        // Its providers take back no thoughts but their own.
-        for turn in &mut request.turns {
-            turn.parts.retain(|part| match part {
-                Part::Reasoning { signature, .. } => {
-                    signature.as_ref().is_some_and(|seal| Maker::of(seal) == Maker::Openai)
-                }
-                Part::RedactedReasoning { .. } => false,
-                _ => true,
-            });
-        }
+    // Thoughts that another maker sealed are nobody's here, and Responses takes none that nobody sealed.
+    let maker = match format {
+        Protocol::AnthropicMessages => Some(Maker::Anthropic),
+        Protocol::OpenaiResponses => Some(Maker::Openai),
+        Protocol::Gemini => Some(Maker::Google),
+        Protocol::OpenaiChat => None,
+    };
+    for turn in &mut request.turns {
+        turn.parts.retain(|part| match part {
+            Part::Reasoning { signature: Some(seal), .. } | Part::RedactedReasoning { data: seal } => {
+                maker.is_none_or(|maker| Maker::of(seal) == maker)
+            }
+            Part::Reasoning { signature: None, .. } => format != Protocol::OpenaiResponses,
+            _ => true,
+        });
     }
     // Which of the unknown members comes first means nothing.
     for request in [&mut request, &mut again] {
@@ -178,7 +201,11 @@ fn answers(upstream: Chat) {
             let again = caller.format().read_answer(&written).unwrap();
             assert_eq!(
                 again.choices.len(),
-                if caller == Protocol::OpenaiChat { answer.choices.len() } else { 1 }
+                if matches!(caller, Protocol::OpenaiChat | Protocol::Gemini) {
+                    answer.choices.len()
+                } else {
+                    1
+                }
             );
             if let (Some(was), Some(is)) = (answer.usage, again.usage) {
                 assert_eq!((was.input(), was.output()), (is.input(), is.output()), "{name} loses tokens");

@@ -20,8 +20,15 @@ use sluice_providers::{
 use sluice_types::{embeddings::Encoding, event::Event};
 
 /// The formats that are fed with anything.
-const CALLERS: &[Protocol] = &[Protocol::OpenaiChat, Protocol::OpenaiResponses, Protocol::AnthropicMessages];
-const UPSTREAMS: &[Chat] = &[Chat::OpenaiChat, Chat::OpenaiResponses, Chat::AnthropicMessages];
+const CALLERS: &[Protocol] = &Protocol::ALL;
+const UPSTREAMS: &[Chat] = &[
+    Chat::OpenaiChat,
+    Chat::OpenaiResponses,
+    Chat::AnthropicMessages,
+    Chat::Gemini,
+    Chat::BedrockConverse,
+    Chat::CohereChat,
+];
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
@@ -162,6 +169,53 @@ fn json() -> impl Strategy<Value = String> {
         "response.completed",
         "response.incomplete",
         "response.failed",
+        "contents",
+        "parts",
+        "systemInstruction",
+        "generationConfig",
+        "thinkingConfig",
+        "thinkingBudget",
+        "responseSchema",
+        "responseMimeType",
+        "properties",
+        "nullable",
+        "functionDeclarations",
+        "functionCall",
+        "functionResponse",
+        "response",
+        "args",
+        "inlineData",
+        "inline_data",
+        "fileData",
+        "mimeType",
+        "fileUri",
+        "thought",
+        "thoughtSignature",
+        "c2x1aWNlOnNlYWw6",
+        "toolConfig",
+        "functionCallingConfig",
+        "candidates",
+        "finishReason",
+        "promptFeedback",
+        "blockReason",
+        "usageMetadata",
+        "promptTokenCount",
+        "extra_content",
+        "google",
+        "toolUse",
+        "toolUseId",
+        "reasoningContent",
+        "reasoningText",
+        "redactedContent",
+        "stopReason",
+        "inputTokens",
+        "tool_plan",
+        "finish_reason",
+        "tool-call-start",
+        "tool-call-delta",
+        "content-delta",
+        "message-end",
+        "tokens",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -214,7 +268,15 @@ fn read_all(body: &[u8]) {
         assert!(failure.message.chars().count() <= 1001);
         for &to in CALLERS {
             let same_format = from == to.format();
-            let meta = Meta { id: "i", created: 0, model: "m", note: None, include_usage: true, same_format };
+            let meta = Meta {
+                id: "i",
+                created: 0,
+                model: "m",
+                note: None,
+                include_usage: true,
+                same_format,
+                json_array: false,
+            };
             if let Ok(answer) = &answer {
                 let written = to.write_answer(answer, &meta);
                 assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&written).is_ok());
@@ -236,6 +298,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
         note: None,
         include_usage: true,
         same_format: from == to.format(),
+        json_array: false,
     };
     let (mut decoder, mut reader, mut writer) =
         (frames::Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
@@ -291,12 +354,20 @@ proptest! {
         let members: String = body.iter().map(|(name, value)| format!("{name:?}:{value},")).collect();
         let body = format!(r#"{{{members}"model":"m","max_tokens":5,"messages":[{{"role":"user","content":{json}}},{json}],"input":[{{"role":"user","content":{json}}},{json}]}}"#);
         read_all(body.as_bytes());
+        let body = format!(r#"{{{members}"contents":[{{"role":"user","parts":[{{"text":"a"}},{json}]}},{{"role":"model","parts":[{json}]}}],"tools":[{json}],"generationConfig":{json}}}"#);
+        read_all(body.as_bytes());
+        let answer = format!(r#"{{"candidates":[{{"content":{{"parts":[{json}]}}}},{json}]}}"#);
+        read_all(answer.as_bytes());
+        let answer = format!(r#"{{"output":{{"message":{{"content":[{json}]}}}}}}"#);
+        read_all(answer.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":[{json},{json}]}}"#);
         read_all(answer.as_bytes());
         let stream: String = frames.iter().map(|frame| {
             let items = ["response.output_item.added", "response.output_item.done"]
                 .map(|kind| format!("data: {{\"type\":{kind:?},\"output_index\":0,\"item\":{frame}}}\n\n"));
-            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}data: {frame}\n\n", items.concat())
+            let gemini = format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{frame}]}}}}]}}\n\n");
+            let cohere = format!("event: tool-call-start\ndata: {{\"delta\":{{\"message\":{frame}}}}}\n\n");
+            format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}{gemini}{cohere}data: {frame}\n\n", items.concat())
         }).collect();
         for &from in UPSTREAMS {
             for &to in CALLERS {

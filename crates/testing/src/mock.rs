@@ -7,10 +7,16 @@
 //!
 //! ```text
 //! POST [/f/CLAUSES]/v1/chat/completions      JSON and SSE            openai_chat
+//! POST [/f/CLAUSES]/v1/responses             JSON and SSE            openai_responses
 //! POST [/f/CLAUSES]/v1/messages              JSON and SSE            anthropic
 //! POST [/f/CLAUSES]/v1/messages/count_tokens                         anthropic
+//! POST [/f/CLAUSES]/v1beta/models/MODEL:generateContent, :streamGenerateContent?alt=sse    gemini
+//! POST [/f/CLAUSES]/v1/projects/P/locations/L/publishers/google/models/MODEL:…           gemini
 //! POST [/f/CLAUSES]/v1/embeddings            float, base64           embeddings
 //! POST [/f/CLAUSES]/v1/{moderations,images/generations,audio/speech,audio/transcriptions}  media
+//! POST [/f/CLAUSES]/model/ID/converse[-stream]  JSON and AWS frames  bedrock
+//! POST [/f/CLAUSES]/v2/chat                  JSON and SSE            cohere
+//! POST [/f/CLAUSES]/v2/rerank                by shared words         cohere
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
@@ -24,13 +30,17 @@ pub mod fault;
 mod answer;
 mod anthropic;
 mod ask;
+mod bedrock;
 mod check;
+mod cohere;
 mod embeddings;
+mod gemini;
 mod gzip;
 mod log;
 mod media;
 mod models;
 mod openai_chat;
+mod openai_responses;
 mod reply;
 mod sample;
 mod server;

@@ -31,6 +31,11 @@ impl Maker {
             .map_or(Self::Anthropic, |(maker, _)| maker)
     }
 
+    /// How seals of makers other than Anthropic begin.
+    pub fn foreign_prefixes() -> impl Iterator<Item = &'static str> {
+        Self::OTHERS.into_iter().map(|(_, prefix)| prefix)
+    }
+
     /// This maker's own text of `seal`; `None` if another made it.
     ///
     /// # Examples

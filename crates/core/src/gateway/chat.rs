@@ -71,6 +71,10 @@ impl Gateway {
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let body = receive::body(context, body).await?;
+        let (body, keep) = match context.protocol {
+            Protocol::OpenaiResponses => self.continued(context, &caller, body).await?,
+            Protocol::OpenaiChat | Protocol::AnthropicMessages | Protocol::Gemini => (body, None),
+        };
         let mut request = context.protocol.read_request(&body)?;
         if let Asked::InPath { model, stream } = asked {
             (request.model, request.stream) = (model.into(), stream);
@@ -97,7 +101,7 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
-        Ok(match outcome {
+        let mut reply = match outcome {
             Outcome::Whole { body, dropped } => {
                 let mut reply = Reply::json(body);
                 attempt::stamp(&mut reply.headers, &session, &dropped);
@@ -117,7 +121,11 @@ impl Gateway {
                 attempt::stamp(&mut reply.headers, &session, &dropped);
                 reply
             }
-        })
+        };
+        if let Some(keep) = keep {
+            self.keep(context.host, &mut reply, keep);
+        }
+        Ok(reply)
     }
 
     async fn attempt_chat<H: Host>(
@@ -220,6 +228,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         note: None,
         include_usage: ask.request.include_usage,
         same_format: false,
+        json_array: false,
     }
 }
 

@@ -1,16 +1,21 @@
 //! Calls to providers: address, credentials, headers, and what became of them.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use sluice_providers::{
-    auth::{Auth, SecretRef},
+    auth::{
+        Auth, Aws, SecretRef,
+        google::{self, ServiceAccount, Token},
+        sigv4::{self, Credentials},
+    },
     format::{Chat, Protocol},
 };
 use sluice_types::{
     error::{ErrorKind, Failure},
     secret::Secret,
+    time::Timestamp,
 };
 
 use super::{
@@ -20,6 +25,7 @@ use super::{
 };
 use crate::{
     config::HttpProvider,
+    key,
     port::{Body, Host},
 };
 
@@ -118,16 +124,80 @@ impl Gateway {
         let Some(name) = auth.secret() else { return Ok(()) };
         let secret = resolve(context, name).await?;
         match auth {
-            Auth::Aws(_) | Auth::Google(_) => Err(Failure::new(
-                ErrorKind::UpstreamCredentials,
-                "requests to this provider cannot be signed yet",
-            )),
+            Auth::Aws(aws) => sign(context, aws, secret, request).await,
+            Auth::Google(_) => {
+                let token = self.google.token(name, &secret, context.host.now())?;
+                let value = Secret::new(format!("Bearer {}", token.expose()));
+                credential(request.headers_mut(), "authorization", &value, name)
+            }
             Auth::None | Auth::Bearer(_) | Auth::Header(..) => match auth.header(&secret) {
                 Some((header, value)) => credential(request.headers_mut(), header, &value, name),
                 None => Ok(()),
             },
         }
     }
+}
+
+/// Tokens of Google service accounts, by the secret that holds the account. Signing one takes some milliseconds.
+#[derive(Default)]
+pub(super) struct GoogleTokens(RefCell<HashMap<String, (key::Digest, Token)>>);
+
+/// How long before its end a token is replaced.
+const TOKEN_MARGIN: Duration = Duration::from_secs(300);
+
+impl GoogleTokens {
+    /// A token that still lasts; a new one if the account's file has changed.
+    fn token(&self, name: &SecretRef, file: &Secret, now: Timestamp) -> Result<Secret, Failure> {
+        let digest = key::digest(file.expose());
+        if let Some((of, token)) = self.0.borrow().get(name.name())
+            && *of == digest
+            && now < token.expires
+            && TOKEN_MARGIN < token.expires.since(now)
+        {
+            return Ok(token.bearer.clone());
+        }
+        let account = ServiceAccount::read(file).map_err(|error| {
+            let message = format!("the secret {}: {error}", name.name());
+            Failure::new(ErrorKind::UpstreamCredentials, message)
+        })?;
+        let token = account.self_signed(google::VERTEX, now)?;
+        let bearer = token.bearer.clone();
+        self.0.borrow_mut().insert(name.name().to_owned(), (digest, token));
+        Ok(bearer)
+    }
+}
+
+/// Signs a request to AWS; nothing of it may change afterwards.
+async fn sign<H: Host>(
+    context: &Context<'_, H>,
+    aws: &Aws,
+    secret_access_key: Secret,
+    request: &mut Request<Bytes>,
+) -> Result<(), Failure> {
+    let credentials = Credentials {
+        access_key_id: resolve(context, &aws.access_key_id).await?.expose().to_owned(),
+        secret_access_key,
+        session_token: context.host.secret(aws.session_token.name()).await,
+    };
+    let url = request.uri().to_string();
+    let headers: Vec<(&str, &str)> = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect();
+    let unsigned = sigv4::Request {
+        method: request.method().as_str(),
+        url: &url,
+        headers: &headers,
+        body: request.body(),
+    };
+    let scope = sigv4::Scope { region: &aws.region, service: &aws.service };
+    let added = sigv4::sign(&unsigned, &credentials, scope, context.host.now())
+        .map_err(|error| Failure::new(ErrorKind::Internal, error.to_string()))?;
+    for (name, value) in added {
+        credential(request.headers_mut(), name, &value, &aws.secret_access_key)?;
+    }
+    Ok(())
 }
 
 /// The value of a secret that must be there.

@@ -218,7 +218,11 @@ pub(super) static PROVIDERS: &[Provider] = &[
         ],
         headers: &[],
         rename: &[],
-        drop: &["messages[].reasoning_content", "messages[].thinking_blocks"],
+        drop: &[
+            "messages[].reasoning_content",
+            "messages[].thinking_blocks",
+            "messages[].tool_calls[].extra_content",
+        ],
         max_tokens: "max_completion_tokens",
         stream_usage: true,
         model_in_path: false,

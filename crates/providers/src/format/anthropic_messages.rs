@@ -17,6 +17,14 @@ mod request;
 mod stream;
 mod usage;
 
+/// What other formats go by as well.
+pub(super) mod shared {
+    pub(in crate::format) use super::request::{
+        Body, Conversation, Dropped, Mode, Sampled, Sampling, Thinking, family_of, input, kind, tool_id,
+        trimmed, write_schema,
+    };
+}
+
 pub use self::{
     answer::{read_answer, read_count, write_answer, write_count},
     error::{read_error, write_error, write_stream_error},

@@ -1,39 +1,16 @@
-//! Bedrock Converse.
+//! Bedrock Converse: `POST /model/{id}/converse` and `/converse-stream`, as providers speak it.
+//!
+//! One API for many makers' models. Roles alternate and results stand first as in Messages, whose rules are reused; what only
+//! one maker's models take (thinking, `top_k`) goes into `additionalModelRequestFields`, by the maker the model's id names.
+//! Pictures and documents go as bytes: one at an address cannot be said.
+//!
+//! Not here: S3 locations, video, guardrails, prompt variables, search results; citations beside an answer's text are left out.
 
-use std::time::Duration;
+mod answer;
+mod error;
+mod finish;
+mod request;
+mod stream;
+mod usage;
 
-use sluice_types::{
-    answer::Answer,
-    chat::Request,
-    error::{ErrorKind, Failure},
-    event::Event,
-};
-
-use super::{Target, Written};
-use crate::frames::Frame;
-
-fn not_yet() -> Failure {
-    Failure::new(ErrorKind::Unsupported, "not written yet")
-}
-
-pub(super) fn write_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_answer(_body: &[u8]) -> Result<Answer<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_error(_status: u16, _body: &[u8], _retry_after: Option<Duration>) -> Failure {
-    not_yet()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Reader {}
-
-impl Reader {
-    pub(super) fn frame(&mut self, _frame: &Frame<'_>, _emit: &mut dyn FnMut(Event<'_>)) {}
-
-    pub(super) fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
+pub(super) use self::{answer::read_answer, error::read_error, request::write_request, stream::Reader};

@@ -1,39 +1,16 @@
-//! Cohere chat, version 2.
+//! Cohere chat, version 2: `POST /v2/chat`, as providers speak it.
+//!
+//! Near to OpenAI's, with other names, and with two kinds of thoughts: blocks of `thinking` in the content, and the
+//! `tool_plan` that stands before tool calls. Both are told as thoughts without a seal. On the way back, what an assistant
+//! thought and said before it called tools is its `tool_plan`.
+//!
+//! Not here: documents to cite and the citations they bring, `logprobs`, safety modes.
 
-use std::time::Duration;
+mod answer;
+mod error;
+mod finish;
+mod request;
+mod stream;
+mod usage;
 
-use sluice_types::{
-    answer::Answer,
-    chat::Request,
-    error::{ErrorKind, Failure},
-    event::Event,
-};
-
-use super::{Target, Written};
-use crate::frames::Frame;
-
-fn not_yet() -> Failure {
-    Failure::new(ErrorKind::Unsupported, "not written yet")
-}
-
-pub(super) fn write_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_answer(_body: &[u8]) -> Result<Answer<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_error(_status: u16, _body: &[u8], _retry_after: Option<Duration>) -> Failure {
-    not_yet()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Reader {}
-
-impl Reader {
-    pub(super) fn frame(&mut self, _frame: &Frame<'_>, _emit: &mut dyn FnMut(Event<'_>)) {}
-
-    pub(super) fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
+pub(super) use self::{answer::read_answer, error::read_error, request::write_request, stream::Reader};

@@ -1,77 +1,36 @@
-//! Gemini `generateContent`, in AI Studio and in Vertex.
+//! Gemini `generateContent` and `streamGenerateContent`, as callers speak it and as providers do: AI Studio and Vertex share
+//! the body.
+//!
+//! In scope: text, pictures, documents, sound, functions, thoughts with their signatures, structured output. What is
+//! unknown here (tools that Google runs, their parts, new members) is kept as it was written and given to this format
+//! only. Names are read in camel case, as documented, and in snake case, as Google reads them too; they are written in
+//! camel case. Members of `generationConfig` and `toolConfig` that are unknown here are `extra` by their whole path, such
+//! as `generationConfig.responseModalities`.
+//!
+//! A signature sits on a part here; elsewhere it is an empty thought right before that part (see `sluice_types::seal`).
+//! Signatures must be base64 here, so callers are told other makers' seals wrapped in it, and none of those is ever sent
+//! to a provider.
+//!
+//! Told differently from the provider's own service: an answer may carry a top-level member `sluice`, an error the member
+//! `error.sluice`; a stream's call is told whole and no earlier than the next part; and a call whose arguments were cut
+//! off is told with empty `args` and `finishReason: MAX_TOKENS`, because half a JSON object cannot be written.
 
-use std::time::Duration;
+mod answer;
+mod error;
+mod finish;
+mod ids;
+mod names;
+mod parts;
+mod request;
+mod schema;
+mod seal;
+mod stream;
+mod usage;
+mod wire;
 
-use sluice_types::{
-    answer::Answer,
-    chat::Request,
-    error::{Attempt, ErrorKind, Failure},
-    event::Event,
-    json::Raw,
-    usage::Usage,
+pub use self::{
+    answer::{read_answer, write_answer},
+    error::{read_error, write_error, write_stream_error},
+    request::{patch_request, read_request, write_request},
+    stream::{Reader, Writer, heartbeat},
 };
-
-use super::{Meta, Target, Written};
-use crate::frames::Frame;
-
-fn not_yet() -> Failure {
-    Failure::new(ErrorKind::Unsupported, "not written yet")
-}
-
-pub(super) fn write_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_answer(_body: &[u8]) -> Result<Answer<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_error(_status: u16, _body: &[u8], _retry_after: Option<Duration>) -> Failure {
-    not_yet()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Reader {}
-
-impl Reader {
-    pub(super) fn frame(&mut self, _frame: &Frame<'_>, _emit: &mut dyn FnMut(Event<'_>)) {}
-
-    pub(super) fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
-
-pub(super) fn read_request(_body: &[u8]) -> Result<Request<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn patch_request(_body: &[u8], _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn write_answer(_answer: &Answer<'_>, _meta: &Meta<'_>) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn write_error(_failure: &Failure, _request_id: &str, _attempts: &[Attempt]) -> Vec<u8> {
-    Vec::new()
-}
-
-pub(super) fn write_stream_error(_failure: &Failure, _request_id: &str, _out: &mut Vec<u8>) {}
-
-pub(super) fn heartbeat() -> &'static [u8] {
-    b": keep-alive\n\n"
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct Writer {}
-
-impl Writer {
-    pub(super) fn new(_meta: &Meta<'_>) -> Self {
-        Self {}
-    }
-
-    pub(super) fn event(&mut self, _event: &Event<'_>, _out: &mut Vec<u8>) {}
-
-    pub(super) fn end(&mut self, _usage: Option<&Usage>, _note: Option<&Raw<'_>>, _out: &mut Vec<u8>) {}
-}

@@ -162,6 +162,8 @@ pub struct Said {
     signatures: Vec<String>,
     calls: Vec<(String, String, String)>,
     finish: Option<FinishReason>,
+    /// Whether the stop text that was met is told.
+    stop_text: bool,
     usage: Option<(u64, u64)>,
     failed: bool,
 }
@@ -192,7 +194,10 @@ impl Said {
                 }
                 Delta::Arguments { index, json } => self.calls[index as usize].2.push_str(&json),
             },
-            Event::Finish { choice: 0, finish } => self.finish = Some(finish.reason),
+            Event::Finish { choice: 0, finish } => {
+                self.finish = Some(finish.reason);
+                self.stop_text = finish.stop_sequence.is_some();
+            }
             Event::Usage(told) => *usage = Some(told),
             _ => {}
         }
@@ -201,25 +206,36 @@ impl Said {
     /// The same, as far as `caller`'s format can say it.
     pub fn in_words_of(&self, caller: Protocol) -> Self {
         let mut said = self.clone();
+        // What had been told before is not told by all formats: Messages keeps why an answer ended until the end.
         if said.failed {
-            said.usage = None;
+            (said.usage, said.finish) = (None, None);
         }
         if caller == Protocol::OpenaiChat {
             said.finish = said.finish.map(|finish| match finish {
                 FinishReason::ContextWindow => FinishReason::Length,
                 FinishReason::Pause => FinishReason::Stop,
+                FinishReason::StopSequence if !said.stop_text => FinishReason::Stop,
                 other => other,
             });
         }
-        if caller == Protocol::OpenaiResponses {
+        if matches!(caller, Protocol::OpenaiResponses | Protocol::Gemini) {
             said.finish = said.finish.map(|finish| match finish {
                 FinishReason::ContextWindow => FinishReason::Length,
                 FinishReason::Pause | FinishReason::StopSequence => FinishReason::Stop,
                 other => other,
             });
         }
+        // What is held back for the end is not told where there is none.
+        if caller == Protocol::Gemini && said.failed {
+            said.calls.clear();
+            said.signatures.clear();
+            said.finish = None;
+        }
+        said.stop_text = false;
         for (_, _, arguments) in &mut said.calls {
-            if arguments.is_empty() {
+            let broken = caller == Protocol::Gemini
+                && serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_err();
+            if arguments.is_empty() || broken {
                 "{}".clone_into(arguments);
             }
         }

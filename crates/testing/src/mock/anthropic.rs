@@ -87,7 +87,7 @@ pub fn read(headers: &HeaderMap, body: &[u8], purpose: For) -> Checked<Ask> {
 
 /// The credential, the version and the other headers.
 pub fn authenticate(headers: &HeaderMap) -> Checked {
-    check::headers(headers, &["openai-", "cf-aig-"])?;
+    check::headers(headers, &["x-goog-", "openai-", "cf-aig-"])?;
     let key = headers.get("x-api-key").and_then(|key| key.to_str().ok()).filter(|key| !key.is_empty());
     if key.is_none() && check::bearer(headers).is_none() {
         let message = "x-api-key header is required".into();

@@ -42,7 +42,6 @@ const PRIVATE: &[&str] = &[
     "te",
     "trailer",
     "upgrade",
-    "x-goog-api-key",
 ];
 
 /// Beginnings of such headers.

@@ -57,7 +57,7 @@ pub fn read(headers: &HeaderMap, body: &[u8]) -> Checked<Ask> {
 
 /// The credential and the other headers.
 pub fn authenticate(headers: &HeaderMap) -> Checked {
-    check::headers(headers, &["anthropic-", "x-api-key", "cf-aig-"])?;
+    check::headers(headers, &["x-goog-", "anthropic-", "x-api-key", "cf-aig-"])?;
     if check::bearer(headers).is_none() {
         let message = "You didn't provide an API key.".into();
         return Err(Refusal { status: 401, message, param: None, code: Some("invalid_api_key") });
@@ -348,7 +348,8 @@ fn read_part(part: &Value, role: &str, path: &str, text: &mut String, ask: &mut 
     Ok(())
 }
 
-fn image(url: &str, path: &str) -> Checked<String> {
+/// What an image's address is to those who count.
+pub fn image(url: &str, path: &str) -> Checked<String> {
     if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(url.into());
     }

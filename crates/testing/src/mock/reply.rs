@@ -41,9 +41,19 @@ impl Frame {
         Self { when, bytes: text.into() }
     }
 
+    /// A frame that is not text.
+    pub fn binary(when: When, bytes: Vec<u8>) -> Self {
+        Self { when, bytes: bytes.into() }
+    }
+
     #[cfg(test)]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.bytes).unwrap()
+    }
+
+    #[cfg(test)]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
@@ -59,18 +69,21 @@ pub enum Step {
 
 /// The frames a format sends outside its answers.
 pub struct Dialect {
+    pub content_type: &'static str,
     /// The error frame, whole.
-    pub error: String,
-    /// What keeps a silent stream open.
-    pub ping: &'static str,
-    /// A frame that is not JSON.
-    pub garbage: &'static str,
+    pub error: Bytes,
+    /// What keeps a silent stream open; empty where nothing does.
+    pub ping: Bytes,
+    /// A frame that cannot be read.
+    pub garbage: Bytes,
 }
 
 /// An answer, decided.
 pub struct Reply {
     pub status: u16,
     pub content_type: &'static str,
+    /// The header `x-amzn-errortype`.
+    pub error_type: Option<&'static str>,
     pub steps: Vec<Step>,
     /// The body's length if it is known at the start.
     pub length: Option<usize>,
@@ -91,12 +104,11 @@ pub fn whole(body: impl Into<Bytes>, faults: &Faults) -> Reply {
 }
 
 fn json(steps: Vec<Step>) -> Reply {
-    Reply { status: 200, content_type: "application/json", steps, length: None }
+    Reply { status: 200, content_type: "application/json", error_type: None, steps, length: None }
 }
 
 /// A body that cannot be read.
 pub fn bad(bad: BadBody, usual: &str, stream: bool) -> Reply {
-    let status = 200;
     let content_type = if stream { "text/event-stream" } else { "application/json" };
     let body: Bytes = match bad {
         BadBody::Malformed if stream => "data: {\"id\":\"broken\",\"choices\":[{\"delta\":\n\n".into(),
@@ -112,7 +124,7 @@ pub fn bad(bad: BadBody, usual: &str, stream: bool) -> Reply {
         }
     };
     let length = Some(body.len()).filter(|_| !stream);
-    Reply { status, content_type, steps: vec![Step::Send(body)], length }
+    Reply { content_type, length, ..json(vec![Step::Send(body)]) }
 }
 
 /// A stream of frames.
@@ -142,7 +154,7 @@ pub fn stream(frames: &[Frame], faults: &Faults, dialect: &Dialect) -> Reply {
         }
         steps.push(Step::Send(frame.bytes.clone()));
     }
-    Reply { status: 200, content_type: "text/event-stream; charset=utf-8", steps, length: None }
+    Reply { content_type: dialect.content_type, ..json(steps) }
 }
 
 /// Says whether the stream goes on.
@@ -152,9 +164,9 @@ fn break_here(how: Option<Break>, dialect: &Dialect, steps: &mut Vec<Step>) -> b
         Some(Break::End) => {}
         Some(Break::Cut) => steps.extend([Step::Wait(BEFORE_RESET), Step::Reset]),
         Some(Break::Stall) => steps.push(Step::Hang),
-        Some(Break::Error) => steps.push(Step::Send(dialect.error.clone().into())),
+        Some(Break::Error) => steps.push(Step::Send(dialect.error.clone())),
         Some(Break::Garbage) => {
-            steps.push(Step::Send(dialect.garbage.into()));
+            steps.push(Step::Send(dialect.garbage.clone()));
             return true;
         }
     }
@@ -165,7 +177,7 @@ fn pause(wait: Option<Duration>, ping: Option<Duration>, dialect: &Dialect, step
     let Some(mut left) = wait else { return };
     if let Some(pace) = ping.filter(|pace| !pace.is_zero()) {
         while pace < left {
-            steps.extend([Step::Wait(pace), Step::Send(dialect.ping.into())]);
+            steps.extend([Step::Wait(pace), Step::Send(dialect.ping.clone())]);
             left = left.saturating_sub(pace);
         }
     }
@@ -242,6 +254,9 @@ impl Reply {
         {
             headers.insert(header::RETRY_AFTER, after);
         }
+        if let Some(error_type) = self.error_type {
+            headers.insert("x-amzn-errortype", HeaderValue::from_static(error_type));
+        }
         headers.insert("x-request-id", HeaderValue::from_static("req_mock"));
         headers.insert("request-id", HeaderValue::from_static("req_mock"));
         response
@@ -301,7 +316,7 @@ mod tests {
 
     fn played(clauses: &str) -> String {
         let faults = Faults::parse(clauses).unwrap();
-        let dialect = Dialect { error: "!".into(), ping: "p", garbage: "?" };
+        let dialect = Dialect { content_type: "x", error: "!".into(), ping: "p".into(), garbage: "?".into() };
         let mut reply = stream(&frames(), &faults, &dialect);
         if let Some((size, pace)) = faults.trickle {
             reply.trickle(size, pace);

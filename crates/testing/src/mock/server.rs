@@ -9,7 +9,7 @@ use axum::extract::{ConnectInfo, Request, State as Extract};
 use axum::http::{HeaderMap, Method, Response};
 use tokio::time::sleep;
 
-use super::answer::answer;
+use super::answer::{Answer, answer};
 use super::ask::Ask;
 use super::check::Refusal;
 use super::embeddings;
@@ -18,7 +18,7 @@ use super::log::{Log, Outcome, Recorder};
 use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, directive, models, openai_chat};
+use super::{anthropic, bedrock, cohere, directive, gemini, models, openai_chat, openai_responses};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -64,7 +64,8 @@ async fn handle(
         return Response::new(Body::empty());
     };
     recorder.body(&body);
-    let asked = Asked { method: &parts.method, route: &route, headers: &parts.headers, body: &body };
+    let query = parts.uri.query();
+    let asked = Asked { method: &parts.method, route: &route, query, headers: &parts.headers, body: &body };
     let (faults, outcome) = asked.decide(&clauses, &state.counts, &recorder);
     if let Some(delay) = faults.delay {
         sleep(delay).await;
@@ -127,56 +128,124 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+const SSE: &str = "text/event-stream; charset=utf-8";
+
 /// The shape of errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     OpenAi,
+    /// OpenAI's errors, and frames of their own.
+    Responses,
     Anthropic,
+    Bedrock,
+    Cohere,
+    Gemini,
 }
 
 impl Shape {
+    fn of(route: &str) -> Self {
+        match route {
+            _ if route.starts_with("/v1/messages") => Self::Anthropic,
+            _ if route.starts_with("/v1/responses") => Self::Responses,
+            _ if route.starts_with("/v1beta/") || route.starts_with("/v1/projects/") => Self::Gemini,
+            _ if route.starts_with("/model/") => Self::Bedrock,
+            _ if route.starts_with("/v2/") => Self::Cohere,
+            _ => Self::OpenAi,
+        }
+    }
+
+    /// What the header of an error says.
+    fn error_type(self, status: u16, code: Option<&'static str>) -> Option<&'static str> {
+        (self == Self::Bedrock).then(|| code.unwrap_or_else(|| bedrock::error_type(status)))
+    }
+
     fn refusal(self, refusal: &Refusal) -> Reply {
         let body = self.error(
             refusal.status,
             &refusal.message,
             refusal.param.as_deref(),
-            refusal.code.filter(|_| self == Self::OpenAi),
+            refusal.code.filter(|_| self != Self::Anthropic),
         );
-        Reply { status: refusal.status, ..reply::whole(body, &Faults::default()) }
+        let error_type = self.error_type(refusal.status, refusal.code);
+        Reply { status: refusal.status, error_type, ..reply::whole(body, &Faults::default()) }
     }
 
     fn error(self, status: u16, message: &str, param: Option<&str>, code: Option<&str>) -> String {
         match self {
-            Self::OpenAi => openai_chat::error(status, message, param, code),
+            Self::OpenAi | Self::Responses => openai_chat::error(status, message, param, code),
             Self::Anthropic => anthropic::error(status, message, code),
+            Self::Bedrock => bedrock::error(message),
+            Self::Cohere => cohere::error(message),
+            Self::Gemini => gemini::error(status, message, code),
         }
     }
 
     /// An error the request asked for.
     fn told(self, status: u16, faults: &Faults) -> String {
         let message = match faults.code.as_deref() {
-            Some("context_length_exceeded") if self == Self::OpenAi => {
+            Some("context_length_exceeded") if matches!(self, Self::OpenAi | Self::Responses) => {
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
+            }
+            Some("context_length_exceeded") if self == Self::Bedrock => {
+                "Input is too long for requested model."
+            }
+            Some("context_length_exceeded") if self == Self::Cohere => {
+                "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000."
+            }
+            Some("context_length_exceeded") if self == Self::Gemini => {
+                "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."
             }
             Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
             _ => "mock: told to fail",
         };
         let code = faults.code.as_deref();
-        let code = code.filter(|code| self == Self::OpenAi || *code != "context_length_exceeded");
+        let code = code.filter(|code| {
+            *code != "context_length_exceeded" || matches!(self, Self::OpenAi | Self::Responses)
+        });
         self.error(status, message, None, code)
     }
 
     fn dialect(self, faults: &Faults) -> Dialect {
         match self {
             Self::OpenAi => Dialect {
-                error: format!("data: {}\n\n", self.told(500, faults)),
-                ping: ": keep-alive\n\n",
-                garbage: "data: {\"choices\":[{\"delta\n\n",
+                content_type: SSE,
+                error: format!("data: {}\n\n", self.told(500, faults)).into(),
+                ping: ": keep-alive\n\n".into(),
+                garbage: "data: {\"choices\":[{\"delta\n\n".into(),
+            },
+            Self::Responses => Dialect {
+                content_type: SSE,
+                error: openai_responses::error_frame(&self.told(500, faults)).into(),
+                ping: ": keep-alive\n\n".into(),
+                garbage: "event: response.output_text.delta\ndata: {\"type\":\"response.outp\n\n".into(),
             },
             Self::Anthropic => Dialect {
-                error: format!("event: error\ndata: {}\n\n", self.told(529, faults)),
-                ping: "event: ping\ndata: {\"type\":\"ping\"}\n\n",
-                garbage: "event: content_block_delta\ndata: {\"type\":\"content_blo\n\n",
+                content_type: SSE,
+                error: format!("event: error\ndata: {}\n\n", self.told(529, faults)).into(),
+                ping: "event: ping\ndata: {\"type\":\"ping\"}\n\n".into(),
+                garbage: "event: content_block_delta\ndata: {\"type\":\"content_blo\n\n".into(),
+            },
+            Self::Bedrock => Dialect {
+                content_type: "application/vnd.amazon.eventstream",
+                error: bedrock::exception(
+                    faults.code.as_deref().unwrap_or("internalServerException"),
+                    "mock: told to fail",
+                )
+                .into(),
+                ping: Bytes::new(),
+                garbage: bedrock::damaged().into(),
+            },
+            Self::Cohere => Dialect {
+                content_type: SSE,
+                error: "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"mock: told to fail\"}}\n\n".into(),
+                ping: ": keep-alive\n\n".into(),
+                garbage: "event: content-delta\ndata: {\"type\":\"content-del\n\n".into(),
+            },
+            Self::Gemini => Dialect {
+                content_type: SSE,
+                error: format!("data: {}\r\n\r\n", self.told(503, faults)).into(),
+                ping: ": keep-alive\r\n\r\n".into(),
+                garbage: "data: {\"candidates\":[{\"conte\r\n\r\n".into(),
             },
         }
     }
@@ -186,6 +255,7 @@ impl Shape {
 struct Asked<'a> {
     method: &'a Method,
     route: &'a str,
+    query: Option<&'a str>,
     headers: &'a HeaderMap,
     body: &'a Bytes,
 }
@@ -193,7 +263,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     /// Checks the request, finds its faults and decides the answer.
     fn decide(&self, clauses: &str, counts: &Log, recorder: &Recorder) -> (Faults, Reply) {
-        let shape = if self.route.starts_with("/v1/messages") { Shape::Anthropic } else { Shape::OpenAi };
+        let shape = Shape::of(self.route);
         match self.try_decide(shape, clauses, counts, recorder) {
             Ok(decided) => decided,
             Err(refusal) => (Faults::default(), shape.refusal(&refusal)),
@@ -220,6 +290,14 @@ impl Asked<'_> {
                 let reply = chat(&ask, &faults, shape, openai_chat::json, openai_chat::frames);
                 Ok((faults, reply))
             }
+            ("POST", "/v1/responses") => {
+                let request = openai_responses::read(self.headers, self.body)?;
+                let faults = faults(&request.ask.prompt)?;
+                let whole = |_: &Ask, answer: &_, usage| openai_responses::json(&request, answer, usage);
+                let frames = |_: &Ask, answer: &_, usage| openai_responses::frames(&request, answer, usage);
+                let reply = chat(&request.ask, &faults, shape, whole, frames);
+                Ok((faults, reply))
+            }
             ("POST", "/v1/messages") => {
                 let ask = anthropic::read(self.headers, self.body, anthropic::For::Message)?;
                 let faults = faults(&ask.prompt)?;
@@ -237,6 +315,25 @@ impl Asked<'_> {
                 let embed = embeddings::read(self.headers, self.body)?;
                 let faults = faults(&embed.prompt)?;
                 let reply = plain(embed.json(faults.floats), &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", path) if shape == Shape::Bedrock => {
+                let Some((model, stream)) = converse(path) else { return Err(unknown_url("POST", path)) };
+                let ask = bedrock::read(self.headers, &model, stream, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, bedrock::json, bedrock::frames);
+                Ok((faults, reply))
+            }
+            ("POST", "/v2/chat") => {
+                let ask = cohere::read(self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, cohere::json, cohere::frames);
+                Ok((faults, reply))
+            }
+            ("POST", "/v2/rerank") => {
+                let (answer, query) = cohere::rerank(self.headers, self.body)?;
+                let faults = faults(&query)?;
+                let reply = plain(answer, &faults, shape);
                 Ok((faults, reply))
             }
             ("GET", path) if path == "/v1/models" || path.starts_with("/v1/models/") => {
@@ -260,12 +357,15 @@ impl Asked<'_> {
                 };
                 Ok((faults, reply))
             }
-            (method, path) => Err(Refusal {
-                status: 404,
-                message: format!("Unknown request URL: {method} {path}."),
-                param: None,
-                code: Some("unknown_url"),
-            }),
+            ("POST", path) if shape == Shape::Gemini => {
+                let path = decode(path);
+                let Some(route) = gemini::route(&path) else { return Err(unknown_url("POST", &path)) };
+                let ask = gemini::read(&route, self.query, self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, gemini::json, gemini::frames);
+                Ok((faults, reply))
+            }
+            (method, path) => Err(unknown_url(method, path)),
         }
     }
 
@@ -296,14 +396,33 @@ impl Asked<'_> {
     }
 }
 
+fn unknown_url(method: &str, path: &str) -> Refusal {
+    let message = format!("Unknown request URL: {method} {path}.");
+    Refusal { status: 404, message, param: None, code: Some("unknown_url") }
+}
+
+/// The model a path of Converse names, in one segment, and whether it asks for a stream.
+fn converse(path: &str) -> Option<(String, bool)> {
+    let (model, call) = path.strip_prefix("/model/")?.split_once('/')?;
+    let stream = match call {
+        "converse" => false,
+        "converse-stream" => true,
+        _ => return None,
+    };
+    (!model.is_empty()).then(|| (decode(model), stream))
+}
+
 fn bad_clause(message: String) -> Refusal {
     Refusal { status: 400, message, param: None, code: Some("mock") }
 }
 
-type Whole = fn(&Ask, &super::answer::Answer, UsageAt) -> String;
-type Frames = fn(&Ask, &super::answer::Answer, UsageAt) -> Vec<reply::Frame>;
-
-fn chat(ask: &Ask, faults: &Faults, shape: Shape, whole: Whole, frames: Frames) -> Reply {
+fn chat(
+    ask: &Ask,
+    faults: &Faults,
+    shape: Shape,
+    whole: impl Fn(&Ask, &Answer, UsageAt) -> String,
+    frames: impl Fn(&Ask, &Answer, UsageAt) -> Vec<reply::Frame>,
+) -> Reply {
     let answer = answer(ask);
     if faults.whole {
         return plain(whole(ask, &answer, faults.usage), faults, shape);
@@ -337,7 +456,8 @@ fn plain(body: String, faults: &Faults, shape: Shape) -> Reply {
         Some(bad) => reply::bad(bad, &body, false),
         None => reply::whole(body, faults),
     };
-    Reply { status, ..reply }
+    let error_type = if status == 200 { None } else { shape.error_type(status, None) };
+    Reply { status, error_type, ..reply }
 }
 
 #[cfg(test)]
@@ -349,5 +469,14 @@ mod tests {
         let split = split_path("/f/status=429,ctype=text%2Fhtml/v1/models");
         assert_eq!(split, ("status=429,ctype=text/html".into(), "/v1/models".into()));
         assert_eq!(split_path("/v1/models"), (String::new(), "/v1/models".into()));
+    }
+
+    #[test]
+    fn a_model_stands_in_one_segment_of_the_path() {
+        assert_eq!(converse("/model/a.b%3A0/converse"), Some(("a.b:0".into(), false)));
+        assert_eq!(converse("/model/arn%3Ax%2Fy/converse-stream"), Some(("arn:x/y".into(), true)));
+        for wrong in ["/model//converse", "/model/a/b/converse", "/model/a/invoke", "/model/a"] {
+            assert_eq!(converse(wrong), None, "{wrong}");
+        }
     }
 }

@@ -215,7 +215,15 @@ mod tests {
     use super::*;
 
     fn meta() -> Meta<'static> {
-        Meta { id: "msg_x", created: 0, model: "m", note: None, include_usage: true, same_format: false }
+        Meta {
+            id: "msg_x",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+            json_array: false,
+        }
     }
 
     fn answer(parts: Vec<Part<'static>>, reason: FinishReason) -> Answer<'static> {

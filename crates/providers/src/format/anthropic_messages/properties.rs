@@ -15,7 +15,15 @@ use crate::{
 };
 
 fn meta(same_format: bool) -> Meta<'static> {
-    Meta { id: "msg_1", created: 0, model: "m", note: None, include_usage: true, same_format }
+    Meta {
+        id: "msg_1",
+        created: 0,
+        model: "m",
+        note: None,
+        include_usage: true,
+        same_format,
+        json_array: false,
+    }
 }
 
 /// JSON made of this format's own words, so that it gets past the first check.

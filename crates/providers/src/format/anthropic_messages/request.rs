@@ -7,12 +7,23 @@ mod dropped;
 mod options;
 mod patch;
 mod read;
+mod sampling;
 mod thinking;
 mod tools;
 mod turns;
 mod write;
 
 pub(super) use self::content::read_parts;
+pub(in crate::format) use self::{
+    blocks::{input, tool_id},
+    body::Body,
+    dropped::Dropped,
+    sampling::Sampled,
+    thinking::{Mode, Sampling, Thinking, family_of},
+    tools::write_schema,
+    turns::{Conversation, kind},
+    write::trimmed,
+};
 pub use self::{
     patch::patch_request,
     read::{read_count_request, read_request},

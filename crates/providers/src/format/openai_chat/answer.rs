@@ -12,7 +12,7 @@ use super::{
     error, finish,
     stream::made_up_id,
     usage,
-    wire::{self, Call, Content, Function, Said, Text, Whole, WholeChoice},
+    wire::{self, Call, Content, Function, Said, Text, Whole, WholeChoice, google},
 };
 use crate::format::{
     Meta,
@@ -125,7 +125,11 @@ fn parts<'a>(said: Said<'a, &'a RawValue>, made_up_id: impl Fn(usize) -> Str<'a>
     }
     parts.extend(said.refusal.said().map(|text| Part::Refusal { text }));
     for (index, raw) in said.tool_calls.0.into_iter().enumerate() {
-        parts.push(call(raw, || made_up_id(index)));
+        let mut call = call(raw, || made_up_id(index));
+        if let Part::ToolCall { extra, .. } = &mut call {
+            parts.extend(google::take(extra));
+        }
+        parts.push(call);
     }
     if let Some(function) = said.function_call {
         parts.push(function_call(made_up_id(0), &function, Members::default()));
@@ -206,9 +210,7 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
     let refusal = join(parts, |part| if let Part::Refusal { text } = part { Some(text) } else { None });
     let reasoning =
         join(parts, |part| if let Part::Reasoning { text, .. } = part { Some(text) } else { None });
-    let sealed = parts.iter().any(|part| {
-        matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::RedactedReasoning { .. })
-    });
+    let sealed = wire::is_sealed(parts);
     let calls = || parts.iter().filter(|part| is_call(part, same_format));
 
     let mut object = ObjectWriter::open(out);
@@ -236,7 +238,9 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
         wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
     }
     if calls().next().is_some() {
-        json::list(object.member("tool_calls"), calls(), |out, part| write_call(part, same_format, out));
+        json::list(object.member("tool_calls"), calls(), |out, part| {
+            write_call(part, google::on(parts, part), same_format, out);
+        });
     }
     if same_format {
         write_members(&choice.extra, &mut object);
@@ -277,7 +281,7 @@ pub(super) fn is_call(part: &Part<'_>, same_format: bool) -> bool {
     }
 }
 
-fn write_call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+fn write_call(part: &Part<'_>, signature: Option<&str>, same_format: bool, out: &mut Vec<u8>) {
     let Part::ToolCall { id, name, arguments, extra, .. } = part else {
         if let Part::Other { raw, .. } = part {
             json::write(out, raw);
@@ -294,5 +298,6 @@ fn write_call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
     if same_format {
         write_members(extra, &mut object);
     }
+    google::write(signature, Some(extra).filter(|_| same_format), &mut object);
     object.close();
 }

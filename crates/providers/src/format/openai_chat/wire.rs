@@ -1,5 +1,6 @@
 //! The shapes that providers send, read without complaint: what is of an unexpected type counts as absent.
 
+pub(super) mod google;
 mod lenient;
 
 use serde::Deserialize;
@@ -9,9 +10,9 @@ use sluice_types::{
     json::{Raw, Str},
 };
 
+pub(super) use self::lenient::Content;
 use self::lenient::Many;
-pub(super) use self::lenient::{Content, Few};
-pub(in crate::format) use self::lenient::{Number, Text};
+pub(in crate::format) use self::lenient::{Few, Number, Text};
 use crate::format::json::{self, ObjectWriter};
 
 /// A frame of a stream.
@@ -134,6 +135,8 @@ pub(super) struct Call<'a> {
     pub(super) kind: Text<'a>,
     #[serde(borrow, default)]
     pub(super) function: Option<Function<'a>>,
+    #[serde(borrow, default)]
+    pub(super) extra_content: Option<&'a RawValue>,
 }
 
 /// What is called.
@@ -211,11 +214,22 @@ fn texts(parts: &[&RawValue]) -> String {
     parts.iter().filter_map(text).collect()
 }
 
-/// Writes the thoughts among `parts` that can be sent back to their maker.
+/// Whether any of `parts` is a thought to be told in a thinking block, so that it can be sent back to its maker.
+pub(super) fn is_sealed(parts: &[Part<'_>]) -> bool {
+    parts.iter().enumerate().any(|(at, part)| match part {
+        Part::Reasoning { signature: Some(_), .. } => google::rides(parts, at).is_none(),
+        Part::RedactedReasoning { .. } => true,
+        _ => false,
+    })
+}
+
+/// Writes the thoughts among `parts`, but seals that ride on calls.
 pub(super) fn write_thinking_blocks(parts: &[Part<'_>], out: &mut Vec<u8>) {
-    let thoughts =
-        parts.iter().filter(|part| matches!(part, Part::Reasoning { .. } | Part::RedactedReasoning { .. }));
-    json::list(out, thoughts, |out, part| match part {
+    let thoughts = parts.iter().enumerate().filter(|(at, part)| match part {
+        Part::Reasoning { .. } => google::rides(parts, *at).is_none(),
+        part => matches!(part, Part::RedactedReasoning { .. }),
+    });
+    json::list(out, thoughts, |out, (_, part)| match part {
         Part::Reasoning { text, signature } => write_thought(None, text, signature.as_deref(), out),
         Part::RedactedReasoning { data } => write_redacted(None, data, out),
         _ => {}

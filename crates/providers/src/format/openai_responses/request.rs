@@ -9,8 +9,31 @@ mod write_items;
 
 pub use self::{patch::patch_request, read::read_request, write::write_request};
 
+use crate::format::Target;
+
 /// What is included of thoughts so that they can come back to a provider that has kept nothing.
 const SEALED_THOUGHTS: &str = "reasoning.encrypted_content";
+
+/// Which thoughts a target takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thoughts {
+    /// None: the model does not think, and OpenAI refuses thoughts that are sent to it.
+    None,
+    /// Sealed ones: OpenAI looks others up by their ids, and finds nothing.
+    Sealed,
+    /// Those told in full as well. Providers of open models seal nothing; their dialect drops `include`.
+    Told,
+}
+
+impl Thoughts {
+    fn of(target: &Target<'_>) -> Self {
+        match target.dialect.name("include") {
+            None => Self::Told,
+            Some(_) if tells_sealed_thoughts(target.model) => Self::Sealed,
+            Some(_) => Self::None,
+        }
+    }
+}
 
 /// Whether `model` can be asked for sealed thoughts. OpenAI refuses a request that asks it of a model that does not think,
 /// so models known for that are not asked; all others are, for most think unasked.

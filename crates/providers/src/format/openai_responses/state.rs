@@ -85,6 +85,72 @@ pub fn output_items(answer: &[u8]) -> Option<(Str<'_>, &str)> {
     Some((response.id.said()?, items))
 }
 
+/// The items that a request only names (`item_reference`), by their ids, in order.
+///
+/// # Errors
+///
+/// As [`input_items`].
+pub fn references(body: &[u8]) -> Result<Vec<String>, Failure> {
+    let body = json::body(body)?;
+    let Some(input) = body.get("input")?.filter(|input| !input.is_string()) else { return Ok(Vec::new()) };
+    Ok(input.list()?.into_iter().filter_map(|item| reference(item.get())).collect())
+}
+
+/// The request `body` with the items that it only names as `find` gives them.
+///
+/// # Errors
+///
+/// As [`input_items`]; and if `find` does not know an item.
+pub fn with_items(body: &[u8], find: impl Fn(&str) -> Option<String>) -> Result<Vec<u8>, Failure> {
+    let object = json::body(body)?;
+    let Some(input) = object.get("input")? else { return Ok(body.to_vec()) };
+    let mut items = Vec::new();
+    for (at, item) in input.list()?.into_iter().enumerate() {
+        items.push(match reference(item.get()) {
+            None => item.get().to_owned(),
+            Some(id) => find(&id).ok_or_else(|| {
+                let message =
+                    format!("refers to `{id}`, which was not stored, was deleted, or is older than 30 days");
+                Failure::invalid(format!("input[{at}].id"), message)
+            })?,
+        });
+    }
+    let mut out = Vec::with_capacity(body.len());
+    let mut writer = ObjectWriter::open(&mut out);
+    for (name, raw) in object.fields() {
+        match &**name {
+            "input" => writer.raw("input", &format!("[{}]", items.join(","))),
+            name => writer.raw(name, raw.get()),
+        }
+    }
+    writer.close();
+    Ok(out)
+}
+
+/// The items of a list that have ids, with their text.
+pub fn by_id(items: &str) -> Vec<(String, &str)> {
+    let items: Vec<&RawValue> = serde_json::from_str(items).unwrap_or_default();
+    let named = |item: &&'_ RawValue| serde_json::from_str::<Named>(item.get()).ok()?.id;
+    items.into_iter().filter_map(|item| Some((named(&item)?, item.get()))).collect()
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
+}
+
+fn reference(item: &str) -> Option<String> {
+    let named: Named = serde_json::from_str(item).ok()?;
+    // The type may be left out of a reference, which holds nothing else then.
+    match named.kind.as_deref() {
+        Some("item_reference") => named.id,
+        _ => None,
+    }
+}
+
 /// Two lists of items as one. What is no list counts as empty.
 pub fn join_items(first: &str, second: &str) -> String {
     let inside = |list: &'_ str| -> Option<(usize, usize)> {

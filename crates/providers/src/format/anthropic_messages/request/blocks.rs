@@ -114,7 +114,7 @@ pub(super) fn write_cache(block: &mut ObjectWriter<'_>, cache: Option<&Raw<'_>>)
     }
 }
 
-pub(super) fn write_members(object: &mut ObjectWriter<'_>, members: &Members<'_>) {
+pub(in crate::format) fn write_members(object: &mut ObjectWriter<'_>, members: &Members<'_>) {
     for (name, value) in &members.0 {
         object.raw(name, value.text());
     }
@@ -156,7 +156,7 @@ fn plain_text(media_type: &str, data: &str) -> Option<String> {
 }
 
 /// The arguments as the object they must be, as they were written.
-fn input<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
+pub(in crate::format) fn input<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
     match arguments.trim() {
         "" | "null" => Ok("{}"),
         text if text.starts_with('{') && Raw::parse(text).is_some() => Ok(text),
@@ -169,7 +169,7 @@ fn input<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
 
 /// An id this format accepts: letters, digits, `_` and `-`. Another provider's id that has more is rewritten, the same
 /// wherever it stands; a digest of the whole id keeps two of them apart.
-fn tool_id(id: &str) -> Cow<'_, str> {
+pub(in crate::format) fn tool_id(id: &str) -> Cow<'_, str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !id.is_empty() && id.chars().all(fits) {
         return Cow::Borrowed(id);

@@ -6,21 +6,21 @@ use crate::format::{
 };
 
 /// The body being written, in the provider's dialect.
-pub(super) struct Body<'b> {
-    pub(super) object: ObjectWriter<'b>,
+pub(in crate::format) struct Body<'b> {
+    pub(in crate::format) object: ObjectWriter<'b>,
     dialect: &'b Dialect,
     /// Members that the provider refuses.
-    pub(super) refused: Vec<String>,
+    pub(in crate::format) refused: Vec<String>,
 }
 
 impl<'b> Body<'b> {
     /// Opens the body.
-    pub(super) fn open(out: &'b mut Vec<u8>, dialect: &'b Dialect) -> Self {
+    pub(in crate::format) fn open(out: &'b mut Vec<u8>, dialect: &'b Dialect) -> Self {
         Self { object: ObjectWriter::open(out), dialect, refused: Vec::new() }
     }
 
     /// Where the value of `name` goes; `None` if the provider refuses the member.
-    pub(super) fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
+    pub(in crate::format) fn member(&mut self, name: &str) -> Option<&mut Vec<u8>> {
         match self.dialect.name(name) {
             Some(theirs) => Some(self.object.member(theirs)),
             None => {
@@ -31,14 +31,14 @@ impl<'b> Body<'b> {
     }
 
     /// A member that is a string.
-    pub(super) fn text(&mut self, name: &str, text: &str) {
+    pub(in crate::format) fn text(&mut self, name: &str, text: &str) {
         if let Some(out) = self.member(name) {
             write(out, text);
         }
     }
 
     /// A member that is a plain value.
-    pub(super) fn json<T: serde::Serialize + ?Sized>(&mut self, name: &str, json: &T) {
+    pub(in crate::format) fn json<T: serde::Serialize + ?Sized>(&mut self, name: &str, json: &T) {
         if let Some(out) = self.member(name) {
             write(out, json);
         }

@@ -8,14 +8,21 @@ use sluice_types::{
 
 /// The names of what is left out.
 #[derive(Debug)]
-pub(super) struct Dropped {
+pub(in crate::format) struct Dropped {
     names: Vec<String>,
     strict: bool,
+    /// What the format is called.
+    format: &'static str,
 }
 
 impl Dropped {
     pub(super) fn new(strict: bool) -> Self {
-        Self { names: Vec::new(), strict }
+        Self::of("Anthropic Messages", strict)
+    }
+
+    /// The same for another format that goes by this one's rules.
+    pub(in crate::format) fn of(format: &'static str, strict: bool) -> Self {
+        Self { names: Vec::new(), strict, format }
     }
 
     /// Leaves `name` out.
@@ -23,10 +30,9 @@ impl Dropped {
     /// # Errors
     ///
     /// [`ErrorKind::Unsupported`] if the target is strict.
-    pub(super) fn add(&mut self, name: &str) -> Result<(), Failure> {
+    pub(in crate::format) fn add(&mut self, name: &str) -> Result<(), Failure> {
         if self.strict {
-            let message =
-                format!("`{name}` cannot be said in Anthropic Messages here, and the model is strict");
+            let message = format!("`{name}` cannot be said in {} here, and the model is strict", self.format);
             return Err(Failure {
                 param: Some(name.to_owned()),
                 ..Failure::new(ErrorKind::Unsupported, message)
@@ -43,7 +49,7 @@ impl Dropped {
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub(super) fn add_if(&mut self, asked: bool, name: &str) -> Result<(), Failure> {
+    pub(in crate::format) fn add_if(&mut self, asked: bool, name: &str) -> Result<(), Failure> {
         if asked { self.add(name) } else { Ok(()) }
     }
 
@@ -52,21 +58,32 @@ impl Dropped {
     /// # Errors
     ///
     /// As [`add`](Self::add).
-    pub(super) fn add_foreign(&mut self, request: &Request<'_>, same_format: bool) -> Result<(), Failure> {
+    pub(in crate::format) fn add_foreign(
+        &mut self,
+        request: &Request<'_>,
+        same_format: bool,
+    ) -> Result<(), Failure> {
         self.add_if(request.choices.is_some_and(|choices| 1 < choices), "n")?;
         self.add_if(request.seed.is_some(), "seed")?;
         self.add_if(request.frequency_penalty.is_some_and(|penalty| penalty != 0.0), "frequency_penalty")?;
         self.add_if(request.presence_penalty.is_some_and(|penalty| penalty != 0.0), "presence_penalty")?;
-        if !same_format {
-            for (name, value) in &request.extra.0 {
-                self.add_if(!is_neutral(name, value), name)?;
-            }
+        if same_format { Ok(()) } else { self.add_extra(request) }
+    }
+
+    /// Leaves out the members of the caller's format that are unknown here, unless they ask for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub(in crate::format) fn add_extra(&mut self, request: &Request<'_>) -> Result<(), Failure> {
+        for (name, value) in &request.extra.0 {
+            self.add_if(!is_neutral(name, value), name)?;
         }
         Ok(())
     }
 
     /// The names, in the order they were found.
-    pub(super) fn into_names(self) -> Vec<String> {
+    pub(in crate::format) fn into_names(self) -> Vec<String> {
         self.names
     }
 }

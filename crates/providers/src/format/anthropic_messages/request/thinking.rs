@@ -12,14 +12,14 @@ use super::{dropped::Dropped, options::write_effort};
 
 /// What a family of models takes.
 #[derive(Debug)]
-pub(super) struct Family {
+pub(in crate::format) struct Family {
     /// A model belongs here if its name holds this, `.` read as `-`.
     name: &'static str,
     style: Style,
     /// The efforts it knows, smallest first.
     efforts: &'static [Effort],
     /// What it takes of temperature, top_p and top_k.
-    pub(super) sampling: Sampling,
+    pub(in crate::format) sampling: Sampling,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum Style {
 
 /// What a family takes of temperature, top_p and top_k.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sampling {
+pub(in crate::format) enum Sampling {
     /// All.
     Any,
     /// Temperature or top_p, not both.
@@ -84,7 +84,7 @@ const FAMILIES: &[Family] = &[
 ];
 
 /// The family `model` belongs to.
-pub(super) fn family_of(model: &str) -> &'static Family {
+pub(in crate::format) fn family_of(model: &str) -> &'static Family {
     const LAST: Family = family("", Style::Budget, NO, Sampling::Any);
     let name = model.to_ascii_lowercase().replace('.', "-");
     FAMILIES.iter().find(|family| name.contains(family.name)).unwrap_or(&LAST)
@@ -126,18 +126,18 @@ const DEFAULT_MAX_TOKENS: u32 = 4096;
 
 /// What is sent about thinking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Thinking {
+pub(in crate::format) struct Thinking {
     /// The member `thinking`.
-    pub(super) mode: Option<Mode>,
+    pub(in crate::format) mode: Option<Mode>,
     /// The member `output_config.effort`.
-    pub(super) effort: Option<&'static str>,
+    pub(in crate::format) effort: Option<&'static str>,
     /// The member `max_tokens`.
-    pub(super) max_tokens: u32,
+    pub(in crate::format) max_tokens: u32,
 }
 
 /// The member `thinking`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::format) enum Mode {
     Enabled(u32),
     Adaptive,
     Disabled,
@@ -145,7 +145,7 @@ pub(super) enum Mode {
 
 impl Thinking {
     /// Whether the model is asked to think.
-    pub(super) fn is_on(&self) -> bool {
+    pub(in crate::format) fn is_on(&self) -> bool {
         matches!(self.mode, Some(Mode::Enabled(_) | Mode::Adaptive))
     }
 
@@ -170,7 +170,7 @@ impl Thinking {
     /// # Errors
     ///
     /// As [`Dropped::add`].
-    pub(super) fn translate(
+    pub(in crate::format) fn translate(
         request: &Request<'_>,
         family: &Family,
         default_max_tokens: Option<u32>,

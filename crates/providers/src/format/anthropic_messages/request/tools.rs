@@ -97,7 +97,7 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>, same_format: bool) {
 }
 
 /// A tool's schema as it was written; its `type`, which this format requires, is added where it is missing.
-fn write_schema(out: &mut Vec<u8>, schema: Option<&Raw<'_>>) {
+pub(in crate::format) fn write_schema(out: &mut Vec<u8>, schema: Option<&Raw<'_>>) {
     let members = schema.and_then(|schema| schema.read::<Members<'_>>().ok());
     match (schema, members) {
         (Some(schema), Some(members)) if members.value("type").is_some() => {

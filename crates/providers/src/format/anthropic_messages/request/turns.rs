@@ -16,20 +16,20 @@ use super::dropped::Dropped;
 
 /// A conversation in this format's order, borrowed from the request.
 #[derive(Debug, Default)]
-pub(super) struct Conversation<'r> {
+pub(in crate::format) struct Conversation<'r> {
     /// The instructions: texts only.
-    pub(super) system: Vec<&'r Part<'r>>,
-    pub(super) turns: Vec<Turn<'r>>,
+    pub(in crate::format) system: Vec<&'r Part<'r>>,
+    pub(in crate::format) turns: Vec<Turn<'r>>,
 }
 
 /// One turn.
 #[derive(Debug)]
-pub(super) struct Turn<'r> {
-    pub(super) role: Role,
+pub(in crate::format) struct Turn<'r> {
+    pub(in crate::format) role: Role,
     /// Tool results, which come first.
-    pub(super) results: Vec<&'r Part<'r>>,
+    pub(in crate::format) results: Vec<&'r Part<'r>>,
     /// The rest.
-    pub(super) parts: Vec<&'r Part<'r>>,
+    pub(in crate::format) parts: Vec<&'r Part<'r>>,
     /// Members of a message in this format that are unknown here.
     pub(super) extra: Option<&'r Members<'r>>,
 }
@@ -44,7 +44,7 @@ impl<'r> Conversation<'r> {
         let turns = turns.iter().map(|turn| Turn {
             role: turn.role,
             results: Vec::new(),
-            parts: turn.parts.iter().collect(),
+            parts: turn.parts.iter().filter(|part| !is_foreign(part)).collect(),
             extra: Some(&turn.extra),
         });
         Self { system: system.iter().collect(), turns: turns.collect() }
@@ -57,6 +57,19 @@ impl<'r> Conversation<'r> {
     ///
     /// As [`Dropped::add`].
     pub(super) fn arrange(request: &'r Request<'r>, dropped: &mut Dropped) -> Result<Self, Failure> {
+        Self::arrange_by(request, dropped, |part, dropped| keep(part, false, dropped))
+    }
+
+    /// The same for another format, where `keep` says which parts have a place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dropped::add`].
+    pub(in crate::format) fn arrange_by(
+        request: &'r Request<'r>,
+        dropped: &mut Dropped,
+        keep: impl Fn(&Part<'_>, &mut Dropped) -> Result<bool, Failure>,
+    ) -> Result<Self, Failure> {
         let mut conversation = Self::default();
         // Where each call was made; an id that is used again means its latest call.
         let mut calls: BTreeMap<&'r str, usize> = BTreeMap::new();
@@ -65,7 +78,7 @@ impl<'r> Conversation<'r> {
             let speaks = turn.parts.iter().any(|part| !matches!(part, Part::ToolResult { .. }));
             dropped.add_if(turn.name.is_some() && speaks, "name")?;
             for part in &turn.parts {
-                if !keep(part, false, dropped)? {
+                if !keep(part, dropped)? {
                     continue;
                 }
                 match (turn.role, part) {
@@ -118,7 +131,7 @@ impl<'r> Conversation<'r> {
     }
 
     /// Whether the model is in the middle of using tools, and did not think before it called them.
-    pub(super) fn resumes_without_thought(&self) -> bool {
+    pub(in crate::format) fn resumes_without_thought(&self) -> bool {
         let mut latest = self.turns.iter().rev();
         let answers = latest.next().is_some_and(|turn| !turn.results.is_empty());
         let thought = latest
@@ -132,6 +145,9 @@ impl<'r> Conversation<'r> {
 /// Whether a part has a place in this format; what is left out unsaid (empty text, thoughts without a seal) means
 /// nothing to the provider, the rest is named.
 pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) -> Result<bool, Failure> {
+    if is_foreign(part) {
+        return Ok(false);
+    }
     // What came in this format has its place already.
     if same_format && !matches!(part, Part::Audio { .. }) {
         return Ok(true);
@@ -158,8 +174,18 @@ pub(super) fn keep(part: &Part<'_>, same_format: bool, dropped: &mut Dropped) ->
     Ok(said)
 }
 
+/// Whether a thought has another maker's seal, which the provider refuses and its thought with it.
+fn is_foreign(part: &Part<'_>) -> bool {
+    match part {
+        Part::Reasoning { signature: Some(seal), .. } | Part::RedactedReasoning { data: seal } => {
+            Maker::Anthropic.bare(seal).is_none()
+        }
+        _ => false,
+    }
+}
+
 /// What a part is called when it is left out.
-fn kind<'p>(part: &'p Part<'_>) -> &'p str {
+pub(in crate::format) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
     match part {
         Part::Text { .. } => "text",
         Part::Image { .. } => "image_url",

@@ -10,6 +10,7 @@ use super::{
     blocks::{write_content, write_members},
     body::Body,
     dropped::Dropped,
+    sampling::Sampled,
     thinking::{Mode, Sampling, Thinking, family_of},
     tools::write_tools,
     turns::{Conversation, Turn},
@@ -90,7 +91,7 @@ fn write_conversation(
 
 /// The last text of a turn without the spaces at its end, if it has any there: a provider goes on from the model's
 /// last words, and refuses ones that end in a space.
-fn trimmed(turn: &Turn<'_>) -> Option<Part<'static>> {
+pub(in crate::format) fn trimmed(turn: &Turn<'_>) -> Option<Part<'static>> {
     match turn.parts.last() {
         Some(Part::Text { text, cache }) if text.ends_with(char::is_whitespace) => Some(Part::Text {
             text: text.trim_end().to_owned().into(),
@@ -156,24 +157,9 @@ fn write_sampling(
     target: &Target<'_>,
     dropped: &mut Dropped,
 ) -> Result<(), Failure> {
-    let sampling = if target.same_format { Sampling::Any } else { family_of(target.model).sampling };
     let bound = !target.same_format && thinking.is_on();
-    let temperature = request.temperature.filter(|_| sampling != Sampling::None);
-    // A model that thinks keeps the usual temperature, and may leave only the unlikeliest tokens out.
-    let temperature = temperature.filter(|temperature| !bound || *temperature == 1.0);
-    let top_p = request.top_p.filter(|top_p| match sampling {
-        Sampling::Any => !bound || 0.95 <= *top_p,
-        Sampling::One => temperature.is_none() && (!bound || 0.95 <= *top_p),
-        Sampling::None => false,
-    });
-    let top_k = request.top_k.filter(|_| sampling != Sampling::None && !bound);
-    // 1 is what a provider does unasked: leaving it out loses nothing.
-    dropped.add_if(
-        temperature.is_none() && request.temperature.is_some_and(|asked| asked != 1.0),
-        "temperature",
-    )?;
-    dropped.add_if(top_p.is_none() && request.top_p.is_some_and(|asked| asked != 1.0), "top_p")?;
-    dropped.add_if(top_k.is_none() && request.top_k.is_some(), "top_k")?;
+    let sampling = if target.same_format { Sampling::Any } else { family_of(target.model).sampling };
+    let Sampled { temperature, top_p, top_k } = Sampled::choose(request, sampling, bound, dropped)?;
     if let Some(temperature) = temperature {
         body.json("temperature", &temperature);
     }

@@ -289,6 +289,7 @@ mod tests {
             note: None,
             include_usage: true,
             same_format: false,
+            json_array: false,
         })
     }
 

@@ -6,7 +6,7 @@ use sluice_types::{
     json::{Members, Raw, Str},
 };
 
-use super::read::split;
+use super::{super::wire::google, read::split};
 use crate::format::json::{Object, Value};
 
 /// The members of a message that are read.
@@ -80,7 +80,11 @@ fn assistant<'a>(message: &Object<'a, '_>, functions: &mut Functions) -> Result<
     }
     if let Some(calls) = message.get("tool_calls")? {
         for (i, raw) in calls.list()?.into_iter().enumerate() {
-            parts.push(tool_call(&Value { raw, path: calls.path.item(i) })?);
+            let mut call = tool_call(&Value { raw, path: calls.path.item(i) })?;
+            if let Part::ToolCall { extra, .. } = &mut call {
+                parts.extend(google::take(extra));
+            }
+            parts.push(call);
         }
     }
     if let Some(call) = message.get("function_call")? {

@@ -83,6 +83,11 @@ pub(super) fn message_drops<'t>(target: &Target<'t>) -> Vec<&'t str> {
     target.dialect.drop.iter().filter_map(|name| name.strip_prefix("messages[].")).collect()
 }
 
+/// The members of calls among those of messages that the dialect refuses.
+pub(super) fn call_drops<'t>(drops: &[&'t str]) -> Vec<&'t str> {
+    drops.iter().filter_map(|name| name.strip_prefix("tool_calls[].")).collect()
+}
+
 /// Writes `stream_options` with `include_usage`, keeping what else it holds.
 pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
     let mut members: Members<'_> =
@@ -100,10 +105,18 @@ pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
 /// Writes the list `messages` without the members `drops`; `false` and nothing written if it is no list of objects.
 fn without_members(messages: &str, drops: &[&str], out: &mut Vec<u8>) -> bool {
     let Ok(messages) = serde_json::from_str::<Vec<Members<'_>>>(messages) else { return false };
+    let of_calls = call_drops(drops);
     json::list(out, &messages, |out, message| {
         let mut object = ObjectWriter::open(out);
         for (name, value) in message.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
-            object.raw(name, value.text());
+            let calls = Some(value).filter(|_| !of_calls.is_empty() && *name == "tool_calls");
+            match calls.and_then(|calls| calls.read::<Vec<Members<'_>>>().ok()) {
+                Some(calls) => json::list(object.member(name), calls, |out, mut call| {
+                    call.0.retain(|(name, _)| !of_calls.contains(&&**name));
+                    json::write(out, &call);
+                }),
+                None => object.raw(name, value.text()),
+            }
         }
         object.close();
     });
@@ -153,6 +166,17 @@ mod tests {
             r#"{"random_seed":7,"model":"theirs","max_completion_tokens":1e2,"messages":[{"role":"assistant","content":"\u0041"}],"stream":true}"#
         );
         assert_eq!(dropped, ["logit_bias"]);
+        let body = r#"{"model":"m","messages":[{"role":"assistant","tool_calls":[{"id":"1","extra_content":{},"function":{"arguments": ""}}]}]}"#;
+        let of_calls = self::dialect(&["messages[].tool_calls[].extra_content"]);
+        let target = Target {
+            model: "m",
+            dialect: &of_calls,
+            strict: true,
+            default_max_tokens: None,
+            same_format: true,
+        };
+        let written = patch_request(body.as_bytes(), &target).unwrap();
+        assert_eq!(String::from_utf8(written.body).unwrap(), body.replace(r#""extra_content":{},"#, ""));
         let refused = patch(&dialect, true).unwrap_err();
         assert_eq!((refused.kind, refused.param.as_deref()), (ErrorKind::Unsupported, Some("logit_bias")));
     }

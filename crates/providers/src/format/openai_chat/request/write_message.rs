@@ -10,7 +10,10 @@ use sluice_types::{
     json::{Members, Raw, Str},
 };
 
-use super::patch::message_drops;
+use super::{
+    super::wire::{self, google},
+    patch::{call_drops, message_drops},
+};
 use crate::format::{
     Target,
     json::{self, ObjectWriter},
@@ -23,8 +26,15 @@ pub(super) fn write_all(
     out: &mut Vec<u8>,
     dropped: &mut Vec<String>,
 ) {
-    let mut writer =
-        Messages { same_format: target.same_format, drops: message_drops(target), out, dropped, first: true };
+    let mut writer = Messages {
+        same_format: target.same_format,
+        seals: (target.same_format || is_googles(target.model))
+            && !call_drops(&message_drops(target)).contains(&google::MEMBER),
+        drops: message_drops(target),
+        out,
+        dropped,
+        first: true,
+    };
     writer.out.push(b'[');
     for turn in turns {
         match turn.role {
@@ -37,8 +47,15 @@ pub(super) fn write_all(
     writer.out.push(b']');
 }
 
+/// Whether a model takes Google's seals back; others' providers may refuse a member that they do not know.
+fn is_googles(model: &str) -> bool {
+    model.to_ascii_lowercase().contains("gemini")
+}
+
 struct Messages<'o, 't> {
     same_format: bool,
+    /// Whether calls are told with Google's seals on them.
+    seals: bool,
     /// Members of messages that the dialect refuses.
     drops: Vec<&'t str>,
     out: &'o mut Vec<u8>,
@@ -143,7 +160,7 @@ impl Messages<'_, '_> {
             return;
         }
         let (calls, said): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_call(part));
-        let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+        let (same_format, seals, drops) = (self.same_format, self.seals, std::mem::take(&mut self.drops));
         let mut object = self.open("assistant");
         object.set_some("name", turn.name.as_ref());
         if same_format {
@@ -166,7 +183,9 @@ impl Messages<'_, '_> {
         }
         object.set_some("refusal", refusal);
         if !calls.is_empty() {
-            json::list(object.member("tool_calls"), &calls, |out, part| call(part, same_format, out));
+            json::list(object.member("tool_calls"), &calls, |out, part| {
+                call(part, google::on(&turn.parts, part).filter(|_| seals), same_format, out);
+            });
         }
         write_extra(&turn.extra, same_format, &drops, &mut object);
         object.close();
@@ -195,9 +214,6 @@ fn is_call(part: &Part<'_>) -> bool {
 
 /// What the model thought, as its maker's family takes it back.
 fn thoughts(parts: &[Part<'_>], drops: &[&str], object: &mut ObjectWriter<'_>) {
-    let sealed = |part: &&Part<'_>| {
-        matches!(part, Part::Reasoning { signature: Some(_), .. } | Part::RedactedReasoning { .. })
-    };
     let text: String = parts
         .iter()
         .filter_map(|part| if let Part::Reasoning { text, .. } = part { Some(&**text) } else { None })
@@ -205,8 +221,8 @@ fn thoughts(parts: &[Part<'_>], drops: &[&str], object: &mut ObjectWriter<'_>) {
     if !text.is_empty() && !drops.contains(&"reasoning_content") {
         object.set("reasoning_content", &text);
     }
-    if parts.iter().any(|part| sealed(&part)) && !drops.contains(&"thinking_blocks") {
-        super::super::wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
+    if wire::is_sealed(parts) && !drops.contains(&"thinking_blocks") {
+        wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
     }
 }
 
@@ -313,7 +329,7 @@ pub(in crate::format) fn media(source: &Media<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
+fn call(part: &Part<'_>, signature: Option<&str>, same_format: bool, out: &mut Vec<u8>) {
     let Part::ToolCall { id, name, arguments, extra, cache } = part else {
         if let Part::Other { raw, .. } = part {
             json::write(out, raw);
@@ -330,6 +346,7 @@ fn call(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
     function.set("arguments", arguments);
     function.close();
     write_extra(extra, same_format, &[], &mut object);
+    google::write(signature, Some(extra).filter(|_| same_format), &mut object);
     object.set_some("cache_control", cache.as_ref().filter(|_| same_format));
     object.close();
 }

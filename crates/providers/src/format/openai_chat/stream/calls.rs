@@ -6,7 +6,7 @@ use sluice_types::{
     json::Str,
 };
 
-use crate::format::openai_chat::wire::{Call, Function};
+use crate::format::openai_chat::wire::{Call, Function, google};
 
 /// The tool calls of one answer so far.
 #[derive(Debug, Default)]
@@ -49,7 +49,8 @@ impl Calls {
             .and_then(|function| function.name.0.as_deref())
             .filter(|name| !name.is_empty());
         let arguments = call.function.as_ref().and_then(Function::arguments);
-        self.add(answer_id, choice, (theirs, id.as_deref()), name, arguments, emit);
+        let seal = call.extra_content.and_then(|extra| google::seal(extra.get()));
+        self.add(answer_id, choice, (theirs, id.as_deref()), (name, seal), arguments, emit);
     }
 
     /// Takes the next piece of the one call that answers in the old style have.
@@ -61,7 +62,7 @@ impl Calls {
         emit: &mut dyn FnMut(Event<'_>),
     ) {
         let name = function.name.0.as_deref().filter(|name| !name.is_empty());
-        self.add(answer_id, choice, (Some(0), None), name, function.arguments(), emit);
+        self.add(answer_id, choice, (Some(0), None), (name, None), function.arguments(), emit);
     }
 
     fn add(
@@ -69,7 +70,7 @@ impl Calls {
         answer_id: &str,
         choice: u32,
         (theirs, id): (Option<u32>, Option<&str>),
-        name: Option<&str>,
+        (name, seal): (Option<&str>, Option<Str<'_>>),
         arguments: Option<Str<'_>>,
         emit: &mut dyn FnMut(Event<'_>),
     ) {
@@ -87,6 +88,9 @@ impl Calls {
                 return;
             };
             call.told = true;
+            if let Some(seal) = seal {
+                tell(Delta::Signature(seal));
+            }
             tell(Delta::ToolCall { index, id: call.id.as_str().into(), name: name.into() });
             if !call.early.is_empty() {
                 tell(Delta::Arguments { index, json: call.early.as_str().into() });

@@ -4,6 +4,7 @@ use sluice_types::{
     answer::Finish,
     event::{Delta, Event},
     json::Raw,
+    seal::Maker,
     usage::Usage,
 };
 
@@ -39,6 +40,8 @@ struct State {
     thought: String,
     /// How many thinking blocks have been told.
     blocks: u32,
+    /// Google's seal: it rides on the call that follows, or else is told in a thinking block.
+    seal: Option<String>,
 }
 
 impl Writer {
@@ -123,6 +126,28 @@ impl Writer {
     }
 
     fn delta(&mut self, choice: u32, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        if !matches!(delta, Delta::ToolCall { .. }) {
+            self.tell_seal(choice, out);
+        }
+        match delta {
+            Delta::Signature(seal) if Maker::of(seal) == Maker::Google => {
+                if let Some(state) = Self::state(&mut self.choices, choice) {
+                    state.seal = Some(seal.to_string());
+                }
+            }
+            delta => self.tell(choice, delta, out),
+        }
+    }
+
+    /// Tells the seal that no call has come for.
+    fn tell_seal(&mut self, choice: u32, out: &mut Vec<u8>) {
+        let state = self.choices.iter_mut().find(|state| state.index == choice);
+        if let Some(seal) = state.and_then(|state| state.seal.take()) {
+            self.tell(choice, &Delta::Signature(seal.into()), out);
+        }
+    }
+
+    fn tell(&mut self, choice: u32, delta: &Delta<'_>, out: &mut Vec<u8>) {
         self.open(choice, out);
         let Some(state) = Self::state(&mut self.choices, choice) else { return };
         if !state.begun {
@@ -138,6 +163,7 @@ impl Writer {
     }
 
     fn finish(&mut self, choice: u32, finish: &Finish<'_>, out: &mut Vec<u8>) {
+        self.tell_seal(choice, out);
         let Some(state) = Self::state(&mut self.choices, choice) else { return };
         if std::mem::replace(&mut state.finished, true) {
             return;
@@ -185,7 +211,12 @@ impl State {
                 json::write(out, index);
                 member(b",\"id\":", id, out);
                 member(b",\"type\":\"function\",\"function\":{\"name\":", name, out);
-                out.extend_from_slice(b",\"arguments\":\"\"}}]");
+                out.extend_from_slice(b",\"arguments\":\"\"}");
+                if let Some(bare) = self.seal.take().as_deref().and_then(|seal| Maker::Google.bare(seal)) {
+                    member(b",\"extra_content\":{\"google\":{\"thought_signature\":", bare, out);
+                    out.extend_from_slice(b"}}");
+                }
+                out.extend_from_slice(b"}]");
             }
             Delta::Arguments { index, json } => {
                 out.extend_from_slice(b"\"tool_calls\":[{\"index\":");

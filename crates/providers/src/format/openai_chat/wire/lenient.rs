@@ -38,7 +38,7 @@ impl Number {
 
 /// A message's content.
 #[derive(Default)]
-pub(in crate::format::openai_chat) enum Content<'a> {
+pub(in crate::format) enum Content<'a> {
     /// None, or of a type that means nothing.
     #[default]
     Nothing,
@@ -49,14 +49,14 @@ pub(in crate::format::openai_chat) enum Content<'a> {
 }
 
 /// A list that mostly holds one item, for which it needs no memory of its own.
-pub(in crate::format::openai_chat) struct Few<T> {
+pub(in crate::format) struct Few<T> {
     first: Option<T>,
     rest: Vec<T>,
 }
 
 impl<T> Few<T> {
     /// Whether there are no items.
-    pub(in crate::format::openai_chat) fn is_empty(&self) -> bool {
+    pub(in crate::format) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 }
@@ -88,7 +88,7 @@ impl<T> IntoIterator for Few<T> {
 }
 
 /// A list that is mostly absent.
-pub(in crate::format::openai_chat) struct Many<T>(pub(in crate::format::openai_chat) Vec<T>);
+pub(in crate::format) struct Many<T>(pub(in crate::format) Vec<T>);
 
 impl<T> Default for Many<T> {
     fn default() -> Self {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{error::Failure, json::Members};
 
-use super::{SEALED_THOUGHTS, tells_sealed_thoughts};
+use super::{SEALED_THOUGHTS, Thoughts};
 use crate::format::{
     Target, Written,
     json::{self, ObjectWriter},
@@ -34,7 +34,7 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
     for (name, raw) in body.fields() {
         match &**name {
             "model" => object.set("model", target.model),
-            "input" => object.raw("input", &replayable(raw.get())),
+            "input" => object.raw("input", &replayable(raw.get(), Thoughts::of(target))),
             "store" => {}
             "include" => include = Some(raw.get()),
             name => match dialect.name(name).filter(|_| !is_state(name)) {
@@ -65,7 +65,7 @@ pub(super) fn write_stateless(include: Option<&str>, target: &Target<'_>, object
     }
     let Some(theirs) = target.dialect.name("include") else { return };
     let include = include.filter(|include| *include != "null");
-    if tells_sealed_thoughts(target.model) {
+    if Thoughts::of(target) == Thoughts::Sealed {
         object.raw(theirs, &with_sealed_thoughts(include));
     } else if let Some(include) = include {
         object.raw(theirs, include);
@@ -88,13 +88,13 @@ fn with_sealed_thoughts(include: Option<&str>) -> Cow<'_, str> {
 }
 
 /// The input as far as a provider that remembers nothing can take it back: without thoughts that another maker sealed, and
-/// without those that are neither sealed nor told in full.
-fn replayable(input: &str) -> Cow<'_, str> {
+/// without those that are not as `taken`.
+fn replayable(input: &str, taken: Thoughts) -> Cow<'_, str> {
     if !input.starts_with('[') || !input.contains("\"reasoning\"") {
         return input.into();
     }
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(input) else { return input.into() };
-    let kept: Vec<_> = items.iter().map(|item| thought(item.get())).collect();
+    let kept: Vec<_> = items.iter().map(|item| thought(item.get(), taken)).collect();
     if kept.iter().all(|item| matches!(item, Some(Cow::Borrowed(_)))) {
         return input.into();
     }
@@ -102,7 +102,7 @@ fn replayable(input: &str) -> Cow<'_, str> {
 }
 
 /// An item of input; `None` if it is a thought that cannot be taken back.
-fn thought(item: &str) -> Option<Cow<'_, str>> {
+fn thought(item: &str, taken: Thoughts) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Wire<'a> {
         #[serde(borrow, default, rename = "type")]
@@ -118,10 +118,13 @@ fn thought(item: &str) -> Option<Cow<'_, str>> {
         return Some(item.into());
     }
     let Some(encrypted) = wire.encrypted_content.said() else {
-        // Open models tell their thoughts, and take them back in words.
-        let told = wire.content.is_some_and(|content| !matches!(content.get(), "[]" | "null"));
+        let told = taken == Thoughts::Told
+            && wire.content.is_some_and(|content| !matches!(content.get(), "[]" | "null"));
         return told.then(|| item.into());
     };
+    if taken == Thoughts::None {
+        return None;
+    }
     if !seal::is_foreign(&encrypted) {
         return Some(item.into());
     }
@@ -198,8 +201,12 @@ mod tests {
         let unsealed = r#"{"type":"reasoning","id":"rs_4","summary":[{"type":"summary_text","text":"t"}]}"#;
         let moved = r#"{"type":"reasoning","id":"rs_5","summary":[],"encrypted_content":"openai:rs_6:Z"}"#;
         let back = r#"{"type":"reasoning","id":"rs_6","summary":[],"encrypted_content":"Z"}"#;
-        assert_eq!(replayable(&format!("[{own} , {told}]")), format!("[{own} , {told}]"));
-        assert_eq!(replayable(&format!("[{own},{foreign},{unsealed},{moved}]")), format!("[{own},{back}]"));
-        assert_eq!(replayable(r#""reasoning""#), r#""reasoning""#);
+        let (none, sealed, in_words) = (Thoughts::None, Thoughts::Sealed, Thoughts::Told);
+        assert_eq!(replayable(&format!("[{own} , {told}]"), in_words), format!("[{own} , {told}]"));
+        let all = format!("[{own},{told},{foreign},{unsealed},{moved}]");
+        assert_eq!(replayable(&all, in_words), format!("[{own},{told},{back}]"));
+        assert_eq!(replayable(&all, sealed), format!("[{own},{back}]"));
+        assert_eq!(replayable(&all, none), "[]");
+        assert_eq!(replayable(r#""reasoning""#, none), r#""reasoning""#);
     }
 }

@@ -8,6 +8,7 @@ use sluice_types::{
 };
 
 use super::{
+    Thoughts,
     patch::{is_state, write_stateless},
     write_items::Items,
 };
@@ -140,7 +141,8 @@ impl BodyWriter<'_, '_> {
         let out = self.object.member("input");
         out.push(b'[');
         let same_format = self.target.same_format;
-        let mut writer = Items { same_format, out, dropped: &mut self.dropped, first: true };
+        let thoughts = Thoughts::of(self.target);
+        let mut writer = Items { same_format, thoughts, out, dropped: &mut self.dropped, first: true };
         for turn in items {
             writer.turn(turn);
         }

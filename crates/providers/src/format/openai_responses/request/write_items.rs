@@ -5,7 +5,7 @@ use sluice_types::{
     json::Members,
 };
 
-use super::items::is_content;
+use super::{Thoughts, items::is_content};
 use crate::format::{
     json::{self, ObjectWriter},
     openai_chat::{plain_text, write_media},
@@ -15,6 +15,8 @@ use crate::format::{
 /// Writes items of input.
 pub(super) struct Items<'o> {
     pub(super) same_format: bool,
+    /// Which thoughts may go back.
+    pub(super) thoughts: Thoughts,
     pub(super) out: &'o mut Vec<u8>,
     /// What cannot be said.
     pub(super) dropped: &'o mut Vec<String>,
@@ -167,7 +169,7 @@ impl Items<'_> {
                 item.close();
             }
             // Thoughts under another maker's seal, or none, are nobody's to take back here.
-            Part::Reasoning { text, signature: Some(seal) } => {
+            Part::Reasoning { text, signature: Some(seal) } if self.thoughts != Thoughts::None => {
                 if let Some((id, encrypted)) = seal::own(seal) {
                     item::write_thought(id, text, Some(encrypted), self.next());
                 }

@@ -356,3 +356,76 @@ impl Reader {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader makes of frames' data, told frame by frame.
+    fn read(frames: &[&str]) -> Vec<Vec<String>> {
+        let mut reader = Reader::default();
+        let told = |data: &&str| {
+            let mut told = Vec::new();
+            let frame = Frame { event: None, data, raw: b"" };
+            reader.frame(&frame, &mut |event| {
+                told.push(match event {
+                    Event::Start { .. } => "start".to_owned(),
+                    Event::Delta { delta, .. } => format!("{delta:?}"),
+                    Event::Finish { finish, .. } => format!("{:?}", finish.reason),
+                    Event::Usage(usage) => format!("{} tokens", usage.total()),
+                    Event::End => "end".to_owned(),
+                    Event::Failed(failure) => failure.to_string(),
+                });
+            });
+            told
+        };
+        frames.iter().map(told).collect()
+    }
+
+    #[test]
+    fn usage_and_the_end_are_told_by_one_frame() {
+        let told = read(&[
+            r#"{"type":"response.created","response":{"id":"resp_1"}}"#,
+            r#"{"type":"response.completed","response":{"status":"completed","output":[],"usage":{"input_tokens":3}}}"#,
+            r#"{"type":"response.output_text.delta","delta":"late"}"#,
+            "[DONE]",
+        ]);
+        assert_eq!(told, [vec!["start"], vec!["Stop", "3 tokens", "end"], vec![], vec![]]);
+    }
+
+    #[test]
+    fn calls_are_counted_by_themselves_and_may_go_on_by_turns() {
+        let told = read(&[
+            r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"msg_1"}}"#,
+            r#"{"type":"response.output_item.added","output_index":1,"item":{"type":"function_call","id":"fc_1","call_id":"a","name":"f"}}"#,
+            r#"{"type":"response.output_item.added","output_index":2,"item":{"type":"function_call","id":"fc_2","call_id":"b","name":"f"}}"#,
+            r#"{"type":"response.function_call_arguments.delta","output_index":2,"item_id":"fc_2","delta":"{"}"#,
+            r#"{"type":"response.function_call_arguments.delta","output_index":1,"delta":"["}"#,
+            r#"{"type":"response.function_call_arguments.delta","output_index":9,"item_id":"fc_9","delta":"?"}"#,
+        ]);
+        let last: Vec<_> = told.into_iter().flatten().collect();
+        assert_eq!(
+            last,
+            [
+                "start",
+                r#"ToolCall { index: 0, id: "a", name: "f" }"#,
+                r#"ToolCall { index: 1, id: "b", name: "f" }"#,
+                r#"Arguments { index: 1, json: "{" }"#,
+                r#"Arguments { index: 0, json: "[" }"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn an_items_end_tells_only_what_its_deltas_did_not() {
+        let item = r#"{"type":"reasoning","id":"rs_1","summary":[{"text":"a"}],"encrypted_content":"X"}"#;
+        let told = read(&[
+            r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"reasoning","id":"rs_1","encrypted_content":"half"}}"#,
+            r#"{"type":"response.reasoning_summary_text.delta","output_index":0,"item_id":"rs_1","summary_index":0,"delta":"a"}"#,
+            &format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#),
+            &format!(r#"{{"type":"response.output_item.done","output_index":1,"item":{item}}}"#),
+        ]);
+        let (words, seal) = (r#"Reasoning("a")"#, r#"Signature("openai:rs_1:X")"#);
+        assert_eq!(told, [vec![], vec!["start", words], vec![seal], vec![words, seal]]);
+    }
+}

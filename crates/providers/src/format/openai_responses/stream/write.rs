@@ -350,3 +350,104 @@ fn close_summary(sequence: &mut u64, item: (&str, usize), text: &str, out: &mut 
         item::write_summary(frame.member("part"), text);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::openai_responses::state::output_items;
+
+    fn written(events: &[Delta<'static>]) -> Vec<(String, String)> {
+        let meta = Meta {
+            id: "req_7",
+            created: 0,
+            model: "m",
+            note: None,
+            include_usage: true,
+            same_format: false,
+            json_array: false,
+        };
+        let (mut writer, mut out) = (Writer::new(&meta), Vec::new());
+        for delta in events {
+            writer.event(&Event::Delta { choice: 0, delta: delta.clone() }, &mut out);
+        }
+        writer.end(None, Raw::parse(r#"{"cost":1}"#).as_ref(), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        let frame = |frame: &str| {
+            let (event, data) = frame.split_once("\ndata: ").unwrap();
+            (event.strip_prefix("event: ").unwrap().to_owned(), data.to_owned())
+        };
+        text.split_terminator("\n\n").map(frame).collect()
+    }
+
+    fn call(index: u32) -> Delta<'static> {
+        Delta::ToolCall { index, id: format!("call_{index}").into(), name: "f".into() }
+    }
+
+    fn arguments(index: u32, json: &'static str) -> Delta<'static> {
+        Delta::Arguments { index, json: json.into() }
+    }
+
+    /// The items of the last frame.
+    fn items(frames: &[(String, String)]) -> String {
+        output_items(frames.last().unwrap().1.as_bytes()).unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn calls_told_by_turns_stay_apart() {
+        let frames = written(&[
+            call(0),
+            call(1),
+            arguments(0, r#"{"a":"#),
+            arguments(1, r#"{"b":"#),
+            arguments(0, "1}"),
+            arguments(1, "2}"),
+        ]);
+        assert_eq!(
+            items(&frames),
+            concat!(
+                r#"[{"id":"fc_7_0","type":"function_call","status":"completed","call_id":"call_0","name":"f","arguments":"{\"a\":1}"},"#,
+                r#"{"id":"fc_7_1","type":"function_call","status":"completed","call_id":"call_1","name":"f","arguments":"{\"b\":2}"}]"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_call_told_whole_is_done_before_the_next_item() {
+        let frames =
+            written(&[call(0), arguments(0, "{}"), call(1), Delta::Text("t".into()), arguments(0, "{}")]);
+        let order: Vec<_> = frames
+            .iter()
+            .filter(|(event, _)| event.contains("output_item"))
+            .map(|(event, data)| (event.ends_with("done"), data.contains("\"output_index\":0")))
+            .collect();
+        assert_eq!(order[..3], [(false, true), (true, true), (false, false)]);
+        assert!(items(&frames).contains(r#""call_id":"call_1","name":"f","arguments":"{}""#));
+    }
+
+    #[test]
+    fn frames_count_up_and_the_note_stands_beside_the_response() {
+        let frames =
+            written(&[Delta::Text("a".into()), Delta::Refusal("b".into()), Delta::Signature("S".into())]);
+        for (i, (event, data)) in frames.iter().enumerate() {
+            assert!(data.starts_with(&format!(r#"{{"type":"{event}","sequence_number":{i},"#)), "{data}");
+        }
+        let (event, data) = frames.last().unwrap();
+        assert_eq!(event, "response.completed");
+        assert!(data.ends_with(r#"},"sluice":{"cost":1}}"#), "{data}");
+        assert_eq!(
+            items(&frames),
+            concat!(
+                r#"[{"id":"msg_7_0","type":"message","role":"assistant","status":"completed","content":["#,
+                r#"{"type":"output_text","text":"a","annotations":[]},{"type":"refusal","refusal":"b"}]},"#,
+                r#"{"id":"rs_7_1","type":"reasoning","summary":[],"encrypted_content":"anthropic:S"}]"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_stream_that_says_nothing_is_whole() {
+        let frames = written(&[]);
+        let events: Vec<_> = frames.iter().map(|(event, _)| &**event).collect();
+        assert_eq!(events, ["response.created", "response.in_progress", "response.completed"]);
+    }
+}
