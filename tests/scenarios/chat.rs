@@ -39,7 +39,8 @@ fn request_ids_are_unique(gateway: &Gateway) {
 }
 
 fn usage_adds_up_in_each_protocols_own_way(gateway: &Gateway) {
-    for model in MODELS {
+    // The other formats do not tell what was read from a cache.
+    for model in ["chat-openai", "chat-responses", "chat-anthropic", "chat-gemini", "chat-bedrock"] {
         let text = "hello ".repeat(40);
         let chat = gateway.ask(Protocol::Chat, model, &text).expect(200).json();
         let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("no number in {chat}"));

@@ -66,13 +66,14 @@ fn streams_at_once_add_up(gateway: &Gateway) {
 
 fn failures_are_counted(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        ask(gateway, "failed", protocol, &protocol.ask("chat-openai", "[[fault status=500]]", false))
-            .expect(503);
+        let body = protocol.ask("chat-openai", "[[fault status=500]]", false);
+        let request = gateway.request("POST", &protocol.path("chat-openai", false));
+        request.key(&seed::key("failed")).json(&body).send().expect(503);
     }
     let unpriced = Protocol::Chat.ask("unpriced", "hi", false);
     ask(gateway, "failed", Protocol::Chat, &unpriced).expect(200);
-    let sum = gateway.costs("failed", 3);
-    assert_eq!((&sum["errors"], &sum["unpriced"]), (&2.into(), &1.into()), "{sum}");
+    let sum = gateway.costs("failed", 5);
+    assert_eq!((&sum["errors"], &sum["unpriced"]), (&4.into(), &1.into()), "{sum}");
 }
 
 fn a_request_that_fell_over_is_one_record(gateway: &Gateway) {

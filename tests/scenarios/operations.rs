@@ -69,7 +69,7 @@ fn a_recording_is_written_down(gateway: &Gateway) {
 }
 
 fn a_broken_picture_is_seen_to_be_broken(gateway: &Gateway) {
-    let body = json!({ "model": "chat-openai", "prompt": "a cat [[fault cut]]" });
+    let body = json!({ "model": "chat-openai", "prompt": "a cat [[fault cut=0]]" });
     let answer = gateway.post("/v1/images/generations", &body).send();
     assert!(serde_json::from_slice::<serde_json::Value>(&answer.body).is_err(), "{}", answer.text());
 }

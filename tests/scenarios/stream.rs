@@ -1,6 +1,6 @@
 //! Streams, in both protocols, from both upstream formats.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
@@ -103,15 +103,15 @@ fn tool_arguments_stream_in_pieces(gateway: &Gateway) {
         let mut body = Protocol::Messages.ask(model, "[[tools 2]] [[preamble]]", true);
         body["tools"] = serde_json::json!([{ "name": "weather", "input_schema": schema }]);
         let events = gateway.post("/v1/messages", &body).send().expect(200).events();
-        let mut inputs = [String::new(), String::new(), String::new()];
+        let mut inputs: BTreeMap<u64, String> = BTreeMap::new();
         for event in &events {
             let data = event.json();
             if let Some(piece) = data["delta"]["partial_json"].as_str() {
-                inputs[usize::try_from(data["index"].as_u64().unwrap()).unwrap()].push_str(piece);
+                inputs.entry(data["index"].as_u64().unwrap()).or_default().push_str(piece);
             }
         }
-        assert_eq!(inputs[0], "", "{model}: block 0 is text");
-        for input in &inputs[1..] {
+        assert!(inputs.len() == 2 && !inputs.contains_key(&0), "{model}: block 0 is no call: {inputs:?}");
+        for input in inputs.values() {
             let input: serde_json::Value = serde_json::from_str(input).unwrap();
             assert_eq!(input["city"], "city \"é漢🦀\"", "{model}");
         }
@@ -125,8 +125,12 @@ fn a_silent_provider_does_not_mean_a_silent_gateway(gateway: &Gateway) {
         protocol.expect_whole_stream(&answer);
         let pings = answer.events().iter().filter(|event| event.name.as_deref() == Some("ping")).count();
         match protocol {
-            Protocol::Chat | Protocol::Responses | Protocol::Gemini => {
+            Protocol::Chat | Protocol::Responses => {
                 assert!(0 < sse::comments(&answer.body), "no comment while the provider was silent");
+            }
+            // Google's SDKs stumble over comments.
+            Protocol::Gemini => {
+                assert!(0 < sse::empty_lines(&answer.body), "nothing while the provider was silent")
             }
             Protocol::Messages => assert!(0 < pings, "no ping while the provider was silent"),
         }

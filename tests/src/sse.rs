@@ -20,7 +20,8 @@ impl Event {
 
 /// The events of a whole stream; comments are left out.
 pub fn events(body: &[u8]) -> Vec<Event> {
-    let text = std::str::from_utf8(body).expect("a stream of UTF-8");
+    // Gemini's lines end with CR LF.
+    let text = std::str::from_utf8(body).expect("a stream of UTF-8").replace("\r\n", "\n");
     assert!(text.is_empty() || text.ends_with("\n\n"), "the stream ends within an event: {text:?}");
     text.split("\n\n").filter_map(event).collect()
 }
@@ -30,10 +31,16 @@ pub fn comments(body: &[u8]) -> usize {
     String::from_utf8_lossy(body).lines().filter(|line| line.starts_with(':')).count()
 }
 
+/// The lines of a stream that mean nothing: more empty ones than events have.
+pub fn empty_lines(body: &[u8]) -> usize {
+    let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
+    text.lines().filter(|line| line.is_empty()).count() - events(body).len()
+}
+
 fn event(block: &str) -> Option<Event> {
     let mut name = None;
     let mut data: Option<String> = None;
-    for line in block.lines().filter(|line| !line.starts_with(':')) {
+    for line in block.lines().filter(|line| !line.is_empty() && !line.starts_with(':')) {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {

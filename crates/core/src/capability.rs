@@ -2,7 +2,7 @@
 
 use sluice_providers::{prices::Entry, tokens};
 use sluice_types::{
-    chat::{OutputFormat, Part, Request},
+    chat::{Part, Request},
     error::{ErrorKind, Failure},
 };
 
@@ -38,11 +38,4 @@ pub fn lack(id: &str, entry: Option<&Entry>, request: &Request<'_>) -> Option<Fa
         let message = format!("about {estimate} tokens do not fit into the {window} of `{id}`");
         Failure::new(ErrorKind::ContextLengthExceeded, message)
     })
-}
-
-/// Whether the form that `request` wants must be had by a tool's arguments: the model cannot be held to it otherwise.
-pub fn needs_forced_tool(entry: Option<&Entry>, request: &Request<'_>) -> bool {
-    let unable =
-        entry.is_some_and(|entry| entry.structured_output() == Some(false) && entry.tools() != Some(false));
-    unable && matches!(request.output, OutputFormat::Schema { .. })
 }

@@ -16,4 +16,5 @@ pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod undo;
 pub mod usage;

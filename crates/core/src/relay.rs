@@ -21,6 +21,8 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
+use crate::undo::{Filter, Undo};
+
 /// What is to be told in the last usage frame's `sluice` member, once the tokens are counted.
 pub type Note<'a> = &'a dyn Fn(&Usage) -> Option<Raw<'static>>;
 
@@ -84,6 +86,7 @@ impl Seen {
 pub struct Relay {
     decoder: Decoder,
     reader: Reader,
+    undo: Filter,
     writer: Writer,
     caller: Protocol,
     verbatim: bool,
@@ -109,6 +112,7 @@ impl Relay {
         Self {
             decoder: Decoder::new(upstream.framing()),
             reader: Reader::new(upstream),
+            undo: Filter::default(),
             writer: Writer::new(caller, meta),
             caller,
             // Frames come as server-sent events: a list's items are written anew.
@@ -120,6 +124,14 @@ impl Relay {
             ended: false,
             usage_told: false,
         }
+    }
+
+    /// The same, with what was done to the request undone to the answer.
+    #[must_use]
+    pub fn undoing(mut self, undo: Undo) -> Self {
+        self.verbatim &= undo.is_nothing();
+        self.undo = undo.stream();
+        self
     }
 
     /// What the stream has told so far.
@@ -207,11 +219,11 @@ impl Relay {
             if self.ended {
                 return Ok(());
             }
-            let Self { decoder, reader, writer, seen, committed, .. } = self;
+            let Self { decoder, reader, undo, writer, seen, committed, .. } = self;
             let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
-            reader.frame(&frame, &mut |event| {
+            let mut told = |event: Event<'_>| {
                 seen.event(&event);
                 match &event {
                     Event::Start { .. } => tells.start = true,
@@ -229,7 +241,12 @@ impl Relay {
                     _ if verbatim => {}
                     event => writer.event(&event, out),
                 }
-            });
+            };
+            if undo.is_nothing() {
+                reader.frame(&frame, &mut told);
+            } else {
+                reader.frame(&frame, &mut |event| undo.event(event, &mut told));
+            }
             *committed |= tells.output || tells.finish;
             if let Some(failure) = tells.failure.take() {
                 return Err(failure);

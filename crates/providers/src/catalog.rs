@@ -6,7 +6,7 @@ mod table;
 
 use crate::{
     auth::Auth,
-    format::{Chat, Dialect},
+    format::{Chat, Dialect, JsonSchema},
     operation::Operation,
 };
 
@@ -21,7 +21,7 @@ pub const BUILTIN_MODELS: &[&str] = &["extractive"];
 pub struct Provider {
     /// The name in the configuration.
     pub name: &'static str,
-    /// Where it is, without a slash at the end.
+    /// Where it is, without a slash at the end; what stands in braces is the operator's to fill in.
     pub base_url: &'static str,
     /// How it wants its credential, and the variable that usually holds it.
     pub auth: Auth,
@@ -35,23 +35,38 @@ pub struct Provider {
     pub rename: &'static [(&'static str, &'static str)],
     /// Members it refuses.
     pub drop: &'static [&'static str],
+    /// Words it has others for, as `(member, ours, theirs)`.
+    pub words: &'static [(&'static str, &'static str, &'static str)],
     /// The member that limits output tokens.
     pub max_tokens: &'static str,
     /// Whether a stream may be asked for usage.
     pub stream_usage: bool,
     /// Whether Messages is spoken as on Vertex: the model in the path, the version in the body.
     pub model_in_path: bool,
+    /// How an answer is made to follow a JSON schema.
+    pub json_schema: JsonSchema,
+    /// Whether thoughts that nobody sealed go back to the model.
+    pub replay_thoughts: bool,
+    /// How long tool calls' ids must be, in letters and digits.
+    pub tool_id_length: Option<u8>,
 }
 
 impl Provider {
     /// How its dialect differs from the format's own.
     pub fn dialect(&self) -> Dialect {
+        let word = |&(member, ours, theirs): &(&str, &str, &str)| {
+            (member.to_owned(), ours.to_owned(), theirs.to_owned())
+        };
         Dialect {
             rename: self.rename.iter().map(|&(ours, theirs)| (ours.to_owned(), theirs.to_owned())).collect(),
             drop: self.drop.iter().map(|&name| name.to_owned()).collect(),
+            words: self.words.iter().map(word).collect(),
             max_tokens: self.max_tokens.to_owned(),
             stream_usage: self.stream_usage,
             model_in_path: self.model_in_path,
+            json_schema: self.json_schema,
+            replay_thoughts: self.replay_thoughts,
+            tool_id_length: self.tool_id_length,
         }
     }
 }
@@ -75,7 +90,9 @@ mod tests {
     fn every_provider_is_found_and_well_formed() {
         for provider in all() {
             assert_eq!(find(provider.name), Some(provider));
-            assert!(provider.base_url.starts_with("https://") && !provider.base_url.ends_with('/'));
+            let url = provider.base_url;
+            let near = url.starts_with("http://127.0.0.1:");
+            assert!((near || url.starts_with("https://")) && !url.ends_with('/'), "{url}");
             assert!(
                 !provider.chat.is_empty() || !provider.operations.is_empty(),
                 "{} offers nothing",

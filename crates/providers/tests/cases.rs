@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sluice_providers::{
-    format::{Chat, Dialect, Meta, Protocol, Target, openai_embeddings, plain},
+    catalog,
+    format::{Chat, Dialect, Meta, Protocol, Target, Written, openai_embeddings, plain},
     frames::Framing,
 };
 use sluice_types::{
@@ -29,14 +30,7 @@ use support::{Folder, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &Protocol::ALL;
-const UPSTREAMS: &[Chat] = &[
-    Chat::OpenaiChat,
-    Chat::OpenaiResponses,
-    Chat::AnthropicMessages,
-    Chat::Gemini,
-    Chat::BedrockConverse,
-    Chat::CohereChat,
-];
+const UPSTREAMS: &[Chat] = &Chat::ALL;
 
 /// The model asked for: where formats go by its name, one that takes the most.
 fn model(upstream: Chat) -> &'static str {
@@ -93,6 +87,14 @@ fn errors_are_told_by_kind() {
 }
 
 #[test]
+fn requests_follow_the_dialect_of_each_provider() {
+    let folders = std::fs::read_dir(cases().join("dialect")).unwrap();
+    for folder in folders {
+        dialect(&folder.unwrap().file_name().into_string().unwrap());
+    }
+}
+
+#[test]
 fn broken_requests_are_told_by_their_place() {
     CALLERS.iter().copied().for_each(broken_requests);
 }
@@ -100,6 +102,46 @@ fn broken_requests_are_told_by_their_place() {
 #[test]
 fn broken_answers_are_told_by_their_kind() {
     UPSTREAMS.iter().copied().for_each(broken_answers);
+}
+
+/// What is sent, what of the request is left out, and what a strict target refuses it for.
+fn sent(name: &str, write: impl Fn(bool) -> Result<Written, Failure>) -> Result<(Written, String), Failure> {
+    let written = write(false)?;
+    let refused = match write(true) {
+        Ok(strict) => {
+            assert_eq!(strict, written, "{name} is written otherwise where the target is strict");
+            None
+        }
+        Err(failure) => {
+            assert!(!written.dropped.is_empty(), "{name} is refused for nothing: {failure}");
+            assert_eq!(failure.kind, ErrorKind::Unsupported, "{name}");
+            failure.param
+        }
+    };
+    let (body, dropped) = (String::from_utf8(written.body.clone()).unwrap(), json!(written.dropped));
+    let refused = json!(refused);
+    let expected = pretty(&format!(r#"{{"body":{body},"dropped":{dropped},"strict_refuses":{refused}}}"#));
+    Ok((written, expected))
+}
+
+/// What a provider of the OpenAI format is sent: patched, rewritten (as after a guardrail), and as from another format.
+fn dialect(provider: &str) {
+    let dialect = catalog::find(provider).unwrap_or_else(|| panic!("no provider {provider}")).dialect();
+    let folder = Folder::open(&format!("dialect/{provider}"), "json");
+    for (name, body) in folder.cases() {
+        let request = Protocol::OpenaiChat.read_request(&body).unwrap();
+        let patch =
+            sent(&name, |strict| Protocol::OpenaiChat.patch_request(&body, &target(&dialect, strict, true)));
+        let write = |same: bool| {
+            let write = |strict| Chat::OpenaiChat.write_request(&request, &target(&dialect, strict, same));
+            sent(&name, write)
+        };
+        for (how, written) in [("patched", patch), ("rewritten", write(true)), ("crossed", write(false))] {
+            let (_, expected) = written.unwrap_or_else(|failure| panic!("{provider}/{name}: {failure}"));
+            folder.expect(&name, how, "json", expected.as_bytes());
+        }
+    }
+    folder.close();
 }
 
 fn requests(caller: Protocol) {
@@ -116,29 +158,14 @@ fn requests(caller: Protocol) {
                     upstream.write_request(&request, &target)
                 }
             };
-            let written = match write(false) {
-                Ok(written) => written,
+            let (written, expected) = match sent(&name, write) {
+                Ok(sent) => sent,
                 // Some things cannot even be dropped.
                 Err(failure) => {
                     folder.expect(&name, upstream.name(), "json", told(&failure).as_bytes());
                     continue;
                 }
             };
-            let refused = match write(true) {
-                Ok(strict) => {
-                    assert_eq!(strict, written, "{name} is written otherwise where the target is strict");
-                    None
-                }
-                Err(failure) => {
-                    assert!(!written.dropped.is_empty(), "{name} is refused for nothing: {failure}");
-                    assert_eq!(failure.kind, ErrorKind::Unsupported, "{name}");
-                    failure.param
-                }
-            };
-            let (body, dropped) = (String::from_utf8(written.body.clone()).unwrap(), json!(written.dropped));
-            let refused = json!(refused);
-            let expected =
-                pretty(&format!(r#"{{"body":{body},"dropped":{dropped},"strict_refuses":{refused}}}"#));
             folder.expect(&name, upstream.name(), "json", expected.as_bytes());
             if let Some(protocol) = upstream.protocol() {
                 protocol

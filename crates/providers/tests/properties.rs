@@ -13,27 +13,30 @@ use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
+    forced_tool,
     format::{Chat, Dialect, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
-    frames::{self, FrameError, MAX_FRAME},
-    sse::Decoder,
+    frames::{Decoder, FrameError, Framing, MAX_FRAME},
+    tool_names,
 };
-use sluice_types::{embeddings::Encoding, event::Event};
+use sluice_types::{
+    answer::{Answer, Choice, Finish, FinishReason},
+    chat::{OutputFormat, Part, Request, Tool},
+    embeddings::Encoding,
+    event::{Delta, Event},
+    json::{Members, Raw},
+};
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &Protocol::ALL;
-const UPSTREAMS: &[Chat] = &[
-    Chat::OpenaiChat,
-    Chat::OpenaiResponses,
-    Chat::AnthropicMessages,
-    Chat::Gemini,
-    Chat::BedrockConverse,
-    Chat::CohereChat,
-];
+const UPSTREAMS: &[Chat] = &Chat::ALL;
 
 type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
 
-fn frames<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
-    let mut decoder = Decoder::default();
+/// The framings that any bytes are fed to.
+const FRAMINGS: &[Framing] = &[Framing::Sse, Framing::Lines];
+
+fn frames<'c>(framing: Framing, chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
+    let mut decoder = Decoder::new(framing);
     let mut frames = Vec::new();
     for chunk in chunks {
         decoder.push(chunk);
@@ -216,6 +219,14 @@ fn json() -> impl Strategy<Value = String> {
         "content-delta",
         "message-end",
         "tokens",
+        "done",
+        "done_reason",
+        "created_at",
+        "eval_count",
+        "result",
+        "response",
+        "success",
+        "errors",
     ];
     let word = select(words.to_vec()).prop_map(|word| format!("{word:?}"));
     let leaf = prop_oneof![
@@ -301,7 +312,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
         json_array: false,
     };
     let (mut decoder, mut reader, mut writer) =
-        (frames::Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
+        (Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));
     let mut out = Vec::new();
     let mut over = false;
     let mut emit = |event: Event<'_>| {
@@ -316,10 +327,46 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
     }
     reader.finish(&mut emit);
     writer.end(None, None, &mut out);
-    for frame in frames([out.as_slice()].into_iter()) {
+    for frame in frames(Framing::Sse, [out.as_slice()].into_iter()) {
         let (_, data, _) = frame.unwrap();
         assert!(data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(&data).is_ok(), "{data}");
     }
+}
+
+/// The text that a forced call becomes, both whole and in `pieces`.
+fn unwrapped<'p>(
+    forced: &forced_tool::Forced,
+    arguments: &str,
+    pieces: impl IntoIterator<Item = &'p str>,
+) -> String {
+    let mut filter = forced_tool::Unwrap::new(forced.clone());
+    let mut text = String::new();
+    let mut emit = |event: Event<'_>| match event {
+        Event::Delta { delta: Delta::Text(more), .. } => text.push_str(&more),
+        Event::Delta { delta, .. } => panic!("{delta:?}"),
+        Event::Finish { finish, .. } => assert_eq!(finish, Finish::plain(FinishReason::Stop)),
+        _ => {}
+    };
+    let call = Delta::ToolCall { index: 0, id: "c".into(), name: forced.name().into() };
+    filter.event(Event::Delta { choice: 0, delta: call }, &mut emit);
+    for piece in pieces {
+        let delta = Delta::Arguments { index: 0, json: piece.into() };
+        filter.event(Event::Delta { choice: 0, delta }, &mut emit);
+    }
+    let finish = Finish { raw: Some("tool_calls".into()), ..Finish::plain(FinishReason::ToolCalls) };
+    filter.event(Event::Finish { choice: 0, finish: finish.clone() }, &mut emit);
+
+    let call = Part::ToolCall {
+        id: "c".into(),
+        name: forced.name().into(),
+        arguments: arguments.into(),
+        extra: Members::default(),
+        cache: None,
+    };
+    let choice = Choice { index: 0, parts: vec![call], finish, extra: Members::default() };
+    let answer = forced.unwrap_answer(Answer { choices: vec![choice], ..Answer::default() });
+    assert!(matches!(&answer.choices[0].parts[..], [Part::Text { text: whole, .. }] if **whole == *text));
+    text
 }
 
 proptest! {
@@ -327,23 +374,27 @@ proptest! {
 
     #[test]
     fn frames_do_not_depend_on_where_the_stream_was_cut(bytes in stream(), cuts in vec(0..200_usize, 0..6)) {
-        let whole = frames([bytes.as_slice()].into_iter());
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).chain([0, bytes.len()]).collect();
         cuts.sort_unstable();
-        prop_assert_eq!(&frames(cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &whole);
-        prop_assert_eq!(&frames(bytes.chunks(1)), &whole);
-        let mut rest = bytes.as_slice();
-        for (_, data, raw) in whole.into_iter().flatten() {
-            prop_assert!(!data.is_empty());
-            let at = rest.windows(raw.len()).position(|window| window == raw);
-            prop_assert!(at.is_some(), "a frame's bytes are the stream's");
-            rest = &rest[at.unwrap() + raw.len()..];
+        for &framing in FRAMINGS {
+            let whole = frames(framing, [bytes.as_slice()].into_iter());
+            prop_assert_eq!(&frames(framing, cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &whole);
+            prop_assert_eq!(&frames(framing, bytes.chunks(1)), &whole);
+            let mut rest = bytes.as_slice();
+            for (_, data, raw) in whole.into_iter().flatten() {
+                prop_assert!(!data.is_empty());
+                let at = rest.windows(raw.len()).position(|window| window == raw);
+                prop_assert!(at.is_some(), "a frame's bytes are the stream's");
+                rest = &rest[at.unwrap() + raw.len()..];
+            }
         }
     }
 
     #[test]
     fn no_bytes_make_anything_panic(bytes in vec(any::<u8>(), 0..200)) {
-        frames([bytes.as_slice()].into_iter());
+        for &framing in FRAMINGS {
+            frames(framing, [bytes.as_slice()].into_iter());
+        }
         read_all(&bytes);
         message::clean(&String::from_utf8_lossy(&bytes));
     }
@@ -362,16 +413,56 @@ proptest! {
         read_all(answer.as_bytes());
         let answer = format!(r#"{{"type":"message","content":{json},"choices":[{{"message":{json}}}],"data":[{json}],"output":[{json},{json}]}}"#);
         read_all(answer.as_bytes());
-        let stream: String = frames.iter().map(|frame| {
+        read_all(format!(r#"{{"result":{json},"success":true}}"#).as_bytes());
+        let events: String = frames.iter().map(|frame| {
             let items = ["response.output_item.added", "response.output_item.done"]
                 .map(|kind| format!("data: {{\"type\":{kind:?},\"output_index\":0,\"item\":{frame}}}\n\n"));
             let gemini = format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{frame}]}}}}]}}\n\n");
             let cohere = format!("event: tool-call-start\ndata: {{\"delta\":{{\"message\":{frame}}}}}\n\n");
             format!("data: {{\"choices\":[{{\"delta\":{frame}}}]}}\n\n{}{gemini}{cohere}data: {frame}\n\n", items.concat())
         }).collect();
+        let lines: String = frames.iter().map(|frame| format!("{{\"message\":{frame}}}\n{frame}\n")).collect();
         for &from in UPSTREAMS {
+            let stream = if from.framing() == Framing::Lines { &lines } else { &events };
             for &to in CALLERS {
                 relay(stream.as_bytes(), from, to);
+            }
+        }
+    }
+
+    #[test]
+    fn a_forced_answer_is_the_same_however_its_arguments_are_cut(
+        value in json(), wrapped in any::<bool>(), space in select(vec!["", " ", "\n"]), cuts in vec(0..400_usize, 0..8)
+    ) {
+        let schema = if wrapped { r#"{"type":"array"}"# } else { r#"{"type":"object"}"# };
+        let output = OutputFormat::Schema { name: None, description: None, schema: Raw::parse(schema).unwrap(), strict: None };
+        let (_, forced) = forced_tool::force(&Request { output, ..Request::default() }).unwrap();
+        let arguments = match wrapped {
+            true => format!(r#"{space}{{{space}"answer"{space}:{space}{value}{space}}}"#),
+            false => value.clone(),
+        };
+        prop_assert_eq!(unwrapped(&forced, &arguments, [&*arguments]), value.clone());
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(arguments.len())).chain([0, arguments.len()]).collect();
+        cuts.retain(|cut| arguments.is_char_boundary(*cut));
+        cuts.sort_unstable();
+        prop_assert_eq!(unwrapped(&forced, &arguments, cuts.windows(2).map(|cut| &arguments[cut[0]..cut[1]])), value);
+    }
+
+    #[test]
+    fn any_names_of_tools_are_sent_apart_and_come_back(names in vec(".{0,80}", 0..6)) {
+        let tool = |name: &'_ String| Tool::Function {
+            name: name.clone().into(), description: None, parameters: None, strict: None, cache: None,
+        };
+        let request = Request { tools: names.iter().map(tool).collect(), ..Request::default() };
+        for format in Chat::ALL {
+            let Some((renamed, back)) = tool_names::replace(&request, format) else {
+                prop_assert!(names.iter().all(|name| tool_names::fits(name, format)));
+                continue;
+            };
+            for (ours, tool) in names.iter().zip(&renamed.tools) {
+                let Tool::Function { name, .. } = tool else { panic!("no function") };
+                prop_assert!(tool_names::fits(name, format), "{name}");
+                prop_assert_eq!(back.original(name).unwrap_or(name), ours);
             }
         }
     }
@@ -385,28 +476,32 @@ proptest! {
 
 #[test]
 fn a_large_frame_byte_by_byte_takes_linear_time() {
-    let mut decoder = Decoder::default();
     let body = vec![b'x'; 4 << 20];
-    decoder.push(b"data: ");
-    for byte in &body {
-        decoder.push(std::slice::from_ref(byte));
-        assert_eq!(decoder.next().unwrap(), None);
+    for &framing in FRAMINGS {
+        let mut decoder = Decoder::new(framing);
+        decoder.push(b"data: ");
+        for byte in &body {
+            decoder.push(std::slice::from_ref(byte));
+            assert_eq!(decoder.next().unwrap(), None);
+        }
+        decoder.push(b"\n\n");
+        assert!(body.len() <= decoder.next().unwrap().unwrap().data.len());
     }
-    decoder.push(b"\n\n");
-    assert_eq!(decoder.next().unwrap().unwrap().data.len(), body.len());
 }
 
 #[test]
 fn a_frame_that_is_too_large_ends_the_stream() {
-    let mut decoder = Decoder::default();
     let chunk = vec![b'x'; 1 << 20];
-    decoder.push(b"data: ");
-    for _ in 0..MAX_FRAME >> 20 {
-        decoder.push(&chunk);
+    for &framing in FRAMINGS {
+        let mut decoder = Decoder::new(framing);
+        decoder.push(b"data: ");
+        for _ in 0..MAX_FRAME >> 20 {
+            decoder.push(&chunk);
+        }
+        assert_eq!(decoder.next(), Err(FrameError::TooLarge));
+        decoder.push(b"\n\ndata: y\n\n");
+        assert_eq!(decoder.next(), Ok(None));
     }
-    assert_eq!(decoder.next(), Err(FrameError::TooLarge));
-    decoder.push(b"\n\ndata: y\n\n");
-    assert_eq!(decoder.next(), Ok(None));
 }
 
 #[test]

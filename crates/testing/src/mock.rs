@@ -18,6 +18,9 @@
 //! POST [/f/CLAUSES]/v2/chat                  JSON and SSE            cohere
 //! POST [/f/CLAUSES]/v2/rerank                by shared words         cohere
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
+//! POST [/f/CLAUSES]/api/chat                 JSON and NDJSON         ollama
+//! GET  [/f/CLAUSES]/api/tags                                         ollama
+//! POST [/f/CLAUSES]/client/v4/accounts/ID/ai/run/MODEL               workers_ai
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
 //! ```
@@ -39,12 +42,14 @@ mod gzip;
 mod log;
 mod media;
 mod models;
+mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod reply;
 mod sample;
 mod server;
 mod socket;
+mod workers_ai;
 
 use std::io;
 use std::net::SocketAddr;

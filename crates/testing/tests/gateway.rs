@@ -485,3 +485,47 @@ fn a_new_version_of_the_configuration_takes_over_and_a_broken_one_does_not() {
     assert_eq!(names(&host, &gateway), fresh);
     assert!(host.logged().iter().any(|line| line.contains("version v3 is not used")));
 }
+
+/// Providers that no caller speaks like.
+const OTHERS: &str = r#"{
+  "providers": {
+    "o": {"format": "ollama_chat", "base_url": "http://127.0.0.1:11434"},
+    "w": {"format": "workers_ai", "base_url": "https://w.test/ai"}
+  },
+  "models": {
+    "lines": {"targets": ["o/qwen3:8b"]},
+    "run": {"targets": ["w/@cf/meta/llama"]}
+  }
+}"#;
+
+#[test]
+fn a_stream_of_lines_becomes_events_and_one_that_is_cut_an_error() {
+    let line = |content: &str, end: &str| {
+        Bytes::from(format!(
+            "{{\"model\":\"qwen3:8b\",\"created_at\":\"2026-01-01T00:00:00Z\",\"message\":{{\"role\":\"assistant\",\"content\":\"{content}\"}},\"done\":{end}}}\n"
+        ))
+    };
+    let (first, last) = (line("Hel", "false"), line("lo", "true,\"prompt_eval_count\":3,\"eval_count\":2"));
+    let cut = first.len() - 9;
+    let steps = [Step::Send(first.slice(..cut)), Step::Send(first.slice(cut..)), Step::Send(last)];
+    let host = host().reply("127.0.0.1", stream(steps)).reply("127.0.0.1", stream([Step::Send(first)]));
+    let gateway = Gateway::new(OTHERS);
+    let (status, _, body) = send(&gateway, &host, chat("lines", true));
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains(r#""content":"Hel""#) && body.contains(r#""content":"lo""#), "{body}");
+    assert!(body.contains(r#""finish_reason":"stop""#) && body.ends_with("data: [DONE]\n\n"), "{body}");
+    assert_eq!(host.asked()[0].uri(), "http://127.0.0.1:11434/api/chat");
+    let (_, _, body) = send(&gateway, &host, chat("lines", true));
+    assert!(body.contains("stream_truncated") && !body.contains("[DONE]"), "{body}");
+}
+
+#[test]
+fn an_answer_in_a_wrapper_is_unwrapped() {
+    let body = r#"{"result":{"response":"Hi.","usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4}},"success":true,"errors":[],"messages":[]}"#;
+    let host = host().reply("w.test", answer(200, body));
+    let (status, _, body) = send(&Gateway::new(OTHERS), &host, chat("run", false));
+    assert_eq!((status, json(&body)["choices"][0]["message"]["content"].as_str()), (200, Some("Hi.")));
+    let asked = &host.asked()[0];
+    assert_eq!(asked.uri(), "https://w.test/ai/run/@cf/meta/llama");
+    assert_eq!(json(std::str::from_utf8(asked.body()).unwrap()).get("model"), None);
+}

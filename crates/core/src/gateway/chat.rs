@@ -164,7 +164,7 @@ impl Gateway {
             Deadline::total(context.host, target)
         };
         let total = Deadline::total(context.host, target);
-        let written = translate::request(context, ask, target, provider, upstream, &deadline).await?;
+        let (written, undo) = translate::request(context, ask, target, provider, upstream, &deadline).await?;
         let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
         let address = provider.address(&path, &target.model);
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
@@ -172,21 +172,19 @@ impl Gateway {
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;
-            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
+            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate).undoing(undo);
             let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
         let bytes = attempt::whole(context.host, response, &deadline).await?;
         let answer = upstream.read_answer(&bytes)?;
+        let same = upstream == ask.protocol.format() && undo.is_nothing();
+        let answer = undo.answer(answer);
         if ask.request.stream {
             return Ok(ready(context, ask, &answer, session));
         }
         session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
-        let body = if upstream == ask.protocol.format() {
-            bytes
-        } else {
-            ask.protocol.write_answer(&answer, &meta(context, ask)).into()
-        };
+        let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sluice_providers::{
-    format::{self, Chat, Written},
+    format::{self, Chat, JsonSchema, Written},
     prices::Entry,
 };
 use sluice_types::{chat, error::Failure};
@@ -13,6 +13,7 @@ use crate::{
     capability,
     config::{HttpProvider, Target},
     port::Host,
+    undo::Undo,
 };
 
 /// Writes the request for `target`: patched where it is the caller's own format and nothing must be altered, anew
@@ -24,7 +25,7 @@ pub(super) async fn request<H: Host>(
     provider: &HttpProvider,
     upstream: Chat,
     deadline: &Deadline,
-) -> Result<Written, Failure> {
+) -> Result<(Written, Undo), Failure> {
     if let Some(lack) = capability::lack(&target.id, target.entry, &ask.request) {
         return Err(lack);
     }
@@ -36,10 +37,24 @@ pub(super) async fn request<H: Host>(
         default_max_tokens: target.entry.and_then(Entry::output_tokens),
         same_format,
     };
-    let altered = alter(context, ask, target, upstream, deadline).await?;
-    match altered {
-        Cow::Borrowed(_) if same_format => ask.protocol.patch_request(ask.body, &spec),
-        request => upstream.write_request(&request, &spec),
+    let mut request = alter(context, ask, target, upstream, deadline).await?;
+    let mut undo = Undo::default();
+    if let Some((prepared, done)) = Undo::prepare(&request, upstream, same_format, schema(target, provider)) {
+        (request, undo) = (Cow::Owned(prepared), done);
+    }
+    let written = match request {
+        Cow::Borrowed(_) if same_format => ask.protocol.patch_request(ask.body, &spec)?,
+        request => upstream.write_request(&request, &spec)?,
+    };
+    Ok((written, undo))
+}
+
+/// How `target` is made to follow a schema: a model that the list says cannot is made to call a tool, if it can that.
+fn schema(target: &Target, provider: &HttpProvider) -> JsonSchema {
+    let unable = |entry: &Entry| entry.structured_output() == Some(false) && entry.tools() == Some(true);
+    match provider.dialect.json_schema {
+        JsonSchema::Native if target.entry.is_some_and(unable) => JsonSchema::Tool,
+        way => way,
     }
 }
 

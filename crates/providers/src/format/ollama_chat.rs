@@ -1,39 +1,12 @@
-//! Ollama's own chat.
+//! Ollama's own chat: `POST /api/chat`, as providers speak it.
+//!
+//! A message holds one text and a list of pictures in base64; a call's arguments are an object, and a result names its
+//! tool. Calls may come without ids: they get some made of the answer's time, which tells answers apart.
 
-use std::time::Duration;
+mod answer;
+mod error;
+mod messages;
+mod request;
+mod stream;
 
-use sluice_types::{
-    answer::Answer,
-    chat::Request,
-    error::{ErrorKind, Failure},
-    event::Event,
-};
-
-use super::{Target, Written};
-use crate::frames::Frame;
-
-fn not_yet() -> Failure {
-    Failure::new(ErrorKind::Unsupported, "not written yet")
-}
-
-pub(super) fn write_request(_request: &Request<'_>, _target: &Target<'_>) -> Result<Written, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_answer(_body: &[u8]) -> Result<Answer<'_>, Failure> {
-    Err(not_yet())
-}
-
-pub(super) fn read_error(_status: u16, _body: &[u8], _retry_after: Option<Duration>) -> Failure {
-    not_yet()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct Reader {}
-
-impl Reader {
-    pub(super) fn frame(&mut self, _frame: &Frame<'_>, _emit: &mut dyn FnMut(Event<'_>)) {}
-
-    pub(super) fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
-}
+pub use self::{answer::read_answer, error::read_error, request::write_request, stream::Reader};

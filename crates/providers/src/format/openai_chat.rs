@@ -21,7 +21,7 @@ pub(super) use self::{
         write_media,
     },
     usage::read as read_usage,
-    wire::{Few, Number, Text},
+    wire::{Call, Few, Function, Many, Number, Text},
 };
 pub use self::{
     answer::{read_answer, write_answer},

@@ -89,7 +89,7 @@ pub fn read(route: &Route, query: Option<&str>, headers: &HeaderMap, body: &[u8]
         count: 1,
         ..Ask::default()
     };
-    if let Some(system) = object.get("systemInstruction") {
+    if let Some(system) = object.get("systemInstruction").filter(|system| !system.is_null()) {
         let texts = parts(system, "systemInstruction")?;
         let texts = texts.iter().filter_map(|part| part.get("text")?.as_str());
         ask.system = texts.collect::<Vec<_>>().join("\n");

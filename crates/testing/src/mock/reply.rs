@@ -76,6 +76,8 @@ pub struct Dialect {
     pub ping: Bytes,
     /// A frame that cannot be read.
     pub garbage: Bytes,
+    /// What stands before a frame's JSON.
+    pub before: &'static str,
 }
 
 /// An answer, decided.
@@ -108,22 +110,22 @@ fn json(steps: Vec<Step>) -> Reply {
 }
 
 /// A body that cannot be read.
-pub fn bad(bad: BadBody, usual: &str, stream: bool) -> Reply {
-    let content_type = if stream { "text/event-stream" } else { "application/json" };
-    let body: Bytes = match bad {
-        BadBody::Malformed if stream => "data: {\"id\":\"broken\",\"choices\":[{\"delta\":\n\n".into(),
-        BadBody::Malformed => "{\"id\":\"broken\",\"choices\":[{\"message\":".into(),
-        BadBody::Html => {
+pub fn bad(bad: BadBody, usual: &str, stream: Option<&Dialect>) -> Reply {
+    let content_type = stream.map_or("application/json", |dialect| dialect.content_type);
+    let body: Bytes = match (bad, stream) {
+        (BadBody::Malformed, Some(dialect)) => dialect.garbage.clone(),
+        (BadBody::Malformed, None) => "{\"id\":\"broken\",\"choices\":[{\"message\":".into(),
+        (BadBody::Html, _) => {
             let page = "<!doctype html><title>502 Bad Gateway</title><h1>Bad Gateway</h1>\n";
             return Reply { content_type: "text/html", ..whole(page, &Faults::default()) };
         }
-        BadBody::Empty => Bytes::new(),
-        BadBody::Truncated => {
-            let half = usual.len() / 2;
-            Bytes::copy_from_slice(usual.as_bytes().get(..half).unwrap_or_default())
+        (BadBody::Empty, _) => Bytes::new(),
+        (BadBody::Truncated, _) => {
+            let usual = format!("{}{usual}", stream.map_or("", |dialect| dialect.before));
+            Bytes::copy_from_slice(usual.as_bytes().get(..usual.len() / 2).unwrap_or_default())
         }
     };
-    let length = Some(body.len()).filter(|_| !stream);
+    let length = Some(body.len()).filter(|_| stream.is_none());
     Reply { content_type, length, ..json(vec![Step::Send(body)]) }
 }
 
@@ -316,7 +318,13 @@ mod tests {
 
     fn played(clauses: &str) -> String {
         let faults = Faults::parse(clauses).unwrap();
-        let dialect = Dialect { content_type: "x", error: "!".into(), ping: "p".into(), garbage: "?".into() };
+        let dialect = Dialect {
+            content_type: "x",
+            error: "!".into(),
+            ping: "p".into(),
+            garbage: "?".into(),
+            before: "",
+        };
         let mut reply = stream(&frames(), &faults, &dialect);
         if let Some((size, pace)) = faults.trickle {
             reply.trickle(size, pace);

@@ -18,7 +18,9 @@ use super::log::{Log, Outcome, Recorder};
 use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
-use super::{anthropic, bedrock, cohere, directive, gemini, models, openai_chat, openai_responses};
+use super::{
+    anthropic, bedrock, cohere, directive, gemini, models, ollama, openai_chat, openai_responses, workers_ai,
+};
 
 /// Larger bodies are not read.
 const MOST_BODY_BYTES: usize = 64 << 20;
@@ -140,6 +142,8 @@ enum Shape {
     Bedrock,
     Cohere,
     Gemini,
+    Ollama,
+    WorkersAi,
 }
 
 impl Shape {
@@ -150,6 +154,8 @@ impl Shape {
             _ if route.starts_with("/v1beta/") || route.starts_with("/v1/projects/") => Self::Gemini,
             _ if route.starts_with("/model/") => Self::Bedrock,
             _ if route.starts_with("/v2/") => Self::Cohere,
+            _ if route.starts_with("/api/") => Self::Ollama,
+            _ if workers_ai::model(route).is_some() => Self::WorkersAi,
             _ => Self::OpenAi,
         }
     }
@@ -164,7 +170,7 @@ impl Shape {
             refusal.status,
             &refusal.message,
             refusal.param.as_deref(),
-            refusal.code.filter(|_| self != Self::Anthropic),
+            refusal.code.filter(|_| !matches!(self, Self::Anthropic | Self::Ollama)),
         );
         let error_type = self.error_type(refusal.status, refusal.code);
         Reply { status: refusal.status, error_type, ..reply::whole(body, &Faults::default()) }
@@ -177,6 +183,8 @@ impl Shape {
             Self::Bedrock => bedrock::error(message),
             Self::Cohere => cohere::error(message),
             Self::Gemini => gemini::error(status, message, code),
+            Self::Ollama => ollama::error(message),
+            Self::WorkersAi => workers_ai::error(status, message, code),
         }
     }
 
@@ -186,16 +194,20 @@ impl Shape {
             Some("context_length_exceeded") if matches!(self, Self::OpenAi | Self::Responses) => {
                 "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
             }
-            Some("context_length_exceeded") if self == Self::Bedrock => {
-                "Input is too long for requested model."
-            }
-            Some("context_length_exceeded") if self == Self::Cohere => {
-                "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000."
-            }
-            Some("context_length_exceeded") if self == Self::Gemini => {
-                "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."
-            }
-            Some("context_length_exceeded") => "prompt is too long: 9000 tokens > 8192 maximum",
+            Some("context_length_exceeded") => match self {
+                Self::Bedrock => "Input is too long for requested model.",
+                Self::Cohere => {
+                    "too many tokens: total number of tokens in the prompt cannot exceed 8192 - received 9000."
+                }
+                Self::Gemini => {
+                    "The input token count (9000) exceeds the maximum number of tokens allowed (8192)."
+                }
+                Self::Ollama => "the input length exceeds the context length",
+                Self::WorkersAi => "AiError: The input exceeded this model context window limit (8192).",
+                Self::OpenAi | Self::Responses | Self::Anthropic => {
+                    "prompt is too long: 9000 tokens > 8192 maximum"
+                }
+            },
             _ => "mock: told to fail",
         };
         let code = faults.code.as_deref();
@@ -209,24 +221,28 @@ impl Shape {
         match self {
             Self::OpenAi => Dialect {
                 content_type: SSE,
+                before: "data: ",
                 error: format!("data: {}\n\n", self.told(500, faults)).into(),
                 ping: ": keep-alive\n\n".into(),
                 garbage: "data: {\"choices\":[{\"delta\n\n".into(),
             },
             Self::Responses => Dialect {
                 content_type: SSE,
+                before: "data: ",
                 error: openai_responses::error_frame(&self.told(500, faults)).into(),
                 ping: ": keep-alive\n\n".into(),
                 garbage: "event: response.output_text.delta\ndata: {\"type\":\"response.outp\n\n".into(),
             },
             Self::Anthropic => Dialect {
                 content_type: SSE,
+                before: "data: ",
                 error: format!("event: error\ndata: {}\n\n", self.told(529, faults)).into(),
                 ping: "event: ping\ndata: {\"type\":\"ping\"}\n\n".into(),
                 garbage: "event: content_block_delta\ndata: {\"type\":\"content_blo\n\n".into(),
             },
             Self::Bedrock => Dialect {
                 content_type: "application/vnd.amazon.eventstream",
+                before: "",
                 error: bedrock::exception(
                     faults.code.as_deref().unwrap_or("internalServerException"),
                     "mock: told to fail",
@@ -237,15 +253,31 @@ impl Shape {
             },
             Self::Cohere => Dialect {
                 content_type: SSE,
+                before: "data: ",
                 error: "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"mock: told to fail\"}}\n\n".into(),
                 ping: ": keep-alive\n\n".into(),
                 garbage: "event: content-delta\ndata: {\"type\":\"content-del\n\n".into(),
             },
             Self::Gemini => Dialect {
                 content_type: SSE,
+                before: "data: ",
                 error: format!("data: {}\r\n\r\n", self.told(503, faults)).into(),
                 ping: ": keep-alive\r\n\r\n".into(),
                 garbage: "data: {\"candidates\":[{\"conte\r\n\r\n".into(),
+            },
+            Self::Ollama => Dialect {
+                content_type: "application/x-ndjson",
+                before: "",
+                error: format!("{}\n", self.told(500, faults)).into(),
+                ping: "\n".into(),
+                garbage: "{\"model\":\"m\",\"mess\n".into(),
+            },
+            Self::WorkersAi => Dialect {
+                content_type: SSE,
+                before: "data: ",
+                error: format!("data: {}\n\n", self.told(500, faults)).into(),
+                ping: ": keep-alive\n\n".into(),
+                garbage: "data: {\"respo\n\n".into(),
             },
         }
     }
@@ -334,6 +366,24 @@ impl Asked<'_> {
                 let (answer, query) = cohere::rerank(self.headers, self.body)?;
                 let faults = faults(&query)?;
                 let reply = plain(answer, &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", "/api/chat") => {
+                let ask = ollama::read(self.headers, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, ollama::json, ollama::frames);
+                Ok((faults, reply))
+            }
+            ("GET", "/api/tags") => {
+                let faults = faults("")?;
+                let reply = plain(ollama::tags(self.headers)?, &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", path) if shape == Shape::WorkersAi => {
+                let model = decode(workers_ai::model(path).unwrap_or_default());
+                let ask = workers_ai::read(self.headers, &model, self.body)?;
+                let faults = faults(&ask.prompt)?;
+                let reply = chat(&ask, &faults, shape, workers_ai::json, workers_ai::frames);
                 Ok((faults, reply))
             }
             ("GET", path) if path == "/v1/models" || path.starts_with("/v1/models/") => {
@@ -435,7 +485,7 @@ fn chat(
         && let Some(bad) = faults.body
     {
         let usual = whole(ask, &answer, faults.usage);
-        return reply::bad(bad, &format!("data: {usual}"), true);
+        return reply::bad(bad, &usual, Some(&shape.dialect(faults)));
     }
     plain(whole(ask, &answer, faults.usage), faults, shape)
 }
@@ -453,7 +503,7 @@ fn plain(body: String, faults: &Faults, shape: Shape) -> Reply {
         body
     };
     let reply = match faults.body.or(garbage) {
-        Some(bad) => reply::bad(bad, &body, false),
+        Some(bad) => reply::bad(bad, &body, None),
         None => reply::whole(body, faults),
     };
     let error_type = if status == 200 { None } else { shape.error_type(status, None) };

@@ -25,12 +25,20 @@ pub struct Provider {
     rename: BTreeMap<String, String>,
     #[serde(default)]
     drop: Vec<String>,
+    /// Words it has others for: by member, ours to theirs.
+    #[serde(default)]
+    words: BTreeMap<String, BTreeMap<String, String>>,
     #[serde(default = "max_tokens")]
     max_tokens: String,
     #[serde(default = "yes")]
     stream_usage: bool,
     #[serde(default)]
     model_in_path: bool,
+    #[serde(default)]
+    json_schema: JsonSchema,
+    #[serde(default)]
+    replay_thoughts: bool,
+    tool_id_length: Option<u8>,
 }
 
 /// `"none"`, `{ bearer = "VARIABLE" }`, `{ header = "x-api-key", secret = "VARIABLE" }`, `{ sigv4 = "SERVICE" }` or
@@ -136,6 +144,15 @@ impl Formats {
     }
 }
 
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum JsonSchema {
+    #[default]
+    Native,
+    Tool,
+    Words,
+}
+
 fn max_tokens() -> String {
     "max_tokens".to_owned()
 }
@@ -145,6 +162,11 @@ fn yes() -> bool {
 }
 
 impl Provider {
+    /// Whether the price list may lack it: a server that operators run themselves, or one without chat.
+    pub fn may_be_unlisted(&self) -> bool {
+        self.base_url.starts_with("http://") || self.formats.chat.is_none()
+    }
+
     /// Its name in the price list.
     pub fn listed_as(&self) -> &str {
         self.listed_as.as_deref().unwrap_or(&self.name)
@@ -178,10 +200,20 @@ pub fn read(root: &Path) -> Result<Vec<Provider>> {
 
 fn check(provider: &Provider) -> Result<()> {
     let url = &provider.base_url;
+    let near = url.starts_with("http://127.0.0.1:");
     ensure!(
-        url.starts_with("https://") && !url.ends_with('/'),
-        "base_url: https, without a slash at its end"
+        (near || url.starts_with("https://")) && !url.ends_with('/'),
+        "base_url: https, or http on this machine, without a slash at its end"
     );
+    let settings = url.split('{').skip(1);
+    for setting in settings {
+        let name = setting.split_once('}').map(|(name, _)| name);
+        let letters = |b: u8| b.is_ascii_lowercase() || b == b'_';
+        ensure!(
+            name.is_some_and(|name| !name.is_empty() && name.bytes().all(letters)),
+            "base_url: a setting in braces is small letters"
+        );
+    }
     let formats = &provider.formats;
     let operations = formats.operations();
     ensure!(formats.chat.is_some() || !operations.is_empty(), "formats: chat, another operation or both");
@@ -205,11 +237,24 @@ pub fn table(providers: &[Provider]) -> String {
     let mut out = String::from(
         "//! Made by `cargo xtask codegen` from `crates/providers/catalog/*.toml`; do not edit.\n\n\
          use std::borrow::Cow;\n\n\
-         use super::Provider;\nuse crate::{auth::{Auth, Aws, SecretRef}, format::Chat, operation::Operation};\n\n\
+         use super::Provider;\nuse crate::{auth::{Auth, Aws, SecretRef}, format::{Chat, JsonSchema}, operation::Operation};\n\n\
          pub(super) static PROVIDERS: &[Provider] = &[\n",
     );
     for provider in providers {
-        let Provider { name, base_url, rename, drop, max_tokens, stream_usage, model_in_path, .. } = provider;
+        let Provider {
+            name,
+            base_url,
+            rename,
+            drop,
+            words,
+            max_tokens,
+            stream_usage,
+            model_in_path,
+            json_schema,
+            replay_thoughts,
+            tool_id_length,
+            ..
+        } = provider;
         let auth = match &provider.auth {
             Auth::None(None::None) => "Auth::None".to_owned(),
             Auth::Bearer { bearer } => format!("Auth::Bearer(SecretRef::named({bearer:?}))"),
@@ -234,11 +279,17 @@ pub fn table(providers: &[Provider]) -> String {
         let operations = operations.join(", ");
         let headers: Vec<_> = provider.headers.iter().map(|(k, v)| (k.to_ascii_lowercase(), v)).collect();
         let rename: Vec<_> = rename.iter().collect();
+        let words = words
+            .iter()
+            .flat_map(|(member, words)| words.iter().map(move |(ours, theirs)| (member, ours, theirs)));
+        let words: Vec<_> = words.collect();
         let _ = writeln!(
             out,
             "Provider {{ name: {name:?}, base_url: {base_url:?}, auth: {auth}, chat: &[{chat}], \
              operations: &[{operations}], headers: &{headers:?}, rename: &{rename:?}, drop: &{drop:?}, \
-             max_tokens: {max_tokens:?}, stream_usage: {stream_usage:?}, model_in_path: {model_in_path:?} }},"
+             words: &{words:?}, max_tokens: {max_tokens:?}, stream_usage: {stream_usage:?}, \
+             model_in_path: {model_in_path:?}, json_schema: JsonSchema::{json_schema:?}, \
+             replay_thoughts: {replay_thoughts:?}, tool_id_length: {tool_id_length:?} }},"
         );
     }
     out.push_str("];\n");

@@ -138,6 +138,9 @@ pub fn table(list: &List, providers: &[Provider]) -> Result<Table> {
         for model in &models {
             tiers.extend(tier(model)?);
         }
+        if models.is_empty() && provider.may_be_unlisted() {
+            continue;
+        }
         ensure!(!models.is_empty(), "{}: no models under the name `{}`", provider.name, provider.listed_as());
         groups.push((&provider.name, models));
     }

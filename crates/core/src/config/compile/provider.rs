@@ -125,13 +125,7 @@ fn spelled_out(
             model.map_or(Auth::None, |known| known.auth.clone()).with_secret(credential.0.clone())
         }
     };
-    let dialect = written.dialect.clone().map_or_else(Dialect::default, |dialect| Dialect {
-        rename: dialect.rename.into_iter().collect(),
-        drop: dialect.drop,
-        max_tokens: dialect.max_tokens,
-        stream_usage: dialect.stream_usage,
-        model_in_path: dialect.model_in_path,
-    });
+    let dialect = written.dialect.clone().map_or_else(Dialect::default, Dialect::from);
     Some(HttpProvider {
         base_url: written.base_url.as_ref()?.as_str().to_owned(),
         auth,
@@ -187,6 +181,25 @@ fn query(written: &document::Provider) -> String {
     let encode = |text: &str| percent::encode(text);
     let pairs = written.query.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     pairs.collect::<Vec<_>>().join("&")
+}
+
+impl From<document::Dialect> for Dialect {
+    fn from(written: document::Dialect) -> Self {
+        let words = written.words.into_iter().flat_map(|(member, words)| {
+            words.into_iter().map(move |(ours, theirs)| (member.clone(), ours, theirs))
+        });
+        Self {
+            rename: written.rename.into_iter().collect(),
+            drop: written.drop,
+            words: words.collect(),
+            max_tokens: written.max_tokens,
+            stream_usage: written.stream_usage,
+            model_in_path: written.model_in_path,
+            json_schema: written.json_schema,
+            replay_thoughts: written.replay_thoughts,
+            tool_id_length: written.tool_id_length,
+        }
+    }
 }
 
 impl From<&document::Prices> for Price {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use sluice_providers::{format::Chat, operation::Operation};
+use sluice_providers::{
+    format::{Chat, JsonSchema},
+    operation::Operation,
+};
 
 use super::{OneOrMore, is_default};
 use crate::config::{
@@ -85,9 +88,12 @@ pub struct Dialect {
     /// Members it calls otherwise: the format's name to the provider's.
     #[serde(skip_serializing_if = "is_default")]
     pub rename: BTreeMap<String, String>,
-    /// Members it refuses; they are not sent.
+    /// Members it refuses; they are not sent. `messages[].NAME` is the member NAME of every message, here and below.
     #[serde(skip_serializing_if = "is_default")]
     pub drop: Vec<String>,
+    /// Words it has others for: by member, the format's word to the provider's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub words: BTreeMap<String, BTreeMap<String, String>>,
     /// The member that limits the tokens of an answer, such as `max_completion_tokens`.
     pub max_tokens: String,
     /// Whether a stream may be asked for usage with `stream_options`.
@@ -95,6 +101,15 @@ pub struct Dialect {
     /// Whether Messages is spoken as on Vertex: the model in the path, the version in the body.
     #[serde(skip_serializing_if = "is_default")]
     pub model_in_path: bool,
+    /// How an answer is made to follow a JSON schema.
+    #[serde(skip_serializing_if = "is_default")]
+    pub json_schema: JsonSchema,
+    /// Whether thoughts that nobody sealed go back to the model, as the member `reasoning_content` of its messages.
+    #[serde(skip_serializing_if = "is_default")]
+    pub replay_thoughts: bool,
+    /// How long the ids of tool calls must be, in letters and digits, such as 9.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_id_length: Option<u8>,
 }
 
 impl Default for Dialect {
@@ -102,9 +117,13 @@ impl Default for Dialect {
         Self {
             rename: BTreeMap::new(),
             drop: Vec::new(),
+            words: BTreeMap::new(),
             max_tokens: "max_tokens".to_owned(),
             stream_usage: true,
             model_in_path: false,
+            json_schema: JsonSchema::Native,
+            replay_thoughts: false,
+            tool_id_length: None,
         }
     }
 }

@@ -35,15 +35,21 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         return Err(Failure::new(ErrorKind::UpstreamInvalid, "the provider's answer holds no choices"));
     }
     let id = whole.id.0.unwrap_or_default();
+    let mut extra = rest(body, |name| {
+        matches!(name, "id" | "object" | "created" | "model" | "choices" | "usage" | "error" | "sluice")
+    });
+    // What else is told of usage, such as its cost, goes back to its place.
+    let unread = whole.usage.map(|usage| usage::unread(usage.get())).unwrap_or_default();
+    if let Some(raw) = Raw::write(&unread).filter(|_| !unread.is_empty()) {
+        extra.0.push(("usage".into(), raw));
+    }
     Ok(Answer {
         id: id.clone(),
         model: whole.model.0.unwrap_or_default(),
         created: whole.created.count(),
         choices: choices.into_iter().map(|told| choice(told, &id)).collect::<Result<_, _>>()?,
         usage: whole.usage.and_then(|usage| usage::read(usage.get())),
-        extra: rest(body, |name| {
-            matches!(name, "id" | "object" | "created" | "model" | "choices" | "usage" | "error" | "sluice")
-        }),
+        extra,
     })
 }
 
@@ -80,7 +86,7 @@ fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Fa
         calls: parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
         refusal: parts.iter().any(|part| matches!(part, Part::Refusal { .. })),
     };
-    let finish = match choice.finish_reason.said() {
+    let finish = match finish::word(choice.finish_reason) {
         Some(word) => finish::read(word, [choice.stop_reason, choice.matched_stop], held)?,
         None if held.calls => Finish::plain(FinishReason::ToolCalls),
         None if held.refusal => Finish::plain(FinishReason::ContentFilter),
@@ -173,11 +179,13 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     json::list(object.member("choices"), &answer.choices, |out, choice| {
         write_choice(choice, meta.same_format, out);
     });
+    let extra = if meta.same_format { answer.extra.0.as_slice() } else { &[] };
     if let Some(tokens) = &answer.usage {
-        usage::write(tokens, object.member("usage"));
+        let rest = extra.iter().find(|(name, _)| *name == "usage").and_then(|(_, raw)| raw.read().ok());
+        usage::write(tokens, &rest.unwrap_or_default(), object.member("usage"));
     }
-    if meta.same_format {
-        write_members(&answer.extra, &mut object);
+    for (name, value) in extra.iter().filter(|(name, _)| *name != "usage") {
+        object.set(name, value);
     }
     object.set_some("sluice", meta.note);
     object.close();

@@ -37,7 +37,9 @@ fn read_value(status: u16, value: &Value, retry_after: Option<Duration>) -> Fail
     let error = error.or_else(|| outer.get("errors")?.get(0)).unwrap_or(outer);
 
     let told = text(error).or_else(|| text(outer)).unwrap_or_default();
-    let inner = error.pointer("/metadata/raw").and_then(Value::as_str).unwrap_or_default();
+    // What OpenRouter's provider said, or what Groq's model wrote that was no call.
+    let inner = error.pointer("/metadata/raw").or_else(|| error.get("failed_generation"));
+    let inner = inner.and_then(Value::as_str).unwrap_or_default();
     let message = match (told.trim(), inner.trim()) {
         ("", "") => format!("the provider answered with status {status}"),
         (told, "") | ("", told) => message::clean(told),
@@ -112,17 +114,33 @@ fn kind(status: u16, words: &str, message: &str) -> ErrorKind {
     if says(&["context_length_exceeded", "context_window_exceeded"]) {
         return ErrorKind::ContextLengthExceeded;
     }
-    if says(&["content_filter", "content_policy", "responsibleaipolicy", "moderation_blocked"]) {
+    if says(&[
+        "content_filter",
+        "content_policy",
+        "responsibleaipolicy",
+        "moderation_blocked",
+        "data_inspection_failed",
+        "datainspectionfailed",
+    ]) {
         return ErrorKind::ContentFilter;
     }
     if says(&[
         "insufficient_quota",
         "insufficient_credit",
         "insufficient_balance",
+        "exceeded_current_quota",
+        "arrearage",
         "billing",
         "account_deactivated",
     ]) {
         return ErrorKind::UpstreamCredentials;
+    }
+    if matches!(status, 402 | 403 | 429) && tells(&["insufficient balance", "exceeded your current quota"]) {
+        return ErrorKind::UpstreamCredentials;
+    }
+    // The model's fault, whatever the status says: asked again, it may do better.
+    if says(&["tool_use_failed"]) {
+        return ErrorKind::UpstreamInvalid;
     }
     if says(&["rate_limit", "resource_exhausted", "too_many_requests"]) {
         return ErrorKind::UpstreamRateLimited;
@@ -147,12 +165,17 @@ fn kind(status: u16, words: &str, message: &str) -> ErrorKind {
             "too many tokens",
             "exceeds the maximum number of tokens",
             "maximum prompt length",
+            "`inputs` tokens + `max_new_tokens` must be",
+            "`inputs` must have less than",
         ])
     {
         return ErrorKind::ContextLengthExceeded;
     }
-    // Google says so where others answer with 401.
-    if callers_fault && (says(&["api_key_invalid"]) || tells(&["api key not valid", "api key expired"])) {
+    // Google and xAI say so where others answer with 401.
+    if callers_fault
+        && (says(&["api_key_invalid"])
+            || tells(&["api key not valid", "api key expired", "incorrect api key"]))
+    {
         return ErrorKind::UpstreamCredentials;
     }
     match status {

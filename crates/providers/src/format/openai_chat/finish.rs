@@ -18,6 +18,11 @@ pub(super) struct Held {
     pub(super) refusal: bool,
 }
 
+/// The word that tells why an answer ended, if one does: some servers write that there is none yet as a word.
+pub(super) fn word(told: Text<'_>) -> Option<Str<'_>> {
+    told.said().filter(|word| *word != "null")
+}
+
 /// Reads a finish reason. Words that mean a failure are one.
 pub(super) fn read<'a>(word: Str<'a>, stop_texts: [Text<'a>; 2], held: Held) -> Result<Finish<'a>, Failure> {
     // Providers that repeat their finish reason there do not mean a text.
@@ -36,10 +41,11 @@ pub(super) fn read<'a>(word: Str<'a>, stop_texts: [Text<'a>; 2], held: Held) -> 
         | "spii"
         | "recitation"
         | "image_safety"
+        | "sensitive"
         | "guardrail_intervened" => FinishReason::ContentFilter,
         "stop_sequence" => FinishReason::StopSequence,
         "pause_turn" => FinishReason::Pause,
-        "error" | "timeout" | "abort" | "insufficient_system_resource" => {
+        "error" | "timeout" | "abort" | "insufficient_system_resource" | "network_error" => {
             let message =
                 format!("the provider gave up its answer: {}", crate::format::message::clean(&word));
             return Err(Failure::new(ErrorKind::UpstreamUnavailable, message));

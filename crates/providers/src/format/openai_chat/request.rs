@@ -1,6 +1,7 @@
 //! Requests: read from callers, patched for providers of the same format, written for others.
 
 mod message;
+mod messages;
 mod patch;
 mod read;
 mod write;

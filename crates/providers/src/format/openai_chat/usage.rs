@@ -1,7 +1,10 @@
 //! Tokens counted: what providers tell, each token once, and back.
 
 use serde::Deserialize;
-use sluice_types::usage::{Source, Usage};
+use sluice_types::{
+    json::Members,
+    usage::{Source, Usage},
+};
 
 use super::wire::Number;
 use crate::format::json::ObjectWriter;
@@ -82,8 +85,25 @@ pub(in crate::format) fn read(json: &str) -> Option<Usage> {
     (0 < usage.total()).then_some(usage)
 }
 
-/// Writes the value of a `usage` member.
-pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
+/// The members of `usage` that are not read, such as what the answer cost.
+pub(super) fn unread(json: &str) -> Members<'_> {
+    let mut members: Members<'_> = serde_json::from_str(json).unwrap_or_default();
+    members.0.retain(|(name, value)| {
+        !value.is_null()
+            && !matches!(
+                &**name,
+                "prompt_tokens"
+                    | "completion_tokens"
+                    | "total_tokens"
+                    | "prompt_tokens_details"
+                    | "completion_tokens_details"
+            )
+    });
+    members
+}
+
+/// Writes the value of a `usage` member; `rest` are members of it that mean nothing here.
+pub(super) fn write(usage: &Usage, rest: &Members<'_>, out: &mut Vec<u8>) {
     let mut object = ObjectWriter::open(out);
     object.set("prompt_tokens", &usage.input());
     object.set("completion_tokens", &usage.output());
@@ -97,6 +117,9 @@ pub(super) fn write(usage: &Usage, out: &mut Vec<u8>) {
     details.set("reasoning_tokens", &usage.reasoning);
     details.set("audio_tokens", &usage.audio_out);
     details.close();
+    for (name, value) in &rest.0 {
+        object.set(name, value);
+    }
     object.close();
 }
 
@@ -143,7 +166,7 @@ mod tests {
             assert_eq!(read, usage, "{json}");
             assert_eq!((read.input(), read.output()), (input, output), "{json}");
             let mut out = Vec::new();
-            write(&read, &mut out);
+            write(&read, &Members::default(), &mut out);
             assert_eq!(super::read(std::str::from_utf8(&out).unwrap()), Some(read), "{json}");
         }
     }

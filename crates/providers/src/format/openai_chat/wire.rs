@@ -11,8 +11,7 @@ use sluice_types::{
 };
 
 pub(super) use self::lenient::Content;
-use self::lenient::Many;
-pub(in crate::format) use self::lenient::{Few, Number, Text};
+pub(in crate::format) use self::lenient::{Few, Many, Number, Text};
 use crate::format::json::{self, ObjectWriter};
 
 /// A frame of a stream.
@@ -62,6 +61,9 @@ pub(super) struct ChunkChoice<'a> {
     /// SGLang: the same.
     #[serde(borrow, default)]
     pub(super) matched_stop: Text<'a>,
+    /// Moonshot: the tokens counted, with the last piece.
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
 }
@@ -126,31 +128,31 @@ pub(super) struct Said<'a, C> {
 
 /// A call of a tool, or the next piece of one.
 #[derive(Deserialize)]
-pub(super) struct Call<'a> {
+pub(in crate::format) struct Call<'a> {
     #[serde(default)]
     pub(super) index: Number,
     #[serde(borrow, default)]
-    pub(super) id: Text<'a>,
+    pub(in crate::format) id: Text<'a>,
     #[serde(borrow, default, rename = "type")]
     pub(super) kind: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) function: Option<Function<'a>>,
+    pub(in crate::format) function: Option<Function<'a>>,
     #[serde(borrow, default)]
     pub(super) extra_content: Option<&'a RawValue>,
 }
 
 /// What is called.
 #[derive(Deserialize)]
-pub(super) struct Function<'a> {
+pub(in crate::format) struct Function<'a> {
     #[serde(borrow, default)]
-    pub(super) name: Text<'a>,
+    pub(in crate::format) name: Text<'a>,
     #[serde(borrow, default)]
     arguments: Option<&'a RawValue>,
 }
 
 impl<'a> Function<'a> {
     /// The arguments as JSON text, also where the provider sent them as an object.
-    pub(super) fn arguments(&self) -> Option<Str<'a>> {
+    pub(in crate::format) fn arguments(&self) -> Option<Str<'a>> {
         let raw = self.arguments?.get();
         if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { Some(raw.into()) }
     }

@@ -2,11 +2,12 @@
 
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::{Members, Raw},
+    json::{Members, Raw, Str},
 };
 
+use super::messages;
 use crate::format::{
-    Target, Written,
+    Dialect, JsonSchema, Target, Written,
     json::{self, ObjectWriter},
 };
 
@@ -22,7 +23,6 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
     let dialect = target.dialect;
     let streams = body.boolean("stream")?.unwrap_or_default();
     let limit = body.get("max_completion_tokens")?.or(body.get("max_tokens")?).map(|value| value.raw.get());
-    let message_drops = message_drops(target);
     let mut dropped = Vec::new();
     let (mut limited, mut asked) = (false, false);
     let mut out = Vec::with_capacity(
@@ -47,14 +47,14 @@ pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failur
                     }
                 }
             }
-            "messages" if !message_drops.is_empty() => {
+            "messages" if dialect.touches_messages() => {
                 let out = object.member(dialect.name("messages").unwrap_or("messages"));
-                if !without_members(raw.get(), &message_drops, out) {
+                if !messages::patch(raw.get(), dialect, out) {
                     out.extend_from_slice(raw.get().as_bytes());
                 }
             }
-            name => match dialect.name(name) {
-                Some(theirs) => object.raw(theirs, raw.get()),
+            name => match dialect.name(name).filter(|_| may_be_said(name, raw.get(), dialect)) {
+                Some(theirs) => write_in_words(name, raw.get(), dialect, object.member(theirs)),
                 None if raw.get() == "null" => {}
                 None => dropped.push(name.to_owned()),
             },
@@ -78,14 +78,22 @@ pub(in crate::format) fn refused(name: &str) -> Failure {
     }
 }
 
-/// The members of messages that the dialect refuses.
-pub(super) fn message_drops<'t>(target: &Target<'t>) -> Vec<&'t str> {
-    target.dialect.drop.iter().filter_map(|name| name.strip_prefix("messages[].")).collect()
+/// Whether the provider can be asked for the member `name` with the value `json`: some know no schemas.
+fn may_be_said(name: &str, json: &str, dialect: &Dialect) -> bool {
+    if dialect.json_schema == JsonSchema::Native || name != "response_format" {
+        return true;
+    }
+    let format: Members<'_> = serde_json::from_str(json).unwrap_or_default();
+    format.value("type").is_none_or(|kind| kind.text() != "\"json_schema\"")
 }
 
-/// The members of calls among those of messages that the dialect refuses.
-pub(super) fn call_drops<'t>(drops: &[&'t str]) -> Vec<&'t str> {
-    drops.iter().filter_map(|name| name.strip_prefix("tool_calls[].")).collect()
+/// Writes the value `json` of `member`, in the provider's word where it has another.
+pub(super) fn write_in_words(member: &str, json: &str, dialect: &Dialect, out: &mut Vec<u8>) {
+    let words = dialect.words.iter().any(|(of, ..)| of == member);
+    match serde_json::from_str::<Str<'_>>(json) {
+        Ok(word) if words => json::write(out, dialect.word(member, &word)),
+        _ => out.extend_from_slice(json.as_bytes()),
+    }
 }
 
 /// Writes `stream_options` with `include_usage`, keeping what else it holds.
@@ -100,27 +108,6 @@ pub(super) fn ask_for_usage(options: Option<&str>, out: &mut Vec<u8>) {
         (_, None) => {}
     }
     json::write(out, &members);
-}
-
-/// Writes the list `messages` without the members `drops`; `false` and nothing written if it is no list of objects.
-fn without_members(messages: &str, drops: &[&str], out: &mut Vec<u8>) -> bool {
-    let Ok(messages) = serde_json::from_str::<Vec<Members<'_>>>(messages) else { return false };
-    let of_calls = call_drops(drops);
-    json::list(out, &messages, |out, message| {
-        let mut object = ObjectWriter::open(out);
-        for (name, value) in message.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
-            let calls = Some(value).filter(|_| !of_calls.is_empty() && *name == "tool_calls");
-            match calls.and_then(|calls| calls.read::<Vec<Members<'_>>>().ok()) {
-                Some(calls) => json::list(object.member(name), calls, |out, mut call| {
-                    call.0.retain(|(name, _)| !of_calls.contains(&&**name));
-                    json::write(out, &call);
-                }),
-                None => object.raw(name, value.text()),
-            }
-        }
-        object.close();
-    });
-    true
 }
 
 #[cfg(test)]

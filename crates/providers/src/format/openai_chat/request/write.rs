@@ -8,11 +8,11 @@ use sluice_types::{
 };
 
 use super::{
-    patch::{ask_for_usage, refused},
+    patch::{ask_for_usage, refused, write_in_words},
     write_message,
 };
 use crate::format::{
-    Target, Written,
+    JsonSchema, Target, Written,
     json::{self, ObjectWriter},
 };
 
@@ -26,11 +26,12 @@ const SCHEMA_NAME: &str = "response";
 ///
 /// # Errors
 ///
-/// [`Unsupported`](sluice_types::error::ErrorKind::Unsupported) if the target is strict and something would be dropped.
+/// [`Unsupported`](sluice_types::error::ErrorKind::Unsupported) if the target is strict and something would be dropped;
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if nothing is said at all.
 pub fn write_request(request: &Request<'_>, target: &Target<'_>) -> Result<Written, Failure> {
     let mut body = Vec::with_capacity(1024);
     let mut writer = BodyWriter { object: ObjectWriter::open(&mut body), target, dropped: Vec::new() };
-    writer.all(request);
+    writer.all(request)?;
     let BodyWriter { object, dropped, .. } = writer;
     object.close();
     match dropped.first().filter(|_| target.strict) {
@@ -46,14 +47,14 @@ struct BodyWriter<'o, 't> {
 }
 
 impl BodyWriter<'_, '_> {
-    fn all(&mut self, request: &Request<'_>) {
+    fn all(&mut self, request: &Request<'_>) -> Result<(), Failure> {
         self.object.set("model", self.target.model);
         write_message::write_all(
             &request.turns,
             self.target,
             self.object.member("messages"),
             &mut self.dropped,
-        );
+        )?;
         self.tools(request);
         if let Some(limit) = request.max_output_tokens {
             self.set(&self.target.dialect.max_tokens, &limit);
@@ -74,7 +75,8 @@ impl BodyWriter<'_, '_> {
             self.set_some("top_k", request.top_k.as_ref());
             for (name, value) in &request.extra.0 {
                 if *name != "stream_options" {
-                    self.set(name, value);
+                    let dialect = self.target.dialect;
+                    self.set_with(name, |out| write_in_words(name, value.text(), dialect, out));
                 }
             }
         } else {
@@ -92,6 +94,7 @@ impl BodyWriter<'_, '_> {
                 ask_for_usage(options.map(Raw::text), self.object.member("stream_options"));
             }
         }
+        Ok(())
     }
 
     /// Notes that the target cannot be told `name`.
@@ -107,6 +110,11 @@ impl BodyWriter<'_, '_> {
             Some(theirs) => self.object.set(theirs, value),
             None => self.drop(name),
         }
+    }
+
+    /// A member whose value is a word, which the provider may have another for.
+    fn word(&mut self, name: &str, word: &str) {
+        self.set(name, self.target.dialect.word(name, word));
     }
 
     fn set_some<T: Serialize>(&mut self, name: &str, value: Option<&T>) {
@@ -145,9 +153,9 @@ impl BodyWriter<'_, '_> {
         }
         match &request.tool_choice {
             None => {}
-            Some(ToolChoice::Auto) => self.set("tool_choice", "auto"),
-            Some(ToolChoice::None) => self.set("tool_choice", "none"),
-            Some(ToolChoice::Required) => self.set("tool_choice", "required"),
+            Some(ToolChoice::Auto) => self.word("tool_choice", "auto"),
+            Some(ToolChoice::None) => self.word("tool_choice", "none"),
+            Some(ToolChoice::Required) => self.word("tool_choice", "required"),
             Some(ToolChoice::Tool(name)) => self.set_with("tool_choice", |out| {
                 out.extend_from_slice(br#"{"type":"function","function":{"name":"#);
                 json::write(out, name);
@@ -165,6 +173,9 @@ impl BodyWriter<'_, '_> {
             OutputFormat::Json => self.set_with("response_format", |out| {
                 out.extend_from_slice(br#"{"type":"json_object"}"#);
             }),
+            OutputFormat::Schema { .. } if self.target.dialect.json_schema != JsonSchema::Native => {
+                self.drop("response_format");
+            }
             OutputFormat::Schema { name, description, schema, strict } => {
                 self.set_with("response_format", |out| {
                     out.extend_from_slice(br#"{"type":"json_schema","json_schema":"#);
@@ -184,7 +195,7 @@ impl BodyWriter<'_, '_> {
         match reasoning {
             None | Some(Reasoning::Adaptive(None)) => {}
             Some(Reasoning::Effort(effort) | Reasoning::Adaptive(Some(effort))) => {
-                self.set("reasoning_effort", effort_word(effort));
+                self.word("reasoning_effort", effort_word(effort));
             }
             Some(Reasoning::Budget(tokens)) if self.target.same_format => self.set_with("thinking", |out| {
                 out.extend_from_slice(br#"{"type":"enabled","budget_tokens":"#);
@@ -192,9 +203,9 @@ impl BodyWriter<'_, '_> {
                 out.push(b'}');
             }),
             Some(Reasoning::Budget(tokens)) => {
-                self.set("reasoning_effort", effort_word(effort_of_budget(tokens)));
+                self.word("reasoning_effort", effort_word(effort_of_budget(tokens)));
             }
-            Some(Reasoning::Off) if self.target.same_format => self.set("reasoning_effort", "none"),
+            Some(Reasoning::Off) if self.target.same_format => self.word("reasoning_effort", "none"),
             // Models that do not reason refuse the member, and other callers' "off" is mostly what those models do anyway.
             Some(Reasoning::Off) => {}
         }

@@ -7,30 +7,35 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sluice_types::{
     chat::{Media, Part, Role, Turn},
+    error::Failure,
     json::{Members, Raw, Str},
 };
 
 use super::{
     super::wire::{self, google},
-    patch::{call_drops, message_drops},
+    messages::tool_id,
 };
 use crate::format::{
-    Target,
+    Dialect, Target,
     json::{self, ObjectWriter},
 };
 
 /// Writes `turns` as the list of messages, noting in `dropped` what cannot be said.
+///
+/// # Errors
+///
+/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if nothing is said at all.
 pub(super) fn write_all(
     turns: &[Turn<'_>],
     target: &Target<'_>,
     out: &mut Vec<u8>,
     dropped: &mut Vec<String>,
-) {
+) -> Result<(), Failure> {
     let mut writer = Messages {
+        target,
         same_format: target.same_format,
         seals: (target.same_format || is_googles(target.model))
-            && !call_drops(&message_drops(target)).contains(&google::MEMBER),
-        drops: message_drops(target),
+            && target.dialect.call_name(google::MEMBER).is_some(),
         out,
         dropped,
         first: true,
@@ -45,6 +50,7 @@ pub(super) fn write_all(
         }
     }
     writer.out.push(b']');
+    if writer.first { Err(Failure::invalid("messages", "must say something")) } else { Ok(()) }
 }
 
 /// Whether a model takes Google's seals back; others' providers may refuse a member that they do not know.
@@ -53,11 +59,10 @@ fn is_googles(model: &str) -> bool {
 }
 
 struct Messages<'o, 't> {
+    target: &'t Target<'t>,
     same_format: bool,
     /// Whether calls are told with Google's seals on them.
     seals: bool,
-    /// Members of messages that the dialect refuses.
-    drops: Vec<&'t str>,
     out: &'o mut Vec<u8>,
     dropped: &'o mut Vec<String>,
     first: bool,
@@ -70,7 +75,7 @@ impl Messages<'_, '_> {
         }
         self.first = false;
         let mut object = ObjectWriter::open(self.out);
-        object.set("role", role);
+        object.set("role", self.target.dialect.word("messages[].role", role));
         object
     }
 
@@ -115,14 +120,12 @@ impl Messages<'_, '_> {
     }
 
     fn message(&mut self, role: &str, name: Option<&Str<'_>>, parts: &[&Part<'_>], extra: &Members<'_>) {
-        let same_format = self.same_format;
-        let drops = std::mem::take(&mut self.drops);
+        let target = self.target;
         let mut object = self.open(role);
-        object.set_some("name", name);
-        content(parts, same_format, object.member("content"));
-        write_extra(extra, same_format, &drops, &mut object);
+        write_name(name, target.dialect, &mut object);
+        content(parts, target.same_format, object.member("content"));
+        write_extra(extra, target, &mut object);
         object.close();
-        self.drops = drops;
     }
 
     fn user(&mut self, turn: &Turn<'_>) {
@@ -139,14 +142,15 @@ impl Messages<'_, '_> {
                 after.extend(inside.extract_if(.., |part| !matches!(part, Part::Text { .. })));
             }
             let alone = turn.parts.len() == 1;
-            let (same_format, drops) = (self.same_format, std::mem::take(&mut self.drops));
+            let target = self.target;
             let mut object = self.open("tool");
-            object.set("tool_call_id", call_id);
-            object.set_some("name", turn.name.as_ref().filter(|_| alone));
-            content(&inside, same_format, object.member("content"));
-            write_extra(&turn.extra, same_format && alone, &drops, &mut object);
+            object.set("tool_call_id", &*tool_id(call_id, target.dialect));
+            write_name(turn.name.as_ref().filter(|_| alone), target.dialect, &mut object);
+            content(&inside, target.same_format, object.member("content"));
+            if alone {
+                write_extra(&turn.extra, target, &mut object);
+            }
             object.close();
-            self.drops = drops;
         }
         let after = self.sayable(after);
         if !after.is_empty() || results == 0 {
@@ -160,12 +164,19 @@ impl Messages<'_, '_> {
             return;
         }
         let (calls, said): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_call(part));
-        let (same_format, seals, drops) = (self.same_format, self.seals, std::mem::take(&mut self.drops));
+        let (target, seals) = (self.target, self.seals);
+        let same_format = target.same_format;
         let mut object = self.open("assistant");
-        object.set_some("name", turn.name.as_ref());
-        if same_format {
-            thoughts(&turn.parts, &drops, &mut object);
-        }
+        write_name(turn.name.as_ref(), target.dialect, &mut object);
+        thoughts(&turn.parts, target, &mut object);
+        let texts;
+        let said = match target.dialect.message_name("refusal") {
+            Some(_) => said,
+            None => {
+                texts = said.iter().map(|part| as_text(part)).collect::<Vec<_>>();
+                texts.iter().collect()
+            }
+        };
         let refusal = match said.as_slice() {
             [Part::Refusal { text }] => Some(text),
             [rest @ .., Part::Refusal { text }]
@@ -184,20 +195,34 @@ impl Messages<'_, '_> {
         object.set_some("refusal", refusal);
         if !calls.is_empty() {
             json::list(object.member("tool_calls"), &calls, |out, part| {
-                call(part, google::on(&turn.parts, part).filter(|_| seals), same_format, out);
+                call(part, google::on(&turn.parts, part).filter(|_| seals), target, out);
             });
         }
-        write_extra(&turn.extra, same_format, &drops, &mut object);
+        write_extra(&turn.extra, target, &mut object);
         object.close();
-        self.drops = drops;
     }
 }
 
-fn write_extra(extra: &Members<'_>, same_format: bool, drops: &[&str], object: &mut ObjectWriter<'_>) {
-    if same_format {
-        for (name, value) in extra.0.iter().filter(|(name, _)| !drops.contains(&&**name)) {
-            object.set(name, value);
+/// Writes the members of a message that mean nothing here, to a provider of the format they came in.
+fn write_extra(extra: &Members<'_>, target: &Target<'_>, object: &mut ObjectWriter<'_>) {
+    for (name, value) in extra.0.iter().filter(|_| target.same_format) {
+        if let Some(theirs) = target.dialect.message_name(name) {
+            object.set(theirs, value);
         }
+    }
+}
+
+fn write_name(name: Option<&Str<'_>>, dialect: &Dialect, object: &mut ObjectWriter<'_>) {
+    if let (Some(name), Some(theirs)) = (name, dialect.message_name("name")) {
+        object.set(theirs, name);
+    }
+}
+
+/// The same part, a refusal as the text it is: for providers that have no other place for it.
+fn as_text<'p>(part: &'p Part<'_>) -> Part<'p> {
+    match part {
+        Part::Refusal { text } => Part::Text { text: text.borrowed(), cache: None },
+        part => (*part).clone(),
     }
 }
 
@@ -212,17 +237,25 @@ fn is_call(part: &Part<'_>) -> bool {
     }
 }
 
-/// What the model thought, as its maker's family takes it back.
-fn thoughts(parts: &[Part<'_>], drops: &[&str], object: &mut ObjectWriter<'_>) {
+/// What the model thought, as its maker's family takes it back; to a provider of another format what nobody sealed, if it
+/// wants that back.
+fn thoughts(parts: &[Part<'_>], target: &Target<'_>, object: &mut ObjectWriter<'_>) {
+    let (same_format, dialect) = (target.same_format, target.dialect);
+    if !same_format && !dialect.replay_thoughts {
+        return;
+    }
     let text: String = parts
         .iter()
+        .filter(|part| same_format || !matches!(part, Part::Reasoning { signature: Some(_), .. }))
         .filter_map(|part| if let Part::Reasoning { text, .. } = part { Some(&**text) } else { None })
         .collect();
-    if !text.is_empty() && !drops.contains(&"reasoning_content") {
-        object.set("reasoning_content", &text);
+    if let Some(name) = dialect.message_name("reasoning_content").filter(|_| !text.is_empty()) {
+        object.set(name, &text);
     }
-    if wire::is_sealed(parts) && !drops.contains(&"thinking_blocks") {
-        wire::write_thinking_blocks(parts, object.member("thinking_blocks"));
+    if let Some(name) =
+        dialect.message_name("thinking_blocks").filter(|_| same_format && wire::is_sealed(parts))
+    {
+        wire::write_thinking_blocks(parts, object.member(name));
     }
 }
 
@@ -329,7 +362,7 @@ pub(in crate::format) fn media(source: &Media<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn call(part: &Part<'_>, signature: Option<&str>, same_format: bool, out: &mut Vec<u8>) {
+fn call(part: &Part<'_>, signature: Option<&str>, target: &Target<'_>, out: &mut Vec<u8>) {
     let Part::ToolCall { id, name, arguments, extra, cache } = part else {
         if let Part::Other { raw, .. } = part {
             json::write(out, raw);
@@ -337,16 +370,18 @@ fn call(part: &Part<'_>, signature: Option<&str>, same_format: bool, out: &mut V
         return;
     };
     // An empty string is not JSON, which servers that parse the arguments refuse.
-    let arguments = if arguments.is_empty() && !same_format { "{}" } else { arguments };
+    let arguments = if arguments.is_empty() && !target.same_format { "{}" } else { arguments };
     let mut object = ObjectWriter::open(out);
-    object.set("id", id);
+    object.set("id", &*tool_id(id, target.dialect));
     object.set("type", "function");
     let mut function = ObjectWriter::open(object.member("function"));
     function.set("name", name);
     function.set("arguments", arguments);
     function.close();
-    write_extra(extra, same_format, &[], &mut object);
-    google::write(signature, Some(extra).filter(|_| same_format), &mut object);
-    object.set_some("cache_control", cache.as_ref().filter(|_| same_format));
+    for (name, value) in extra.0.iter().filter(|_| target.same_format) {
+        object.set(name, value);
+    }
+    google::write(signature, Some(extra).filter(|_| target.same_format), &mut object);
+    object.set_some("cache_control", cache.as_ref().filter(|_| target.same_format));
     object.close();
 }

@@ -168,10 +168,13 @@ impl Reader {
         tokens: Option<Usage>,
         emit: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
+        let mut in_choice = None;
         for choice in choices {
+            in_choice = choice.usage.or(in_choice);
             self.choice(choice, emit)?;
         }
-        if let Some(tokens) = tokens {
+        let in_choice = in_choice.and_then(|told| usage::read(told.get()));
+        if let Some(tokens) = tokens.or(in_choice) {
             emit(Event::Usage(tokens));
         }
         Ok(())
@@ -190,7 +193,9 @@ impl Reader {
         if let Some(delta) = choice.delta {
             state.delta(&self.id, delta, emit);
         }
-        let Some(word) = choice.finish_reason.said().filter(|_| !state.finished) else { return Ok(()) };
+        let Some(word) = finish::word(choice.finish_reason).filter(|_| !state.finished) else {
+            return Ok(());
+        };
         let held = finish::Held { calls: !state.calls.is_empty(), refusal: state.refused };
         let finish = finish::read(word, [choice.stop_reason, choice.matched_stop], held)?;
         state.finished = true;

@@ -3,7 +3,7 @@
 use sluice_types::{
     answer::Finish,
     event::{Delta, Event},
-    json::Raw,
+    json::{Members, Raw},
     seal::Maker,
     usage::Usage,
 };
@@ -92,7 +92,7 @@ impl Writer {
             out.extend_from_slice(&self.head);
             out.extend_from_slice(b"],\"usage\":");
             match usage {
-                Some(usage) => usage::write(usage, out),
+                Some(usage) => usage::write(usage, &Members::default(), out),
                 None => out.extend_from_slice(b"null"),
             }
             if let Some(note) = note {

@@ -221,6 +221,7 @@ impl BodyWriter<'_, '_> {
             // Models that do not reason refuse the member, and other callers' "off" is mostly what those models do anyway.
             Some(Reasoning::Off) => None,
         };
+        let effort = effort.map(|word| self.target.dialect.word("reasoning_effort", word));
         let others = self.members_within("reasoning", extra);
         if effort.is_none() && others.is_empty() {
             return;
