@@ -3,11 +3,13 @@
 //! `BEGIN IMMEDIATE` lets one call in at a time, whatever instance it comes from, so counting is exact wherever all
 //! instances share the database. The database writes ahead to a log (WAL), synced when that is folded in: a crash of the
 //! gateway or of Spin loses nothing, a power cut may lose the last calls.
+//!
+//! Requests of one instance meet at the database's lock like any others: one must not wait for another inside the
+//! guest, since waking another request's task traps (wit-bindgen without `inter-task-wakeup`).
 
 use std::{cell::Cell, time::Duration};
 
 use bytes::Bytes;
-use futures::lock::Mutex;
 use sluice_core::{
     gateway::object,
     port::{Cells, Clock, Counters, CountersError},
@@ -29,8 +31,6 @@ const WAIT: Duration = Duration::from_millis(20);
 thread_local! {
     /// Whether this instance has seen the table.
     static READY: Cell<bool> = const { Cell::new(false) };
-    /// An instance's requests go one after the other here, rather than meet at the database's lock.
-    static TURN: &'static Mutex<()> = Box::leak(Box::default());
 }
 
 fn failed(error: impl std::fmt::Display) -> CountersError {
@@ -40,7 +40,6 @@ fn failed(error: impl std::fmt::Display) -> CountersError {
 impl Counters for Spin {
     async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError> {
         let outcome = {
-            let _turn = TURN.with(|turn| *turn).lock().await;
             let rows = Rows { connection: self.open().await?, owner };
             match object::answer(&rows, self.now(), &call).await {
                 Ok(outcome) => {
