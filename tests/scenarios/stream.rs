@@ -130,7 +130,7 @@ fn a_silent_provider_does_not_mean_a_silent_gateway(gateway: &Gateway) {
             }
             // Google's SDKs stumble over comments.
             Protocol::Gemini => {
-                assert!(0 < sse::empty_lines(&answer.body), "nothing while the provider was silent")
+                assert!(0 < sse::empty_lines(&answer.body), "nothing while the provider was silent");
             }
             Protocol::Messages => assert!(0 < pings, "no ping while the provider was silent"),
         }

@@ -39,3 +39,36 @@ pub fn lack(id: &str, entry: Option<&Entry>, request: &Request<'_>) -> Option<Fa
         Failure::new(ErrorKind::ContextLengthExceeded, message)
     })
 }
+
+/// Whether all objects of a JSON schema say that they have no other members than those named.
+pub fn is_closed(schema: &str) -> bool {
+    fn closed(schema: &serde_json::Value) -> bool {
+        match schema {
+            serde_json::Value::Object(members) => {
+                let object = members.get("type").is_some_and(|kind| kind == "object")
+                    || members.get("properties").is_some_and(serde_json::Value::is_object);
+                let shut = members.get("additionalProperties") == Some(&serde_json::Value::Bool(false));
+                (!object || shut) && members.values().all(closed)
+            }
+            serde_json::Value::Array(items) => items.iter().all(closed),
+            _ => true,
+        }
+    }
+    serde_json::from_str(schema).is_ok_and(|schema| closed(&schema))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_is_closed_all_the_way_down() {
+        let inner = r#"{"type":"object","properties":{"a":{"type":"string"}},"additionalProperties":false}"#;
+        assert!(is_closed(inner) && is_closed(r#"{"type":"array","items":{"type":"string"}}"#));
+        assert!(is_closed(&format!(
+            r#"{{"type":"object","properties":{{"x":{inner}}},"additionalProperties":false}}"#
+        )));
+        assert!(!is_closed(&format!(r#"{{"type":"object","properties":{{"x":{inner}}}}}"#)));
+        assert!(!is_closed(&inner.replace("false", "{}")) && !is_closed("{"));
+    }
+}

@@ -178,7 +178,9 @@ impl Gateway {
             Route::Model(name) => self.model(context, name).await,
             Route::Chat(_) => self.chat(context, Asked::InBody, body, gone).await,
             Route::Generate { model, stream } => {
-                let asked = Asked::InPath { model: named(model)?, stream };
+                let events =
+                    head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "alt=sse"));
+                let asked = Asked::InPath { model: named(model)?, stream, list: stream && !events };
                 self.chat(context, asked, body, gone).await
             }
             Route::CountContents(model) => self.count_contents(context, &named(model)?, body).await,

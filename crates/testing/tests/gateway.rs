@@ -529,3 +529,25 @@ fn an_answer_in_a_wrapper_is_unwrapped() {
     assert_eq!(asked.uri(), "https://w.test/ai/run/@cf/meta/llama");
     assert_eq!(json(std::str::from_utf8(asked.body()).unwrap()).get("model"), None);
 }
+
+#[test]
+fn a_gemini_stream_that_is_not_asked_for_as_events_is_a_list() {
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+    let host = host().reply("a.test", good_stream()).reply("a.test", good_stream());
+    let gateway = gateway();
+    let path = "/v1beta/models/one:streamGenerateContent";
+    let (status, headers, told) = send(&gateway, &host, post(path, body));
+    assert_eq!((status, &headers["content-type"]), (200, &"application/json".parse().unwrap()), "{told}");
+    let text = |pieces: &[serde_json::Value]| -> String {
+        pieces
+            .iter()
+            .filter_map(|piece| piece["candidates"][0]["content"]["parts"][0]["text"].as_str())
+            .collect()
+    };
+    let pieces = json(&told);
+    assert_eq!(text(pieces.as_array().unwrap()), "Hello");
+    let (_, headers, told) = send(&gateway, &host, post(&format!("{path}?alt=sse"), body));
+    assert!(headers["content-type"].to_str().unwrap().starts_with("text/event-stream"));
+    let events: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("data: ")).map(json).collect();
+    assert_eq!(text(&events), "Hello");
+}

@@ -4,21 +4,17 @@ import assert from "node:assert/strict";
 
 import { GoogleGenAI } from "@google/genai";
 
-import { DIRECT, KEY, URL, caught, onEachModel } from "./setup.mjs";
+import { KEY, URL, caught, onEveryFormat } from "./setup.mjs";
 
 const google = new GoogleGenAI({ apiKey: KEY, httpOptions: { baseUrl: URL } });
 
-function onEach(name, body) {
-  if (!DIRECT) onEachModel(name, body);
-}
-
-onEach("answers", async (model) => {
+onEveryFormat("answers", async (model) => {
   const answer = await google.models.generateContent({ model, contents: "hello é漢🦀" });
   assert.equal(answer.text, "You said: hello é漢🦀 é漢🦀.");
   assert.ok(answer.usageMetadata.promptTokenCount > 0);
 });
 
-onEach("streams", async (model) => {
+onEveryFormat("streams", async (model) => {
   let text = "";
   for await (const chunk of await google.models.generateContentStream({ model, contents: "hello" })) {
     text += chunk.text ?? "";
@@ -26,7 +22,7 @@ onEach("streams", async (model) => {
   assert.equal(text, "You said: hello é漢🦀.");
 });
 
-onEach("is told of errors", async (model) => {
+onEveryFormat("is told of errors", async (model) => {
   const error = await caught(() => google.models.generateContent({ model, contents: "[[fault status=429]]" }));
   assert.equal(error.status, 429);
 });

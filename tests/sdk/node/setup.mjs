@@ -13,9 +13,8 @@ export const URL = (process.env.SLUICE_URL ?? "http://127.0.0.1:8787").replace(/
 export const KEY = process.env.SLUICE_KEY ?? "sk-sluice-dev";
 export const DIRECT = process.env.SLUICE_DIRECT === "1";
 
-const CHAT_MODELS = DIRECT
-  ? ["mock-large"]
-  : ["openai", "responses", "anthropic", "gemini", "cohere", "bedrock", "ollama", "workers-ai"].map((name) => `chat-${name}`);
+const CHAT_MODELS = DIRECT ? ["mock-large"] : ["chat-openai", "chat-anthropic"];
+const FORMATS = ["openai", "responses", "anthropic", "gemini", "cohere", "bedrock", "ollama", "workers-ai"];
 export const EMBED_MODEL = DIRECT ? "mock-embedding" : "embed";
 
 /** The smallest PNG there is: one pixel. */
@@ -31,6 +30,12 @@ export const user = (content) => [{ role: "user", content }];
 /** A test for each model that is answered through another wire format. */
 export function onEachModel(name, body) {
   for (const model of CHAT_MODELS) test(`${name} (${model})`, () => body(model));
+}
+
+/** A test for a model behind each upstream format. */
+export function onEveryFormat(name, body) {
+  if (DIRECT) return;
+  for (const format of FORMATS) test(`${name} (${format})`, () => body(`chat-${format}`));
 }
 
 /** A test that makes no sense against the mock alone. */

@@ -16,20 +16,10 @@ URL = os.environ.get("SLUICE_URL", "http://127.0.0.1:8787").rstrip("/")
 KEY = os.environ.get("SLUICE_KEY", "sk-sluice-dev")
 DIRECT = os.environ.get("SLUICE_DIRECT") == "1"
 
-CHAT_MODELS = (
-    ["mock-large"]
-    if DIRECT
-    else [
-        "chat-openai",
-        "chat-responses",
-        "chat-anthropic",
-        "chat-gemini",
-        "chat-cohere",
-        "chat-bedrock",
-        "chat-ollama",
-        "chat-workers-ai",
-    ]
-)
+# What is tested in every detail, and every upstream format.
+CHAT_MODELS = ["mock-large"] if DIRECT else ["chat-openai", "chat-anthropic"]
+FORMATS = ["openai", "responses", "anthropic", "gemini", "cohere", "bedrock", "ollama", "workers-ai"]
+
 EMBED_MODEL = "mock-embedding" if DIRECT else "embed"
 
 gateway_only = pytest.mark.skipif(DIRECT, reason="needs the gateway")
@@ -48,6 +38,12 @@ def url():
 @pytest.fixture(params=CHAT_MODELS)
 def model(request):
     """Each model that is answered through another wire format."""
+    return request.param
+
+
+@pytest.fixture(params=[f"chat-{name}" for name in FORMATS])
+def any_model(request):
+    """A model behind each upstream format."""
     return request.param
 
 

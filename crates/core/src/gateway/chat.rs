@@ -18,7 +18,7 @@ use sluice_types::{
 };
 
 use super::{
-    Context, Gateway, Reply, attempt,
+    Context, Gateway, Reply, ReplyBody, attempt,
     attempt::Deadline,
     receive,
     reply::Problem,
@@ -40,14 +40,16 @@ pub(super) struct Ask<'a> {
     pub body: &'a Bytes,
     pub request: chat::Request<'a>,
     pub strict: bool,
+    /// Whether a stream is a JSON list, as Gemini's may be.
+    pub as_list: bool,
 }
 
 /// Where a caller says which model is to answer.
 pub(super) enum Asked {
     /// In the body, and there whether to stream.
     InBody,
-    /// In the path.
-    InPath { model: String, stream: bool },
+    /// In the path. A stream that is not asked for as events is a list.
+    InPath { model: String, stream: bool, list: bool },
 }
 
 /// What an attempt came to.
@@ -76,8 +78,9 @@ impl Gateway {
             Protocol::OpenaiChat | Protocol::AnthropicMessages | Protocol::Gemini => (body, None),
         };
         let mut request = context.protocol.read_request(&body)?;
-        if let Asked::InPath { model, stream } = asked {
-            (request.model, request.stream) = (model.into(), stream);
+        let mut as_list = false;
+        if let Asked::InPath { model, stream, list } = asked {
+            (request.model, request.stream, as_list) = (model.into(), stream, list);
         }
         let model = self.admit_model(context, &caller, &request.model)?;
 
@@ -86,7 +89,7 @@ impl Gateway {
         let need = Need::of_chat(&request);
         let model = self.reserve(context, &caller, model, &session, &need).await?;
 
-        let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict };
+        let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict, as_list };
         let attempt = async |target: &Target| self.attempt_chat(context, &ask, target, &session).await;
         let outcome = attempt::walk(context, &caller, &model, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
@@ -122,6 +125,10 @@ impl Gateway {
                 reply
             }
         };
+        if as_list && !matches!(reply.body, ReplyBody::Whole(_)) {
+            let json = HeaderValue::from_static("application/json");
+            reply.headers.insert(header::CONTENT_TYPE, json);
+        }
         if let Some(keep) = keep {
             self.keep(context.host, &mut reply, keep);
         }
@@ -226,7 +233,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         note: None,
         include_usage: ask.request.include_usage,
         same_format: false,
-        json_array: false,
+        json_array: ask.as_list,
     }
 }
 

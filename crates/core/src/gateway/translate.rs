@@ -6,7 +6,10 @@ use sluice_providers::{
     format::{self, Chat, JsonSchema, Written},
     prices::Entry,
 };
-use sluice_types::{chat, error::Failure};
+use sluice_types::{
+    chat::{self, OutputFormat},
+    error::Failure,
+};
 
 use super::{Context, attempt::Deadline, chat::Ask, images};
 use crate::{
@@ -39,7 +42,9 @@ pub(super) async fn request<H: Host>(
     };
     let mut request = alter(context, ask, target, upstream, deadline).await?;
     let mut undo = Undo::default();
-    if let Some((prepared, done)) = Undo::prepare(&request, upstream, same_format, schema(target, provider)) {
+    let way =
+        if same_format { provider.dialect.json_schema } else { schema(&request, upstream, target, provider) };
+    if let Some((prepared, done)) = Undo::prepare(&request, upstream, same_format, way) {
         (request, undo) = (Cow::Owned(prepared), done);
     }
     let written = match request {
@@ -50,10 +55,21 @@ pub(super) async fn request<H: Host>(
 }
 
 /// How `target` is made to follow a schema: a model that the list says cannot is made to call a tool, if it can that.
-fn schema(target: &Target, provider: &HttpProvider) -> JsonSchema {
+/// So is one whose format takes no schema that leaves members open.
+fn schema(
+    request: &chat::Request<'_>,
+    upstream: Chat,
+    target: &Target,
+    provider: &HttpProvider,
+) -> JsonSchema {
     let unable = |entry: &Entry| entry.structured_output() == Some(false) && entry.tools() == Some(true);
+    let closed_only = matches!(upstream, Chat::AnthropicMessages | Chat::BedrockConverse);
+    let open = match &request.output {
+        OutputFormat::Schema { schema, .. } => closed_only && !capability::is_closed(schema.text()),
+        OutputFormat::Text | OutputFormat::Json => false,
+    };
     match provider.dialect.json_schema {
-        JsonSchema::Native if target.entry.is_some_and(unable) => JsonSchema::Tool,
+        JsonSchema::Native if open || target.entry.is_some_and(unable) => JsonSchema::Tool,
         way => way,
     }
 }

@@ -32,7 +32,9 @@ fn make(schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
         }
     }
     let kind = schema.get("type").and_then(|kind| kind.as_str().or_else(|| kind.get(0)?.as_str()));
-    match kind {
+    // Gemini takes types in capitals, too.
+    let kind = kind.map(str::to_ascii_lowercase);
+    match kind.as_deref() {
         Some("object") => object(schema, root, depth),
         Some("array") => array(schema, root, name, depth),
         Some("integer") => bounded(schema, 7).into(),
