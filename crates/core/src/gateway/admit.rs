@@ -11,7 +11,7 @@ use sluice_types::{
 
 use super::{Context, Gateway, receive};
 use crate::{
-    config::Model,
+    config::{Model, Provider, Upstream},
     generations::Generations,
     key::{self, KeyRecord, TenantRecord},
     port::{Host, Kv, KvError},
@@ -33,15 +33,41 @@ pub(super) struct Caller {
     pub tenant: TenantRecord,
 }
 
+impl Caller {
+    /// Whether the caller's data may go to `provider`.
+    pub fn may_use(&self, provider: &Provider) -> bool {
+        // What is built in sends nothing anywhere.
+        let stays = matches!(provider.upstream, Upstream::Builtin);
+        self.tenant.may_use_provider(&provider.name)
+            && (stays || self.tenant.may_use_region(provider.data_region.as_deref()))
+            && self.key.may_use_provider(&provider.name)
+    }
+
+    /// Whether the caller may name `model`.
+    pub fn may_name(&self, model: &str) -> bool {
+        self.tenant.may_name_model(model) && self.key.may_name_model(model)
+    }
+}
+
 /// What a look-up found, and when.
 type Found = (Option<Rc<Caller>>, Timestamp);
+
+/// How many keys of one generation are kept.
+const KEPT: usize = 2_000;
 
 /// Keys looked up lately.
 pub(super) struct Keys(RefCell<Generations<key::Digest, Found>>);
 
+impl Keys {
+    /// Forgets everything: what the operator changed here holds here at once.
+    pub(super) fn forget(&self) {
+        *self.0.borrow_mut() = Generations::new(KEPT);
+    }
+}
+
 impl Default for Keys {
     fn default() -> Self {
-        Self(RefCell::new(Generations::new(2_000)))
+        Self(RefCell::new(Generations::new(KEPT)))
     }
 }
 
@@ -77,6 +103,11 @@ impl Gateway {
             Some(caller) if caller.key.expires_at.is_some_and(|end| end <= context.started) => {
                 refused("this API key has expired")
             }
+            Some(caller) if !caller.key.may_be_used_on(receive::text(context.headers, "origin")) => {
+                let message =
+                    "this publishable key does not work on this website: its record names those it does";
+                Err(Failure::new(ErrorKind::Forbidden, message))
+            }
             Some(caller) => Ok(caller),
         }
     }
@@ -103,7 +134,7 @@ impl Gateway {
         caller: &Caller,
         name: &str,
     ) -> Result<Rc<Model>, Failure> {
-        if !caller.tenant.may_name_model(name) {
+        if !caller.may_name(name) {
             let message = format!("this key may not use the model `{name}`");
             return Err(Failure {
                 param: Some("model".to_owned()),
@@ -137,7 +168,8 @@ async fn look_up<H: Host>(host: &H, digest: &key::Digest) -> Result<Option<Calle
     Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant }))
 }
 
-async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
+/// A record of the store, if it is there.
+pub(super) async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
     let Some(bytes) = Kv::get(host, key).await? else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok(Some(value)),
