@@ -3,7 +3,10 @@
 use http::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use sluice_types::{error::Failure, time::Timestamp};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
 
 use crate::{
     config::path::Path,
@@ -85,7 +88,8 @@ impl<'a> Admin<'a> {
 }
 
 /// The members a tenant's record may be given.
-const TENANT: [&str; 7] = ["id", "name", "disabled", "providers", "models", "regions", "limits"];
+const TENANT: [&str; 8] =
+    ["id", "name", "disabled", "providers", "models", "regions", "token_keys", "limits"];
 
 /// The members a key's record may be given.
 const KEY: [&str; 10] = [
@@ -133,7 +137,16 @@ pub fn changed_tenant(record: &TenantRecord, body: &[u8]) -> Result<TenantRecord
 
 fn checked_tenant(record: TenantRecord) -> Result<TenantRecord, Failure> {
     check_limits(record.limits.as_ref())?;
-    Ok(record)
+    match record.token_keys.iter().find_map(crate::token::TokenKey::problem) {
+        None => Ok(record),
+        Some(problem) => {
+            let message = format!("`token_keys`: {problem}");
+            Err(Failure {
+                param: Some("token_keys".to_owned()),
+                ..Failure::new(ErrorKind::InvalidRequest, message)
+            })
+        }
+    }
 }
 
 /// A key of `tenant` as `body` describes it; it may be empty.
@@ -201,7 +214,7 @@ fn check_limits(limits: Option<&crate::config::document::Quotas>) -> Result<(), 
 ///
 /// If it is no JSON object, or has another member.
 pub fn object(body: &[u8], allowed: &[&str]) -> Result<Map<String, Value>, Failure> {
-    let wrong = |message: String| Failure::new(sluice_types::error::ErrorKind::InvalidRequest, message);
+    let wrong = |message: String| Failure::new(ErrorKind::InvalidRequest, message);
     let object: Map<String, Value> = serde_json::from_slice(body)
         .map_err(|error| wrong(format!("the body must be a JSON object: {error}")))?;
     match object.keys().find(|name| !allowed.contains(&name.as_str())) {
@@ -217,9 +230,7 @@ fn patched<T: serde::Serialize + DeserializeOwned>(
     record: &T,
     patch: &Map<String, Value>,
 ) -> Result<T, Failure> {
-    let wrong = |error: serde_json::Error| {
-        Failure::new(sluice_types::error::ErrorKind::InvalidRequest, error.to_string())
-    };
+    let wrong = |error: serde_json::Error| Failure::new(ErrorKind::InvalidRequest, error.to_string());
     let mut value = serde_json::to_value(record).map_err(wrong)?;
     if let Value::Object(members) = &mut value {
         for (name, to) in patch {

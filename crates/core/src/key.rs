@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_types::time::Timestamp;
 
-use crate::config::{document::Quotas, group::Score};
+use crate::{
+    config::{document::Quotas, group::Score},
+    token::TokenKey,
+};
 
 /// What every secret key of ours starts with.
 pub const SECRET_PREFIX: &str = "sk-sluice-";
@@ -148,6 +151,9 @@ pub struct TenantRecord {
     /// The regions its data may go to: providers must say one of them as `data_region`; `None` allows all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regions: Option<Vec<String>>,
+    /// What signs its end users' tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_keys: Vec<TokenKey>,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,

@@ -16,5 +16,6 @@ pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod token;
 pub mod undo;
 pub mod usage;

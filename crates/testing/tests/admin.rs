@@ -134,6 +134,46 @@ fn a_publishable_key_works_on_its_websites_for_its_models_at_a_rate_per_visitor(
 }
 
 #[test]
+fn an_end_users_token_works_for_that_user_until_it_ends() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use hmac::{Hmac, Mac as _};
+
+    let secret = "a shared secret of at least 32 bytes";
+    let (gateway, host) = (gateway(), answers(9).with_secret("ACME_JWT", secret));
+    let keys = json!({"token_keys": [{"kid": "k1", "alg": "HS256", "secret": "$ACME_JWT"}]});
+    assert_eq!(admin(&gateway, &host, "PATCH", "tenants/acme", &keys).0, 200);
+    let sign = |claims: Value, secret: &str| {
+        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT", "kid": "k1"})), part(claims));
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    };
+    let end = support::NOON.0 / 1_000 + 300;
+    let claims =
+        json!({"iss": "acme", "sub": "ann", "exp": end, "models": ["one"], "requests_per_minute": 2});
+    let token = sign(claims.clone(), secret);
+    // Whoever it says it is: the token says who.
+    assert_eq!(ask(&gateway, &host, &token, "one", &[("sluice-user", "bob")]), 200);
+    assert_eq!(support::rows(&host)[0]["user"], "ann");
+    assert_eq!(ask(&gateway, &host, &token, "two", &[]), 403);
+    // Another token of the same user has the same limits.
+    let mut again = claims.clone();
+    again["iat"] = json!(1);
+    assert_eq!(ask(&gateway, &host, &sign(again, secret), "one", &[]), 200);
+    assert_eq!(ask(&gateway, &host, &token, "one", &[]), 429);
+    assert_eq!(
+        ask(&gateway, &host, &sign(claims.clone(), "another secret of more than 32 bytes"), "one", &[]),
+        401
+    );
+    let mut elsewhere = claims;
+    elsewhere["iss"] = json!("other");
+    assert_eq!(ask(&gateway, &host, &sign(elsewhere, secret), "one", &[]), 401);
+    host.run(host.sleep(Duration::from_secs(301)));
+    assert_eq!(ask(&gateway, &host, &token, "one", &[]), 401);
+}
+
+#[test]
 fn keys_and_regions_narrow_what_a_tenant_may() {
     let (gateway, host) = (gateway(), answers(9));
     let (_, key) =

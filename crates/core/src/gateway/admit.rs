@@ -15,6 +15,7 @@ use crate::{
     generations::Generations,
     key::{self, KeyRecord, TenantRecord},
     port::{Host, Kv, KvError},
+    token::Unverified,
 };
 
 /// How long a key's record is believed: a revoked key works this much longer at most.
@@ -31,6 +32,8 @@ const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
 pub(super) struct Caller {
     pub key: KeyRecord,
     pub tenant: TenantRecord,
+    /// The end user whose token it is, whatever the request says.
+    pub user: Option<String>,
 }
 
 impl Caller {
@@ -89,7 +92,11 @@ impl Gateway {
         let caller = match known {
             Some((caller, _)) => caller,
             None => {
-                let caller = look_up(context.host, &digest).await.map_err(store_down)?.map(Rc::new);
+                let caller = match Unverified::read(shown) {
+                    Some(token) => by_token(context, token).await?,
+                    None => look_up(context.host, &digest).await.map_err(store_down)?,
+                };
+                let caller = caller.map(Rc::new);
                 self.keys.0.borrow_mut().put(digest, (caller.clone(), context.started));
                 caller
             }
@@ -165,7 +172,31 @@ async fn look_up<H: Host>(host: &H, digest: &key::Digest) -> Result<Option<Calle
     }
     let tenant = read::<H, TenantRecord>(host, &key::tenant_store_key(&key.tenant)).await?;
     // The id is the prefix of all that a tenant owns: a record under another's key is no tenant.
-    Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant }))
+    Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant, user: None }))
+}
+
+/// The caller whose end user's token is signed by one of the tenant's keys; `None` if it is by none.
+async fn by_token<H: Host>(
+    context: &Context<'_, H>,
+    token: Unverified<'_>,
+) -> Result<Option<Caller>, Failure> {
+    if !key::is_tenant_id(token.tenant()) {
+        return Ok(None);
+    }
+    let at = key::tenant_store_key(token.tenant());
+    let tenant = read::<H, TenantRecord>(context.host, &at).await.map_err(store_down)?;
+    let Some(tenant) = tenant.filter(|tenant| tenant.id == token.tenant()) else { return Ok(None) };
+    let Some(signer) = token.key(&tenant.token_keys).cloned() else { return Ok(None) };
+    let secret = match signer.secret.as_deref().and_then(|name| name.strip_prefix('$')) {
+        Some(name) => context.host.secret(name).await,
+        None => None,
+    };
+    let secret = secret.as_ref().map(|secret| secret.expose().as_bytes());
+    let Some(claims) = token.verified(&signer, secret) else { return Ok(None) };
+    match claims.key(&signer, context.started) {
+        Ok((key, user)) => Ok(Some(Caller { key, tenant, user: Some(user) })),
+        Err(wrong) => Err(Failure::new(ErrorKind::Unauthenticated, wrong)),
+    }
 }
 
 /// A record of the store, if it is there.

@@ -89,7 +89,7 @@ impl Session {
             price_version: prices::VERSION.to_owned(),
             duration_ms: 0,
             first_token_ms: None,
-            user: admit::user(context.headers, user),
+            user: caller.user.clone().or_else(|| admit::user(context.headers, user)),
             tags: {
                 let mut tags = receive::tags(context.headers)?;
                 tags.extend(caller.key.tags.clone());
