@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod builtin;
 pub mod catalog;
+pub mod collect;
 pub mod event_stream;
 pub mod forced_tool;
 pub mod format;
