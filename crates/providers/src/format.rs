@@ -8,6 +8,7 @@ pub mod anthropic_messages;
 pub mod bedrock_converse;
 pub mod cohere_chat;
 mod dropped;
+pub mod embeddings;
 pub mod gemini;
 pub(crate) mod json;
 pub mod message;
