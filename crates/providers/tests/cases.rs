@@ -26,7 +26,7 @@ use sluice_types::{
     json::Raw,
     seal::Maker,
 };
-use support::{Folder, pretty, stream};
+use support::{Folder, frames, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &Protocol::ALL;
@@ -267,11 +267,11 @@ fn streams(upstream: Chat) {
             assert_eq!(run(&mut bytes.chunks(1)), whole, "{name} byte by byte");
         }
         // Only the decoder sees where bytes were cut: the same frames make the same stream.
-        let frames = stream::frames(upstream, &mut [bytes.as_slice()].into_iter());
+        let frames = frames::frames(upstream.framing(), [bytes.as_slice()].into_iter());
         for cut in 1..bytes.len() {
             let (left, right) = bytes.split_at(cut);
             assert_eq!(
-                stream::frames(upstream, &mut [left, right].into_iter()),
+                frames::frames(upstream.framing(), [left, right].into_iter()),
                 frames,
                 "{name} cut at {cut}"
             );
