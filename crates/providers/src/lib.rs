@@ -10,6 +10,7 @@ pub mod format;
 pub mod frames;
 pub mod lines;
 pub mod operation;
+pub mod percent;
 pub mod prices;
 pub mod replay;
 pub mod sse;
