@@ -51,6 +51,15 @@ impl Format {
         }
     }
 
+    /// Where it is asked, below the provider's address; see [`path`].
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Openai => "/embeddings",
+            Self::Cohere => "/embed",
+            Self::Gemini => "/models/{model}:batchEmbedContents",
+        }
+    }
+
     /// Writes a caller's request for the provider.
     ///
     /// # Errors
@@ -144,7 +153,7 @@ struct Asked<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Dialect;
+    use crate::{format::Dialect, operation::Operation};
 
     fn sent(format: Format, body: &str, strict: bool) -> Result<(String, Vec<String>), Failure> {
         let dialect = Dialect::default();
@@ -169,6 +178,15 @@ mod tests {
         assert_eq!(sent(Format::Cohere, body, false).unwrap().1, ["user", "novel"]);
         assert_eq!(sent(Format::Gemini, body, false).unwrap().1, ["user", "novel", "truncate"]);
         assert_eq!(sent(Format::Gemini, body, true).unwrap_err().param.as_deref(), Some("user"));
+    }
+
+    #[test]
+    fn the_catalogue_asks_where_the_format_is_spoken() {
+        for provider in crate::catalog::all() {
+            let offered = provider.operations.iter().find(|(it, _)| *it == Operation::Embeddings);
+            let format = Format::of(provider.chat.first().copied());
+            assert!(offered.is_none_or(|(_, path)| *path == format.path()), "{}", provider.name);
+        }
     }
 
     #[test]
