@@ -44,8 +44,9 @@ pub struct Row {
 pub fn read<T: DeserializeOwned>(name: &str) -> Result<Vec<T>> {
     let root = std::env::var_os("SLUICE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
     let path = root.join("guardrails").join(format!("{name}.jsonl.gz"));
-    let file = File::open(&path)
-        .with_context(|| format!("{} is not there; set SLUICE_DATA to the folder that holds guardrails/", path.display()))?;
+    let file = File::open(&path).with_context(|| {
+        format!("{} is not there; set SLUICE_DATA to the folder that holds guardrails/", path.display())
+    })?;
     BufReader::new(GzDecoder::new(file))
         .lines()
         .map(|line| Ok(serde_json::from_str(&line?)?))

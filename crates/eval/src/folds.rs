@@ -7,7 +7,9 @@ use crate::data::{self, Row};
 use crate::grammar;
 
 /// Groups that are held out in turn; the last one, our own grammar, is trained on always and reported on never.
-pub const FOLDS: usize = 5;
+pub const FOLDS: usize = 6;
+/// The two halves of what the shared grammar made: prompts, and attacks put into documents.
+pub const SHARED_GRAMMAR: [usize; 2] = [4, 5];
 const OWN_GRAMMAR: usize = FOLDS;
 
 /// A row and its place.
@@ -32,7 +34,13 @@ pub fn samples() -> Result<Vec<Sample>> {
             if row.src.is_empty() {
                 row.src = name.to_owned();
             }
-            let (group, weight) = place(&row);
+            let (mut group, weight) = place(&row);
+            if group == SHARED_GRAMMAR[0]
+                && row.text.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte)) & 64
+                    == 0
+            {
+                group = SHARED_GRAMMAR[1];
+            }
             samples.push(Sample { row, group, weight });
         }
     }
@@ -77,5 +85,8 @@ fn place(row: &Row) -> (usize, f32) {
 /// Counts as the general-benign pool, on which thresholds are set: what people ask, nothing made to provoke.
 pub fn in_pool(row: &Row) -> bool {
     row.label == 0
-        && matches!(row.src.as_str(), "oasst" | "selfinstruct_seed" | "gsm8k" | "writingbench" | "swe_issues" | "jackhhao")
+        && matches!(
+            row.src.as_str(),
+            "oasst" | "selfinstruct_seed" | "gsm8k" | "writingbench" | "swe_issues" | "jackhhao"
+        )
 }

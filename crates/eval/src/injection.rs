@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use sluice_guardrails::canonical::canonicalise;
 use sluice_guardrails::injection::{Detector, OperatingPoint, Trust};
 
-use crate::folds::{self, FOLDS, Sample};
+use crate::folds::{self, FOLDS, SHARED_GRAMMAR, Sample};
 use crate::learn::{self, Weights, Window, sigmoid};
 use crate::{obfuscation, table};
 
@@ -28,6 +28,8 @@ struct Trained {
     samples: Vec<Sample>,
     /// By fold.
     folds: Vec<Detector>,
+    /// Trained without anything the shared grammar made.
+    without_grammar: Detector,
     shipped: Vec<u8>,
     dropped: usize,
 }
@@ -73,7 +75,7 @@ fn fit() -> Result<Trained> {
     let mut dropped = 0;
     let mut models = Vec::new();
     for round in 0..3 {
-        models = (0..FOLDS).map(|fold| Weights::fit(&windows, Some(fold))).collect();
+        models = (0..FOLDS).map(|fold| Weights::fit(&windows, &[fold])).collect();
         if round < 2 {
             dropped += clean(&mut windows, &models);
         }
@@ -81,19 +83,26 @@ fn fit() -> Result<Trained> {
     let unset = |weights: &Weights| weights.file([1.0, 0.0, 1.0, 0.0], [0.5; 6]);
     let raw: Vec<Detector> = models.iter().map(|weights| detector(&unset(weights))).collect::<Result<_>>()?;
     let (calibration, thresholds) = calibrate(&samples, &raw)?;
-    let folds = models.iter().map(|weights| detector(&weights.file(calibration, thresholds))).collect::<Result<_>>()?;
-    let shipped = Weights::fit(&windows, None).file(calibration, thresholds);
-    Ok(Trained { samples, folds, shipped, dropped })
+    let folds = models
+        .iter()
+        .map(|weights| detector(&weights.file(calibration, thresholds)))
+        .collect::<Result<_>>()?;
+    let without_grammar = detector(&Weights::fit(&windows, &SHARED_GRAMMAR).file(calibration, thresholds))?;
+    let shipped = Weights::fit(&windows, &[]).file(calibration, thresholds);
+    Ok(Trained { samples, folds, without_grammar, shipped, dropped })
 }
 
 fn detector(file: &[u8]) -> Result<Detector> {
-    Detector::from_weights(file).map_err(|_| anyhow!("the trainer wrote a file that the detector does not read"))
+    Detector::from_weights(file)
+        .map_err(|_| anyhow!("the trainer wrote a file that the detector does not read"))
 }
 
 /// Drops attack windows that a model which has not seen them finds harmless; how many.
 fn clean(windows: &mut [Window], models: &[Weights]) -> usize {
-    let scores: Vec<Option<f32>> =
-        windows.iter().map(|window| models.get(window.group).map(|model| sigmoid(model.score(window)))).collect();
+    let scores: Vec<Option<f32>> = windows
+        .iter()
+        .map(|window| models.get(window.group).map(|model| sigmoid(model.score(window))))
+        .collect();
     let rows = windows.iter().map(|window| window.row + 1).max().unwrap_or(0);
     let mut best = vec![0.0_f32; rows];
     for (window, score) in windows.iter().zip(&scores) {
@@ -143,7 +152,8 @@ fn calibrate(samples: &[Sample], raw: &[Detector]) -> Result<([f32; 4], [f32; 6]
             let allowed = (pool.len() as f64 * target) as usize;
             let at = pool.len().saturating_sub(allowed + 1);
             let score = pool.get(at).copied().filter(|score| score.is_finite());
-            let score = score.or_else(|| pool.iter().rev().find(|score| score.is_finite()).copied()).unwrap_or(0.0);
+            let score =
+                score.or_else(|| pool.iter().rev().find(|score| score.is_finite()).copied()).unwrap_or(0.0);
             // Just above the harmless text that may not be flagged; rising from point to point.
             let threshold = (sigmoid(slope * score + offset) + 1e-4).clamp(least + 1e-3, 0.995);
             least = threshold;
@@ -182,55 +192,104 @@ fn platt(scored: &[(f32, f32)]) -> (f32, f32) {
 pub fn eval() -> Result<()> {
     let trained = fit()?;
     let committed = std::fs::read(WEIGHTS).unwrap_or_default();
-    let fresh = if committed == trained.shipped { "are" } else { "are NOT (run `cargo xtask train guardrails`)" };
-    println!("The committed weights {fresh} what training on this data makes: {} bytes.", trained.shipped.len());
-    println!("Every figure is of a model that saw no row of the reported group of sources; thresholds are those that ship.");
-    let mut flagged: Vec<(&Sample, [bool; 3])> = Vec::new();
-    for sample in trained.samples.iter().filter(|sample| sample.group < FOLDS) {
-        let detector = &trained.folds[sample.group];
+    let fresh =
+        if committed == trained.shipped { "are" } else { "are NOT (run `cargo xtask train guardrails`)" };
+    println!(
+        "The committed weights {fresh} what training on this data makes: {} bytes.",
+        trained.shipped.len()
+    );
+    println!(
+        "Every figure is of a model that saw no row of the reported group of sources; thresholds are those that ship."
+    );
+    let flagged: Vec<_> = judged(&trained.samples, |sample| Some(&trained.folds[sample.group]));
+    let unseen: Vec<_> = judged(&trained.samples, |sample| {
+        SHARED_GRAMMAR.contains(&sample.group).then_some(&trained.without_grammar)
+    });
+    section(
+        "Harmless prompts: share flagged",
+        &flagged,
+        &[
+            ("general-benign pool (goal ≤ .010)", "-", &folds::in_pool),
+            ("· OpenAssistant", "-", &|row| row.src == "oasst"),
+            ("· Self-Instruct seeds", "-", &|row| row.src == "selfinstruct_seed"),
+            ("· GSM8K", "-", &|row| row.src == "gsm8k"),
+            ("· WritingBench", "-", &|row| row.src == "writingbench"),
+            ("· SWE-Lancer issues", "-", &|row| row.src == "swe_issues"),
+            ("· role-play prompts (jackhhao)", "-", &|row| row.src == "jackhhao" && row.label == 0),
+            ("trigger words, personas (own; goal ≤ .025)", ".036", &|row| {
+                row.src == "own" && row.label == 0
+            }),
+            ("encoded, support, act-as (bastion)", "-", &|row| row.src == "bastion" && row.label == 0),
+            ("S-Labs benign (label noise)", "-", &|row| row.src == "slabs" && row.label == 0),
+            ("neuralchemy benign", "-", &|row| row.src == "neuralchemy" && row.label == 0),
+            ("clean documents", ".010", &|row| row.kind == "doc"),
+        ],
+    );
+    section(
+        "The shared grammar's prompts, by a model that saw none of them",
+        &unseen,
+        &[
+            ("trigger words, personas", "-", &|row| row.src == "own" && row.label == 0),
+            ("explicit attacks", "-", &|row| row.src == "own" && row.label == 1),
+            ("overrides in documents", "-", &|row| row.kind == "indirect_explicit"),
+            ("clean documents", "-", &|row| row.kind == "doc"),
+        ],
+    );
+    section(
+        "Attacks: share flagged",
+        &flagged,
+        &[
+            ("explicit attacks (own grammar)", ".85", &|row| row.src == "own" && row.label == 1),
+            ("S-Labs", "-", &|row| row.src == "slabs" && row.label == 1),
+            ("neuralchemy, HackAPrompt among them", "-", &|row| {
+                row.src == "neuralchemy" && row.kind == "direct"
+            }),
+            ("neuralchemy jailbreaks (mostly plain harmful requests)", ".02", &|row| {
+                row.src == "neuralchemy" && row.kind == "jailbreak"
+            }),
+            ("seven languages (yanismiraoui)", ".07", &|row| row.src == "yanis_multi"),
+            ("giskard", "-", &|row| row.src == "giskard"),
+            ("bastion", "-", &|row| row.src == "bastion" && row.label == 1),
+            ("in-the-wild jailbreaks", "-", &|row| row.src == "inthewild"),
+            ("overrides in documents (goal ≥ .99)", "1.00", &|row| row.kind == "indirect_explicit"),
+            ("out-of-place requests in documents (no goal)", ".00", &|row| row.kind == "indirect_no_cue"),
+        ],
+    );
+    hand_written(&detector(&trained.shipped)?)?;
+    obfuscation::report(&trained.without_grammar)
+}
+
+/// Flags at the three operating points, of every sample that a model is named for.
+fn judged<'s, 'd>(
+    samples: &'s [Sample],
+    model: impl Fn(&Sample) -> Option<&'d Detector>,
+) -> Vec<(&'s Sample, [bool; 3])> {
+    let mut flagged = Vec::new();
+    for sample in samples.iter().filter(|sample| sample.group < FOLDS) {
+        let Some(detector) = model(sample) else { continue };
         let trust = trust(sample);
-        let score = detector.inspect(&canonicalise(&sample.row.text), trust).score;
+        let report = detector.inspect(&canonicalise(&sample.row.text), trust);
         let points = [OperatingPoint::Strict, OperatingPoint::Balanced, OperatingPoint::Quiet];
-        flagged.push((sample, points.map(|point| detector.threshold(trust, point) <= score)));
-        if std::env::var_os("SLUICE_EVAL_SHOW").is_some_and(|show| show.to_string_lossy() == sample.row.src) {
-            let report = detector.inspect(&canonicalise(&sample.row.text), trust);
-            let wrong = (detector.threshold(trust, OperatingPoint::Balanced) <= score) != (sample.row.label == 1);
-            if wrong {
-                let text: String = sample.row.text.get(report.span.clone()).unwrap_or("?").chars().take(160).collect();
-                eprintln!("{} {score:.3} {:?} {text:?}", sample.row.label, report.kinds);
-            }
+        flagged.push((sample, points.map(|point| detector.threshold(trust, point) <= report.score)));
+        let balanced = detector.threshold(trust, OperatingPoint::Balanced) <= report.score;
+        if balanced != (sample.row.label == 1) {
+            show(
+                &sample.row.src,
+                report.score,
+                &report.kinds,
+                sample.row.text.get(report.span.clone()).unwrap_or(&sample.row.text),
+            );
         }
     }
-    section("Harmless prompts: share flagged", &flagged, &[
-        ("general-benign pool (goal ≤ .010)", "-", &folds::in_pool),
-        ("· OpenAssistant", "-", &|row| row.src == "oasst"),
-        ("· Self-Instruct seeds", "-", &|row| row.src == "selfinstruct_seed"),
-        ("· GSM8K", "-", &|row| row.src == "gsm8k"),
-        ("· WritingBench", "-", &|row| row.src == "writingbench"),
-        ("· SWE-Lancer issues", "-", &|row| row.src == "swe_issues"),
-        ("· role-play prompts (jackhhao)", "-", &|row| row.src == "jackhhao" && row.label == 0),
-        ("trigger words, personas (own; goal ≤ .025)", ".036", &|row| row.src == "own" && row.label == 0),
-        ("encoded, support, act-as (bastion)", "-", &|row| row.src == "bastion" && row.label == 0),
-        ("S-Labs benign (label noise)", "-", &|row| row.src == "slabs" && row.label == 0),
-        ("neuralchemy benign", "-", &|row| row.src == "neuralchemy" && row.label == 0),
-        ("clean documents", ".010", &|row| row.kind == "doc"),
-    ]);
-    section("Attacks: share flagged", &flagged, &[
-        ("explicit attacks (own grammar)", ".85", &|row| row.src == "own" && row.label == 1),
-        ("S-Labs", "-", &|row| row.src == "slabs" && row.label == 1),
-        ("neuralchemy, HackAPrompt among them", "-", &|row| row.src == "neuralchemy" && row.kind == "direct"),
-        ("neuralchemy jailbreaks (mostly plain harmful requests)", ".02", &|row| {
-            row.src == "neuralchemy" && row.kind == "jailbreak"
-        }),
-        ("seven languages (yanismiraoui)", ".07", &|row| row.src == "yanis_multi"),
-        ("giskard", "-", &|row| row.src == "giskard"),
-        ("bastion", "-", &|row| row.src == "bastion" && row.label == 1),
-        ("in-the-wild jailbreaks", "-", &|row| row.src == "inthewild"),
-        ("overrides in documents (goal ≥ .99)", "1.00", &|row| row.kind == "indirect_explicit"),
-        ("out-of-place requests in documents (no goal)", ".00", &|row| row.kind == "indirect_no_cue"),
-    ]);
-    hand_written(&detector(&trained.shipped)?)?;
-    obfuscation::report(&trained.folds[4])
+    flagged
+}
+
+/// Prints what went wrong in the set that `SLUICE_EVAL_SHOW` names.
+fn show(set: &str, score: f32, kinds: &[&str], text: &str) {
+    if std::env::var_os("SLUICE_EVAL_SHOW").is_some_and(|wanted| wanted == set) {
+        let text: String = text.chars().take(160).collect();
+        eprintln!("{set} {score:.3} {kinds:?} {text:?}");
+    }
 }
 
 type Rows<'a> = (&'a str, &'a str, &'a dyn Fn(&crate::data::Row) -> bool);
@@ -242,7 +301,14 @@ fn section(heading: &str, flagged: &[(&Sample, [bool; 3])], rows: &[Rows<'_>]) {
         let of: Vec<&[bool; 3]> =
             flagged.iter().filter(|(sample, _)| belongs(&sample.row)).map(|(_, flags)| flags).collect();
         let share = |point: usize| table::share(of.iter().filter(|flags| flags[point]).count(), of.len());
-        table::row(&[(*name).to_owned(), of.len().to_string(), share(0), share(1), share(2), (*study).to_owned()]);
+        table::row(&[
+            (*name).to_owned(),
+            of.len().to_string(),
+            share(0),
+            share(1),
+            share(2),
+            (*study).to_owned(),
+        ]);
     }
 }
 
@@ -261,13 +327,20 @@ fn hand_written(detector: &Detector) -> Result<()> {
         let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let trust = if name.starts_with("document") { Trust::Untrusted } else { Trust::User };
         let text = std::fs::read_to_string(&file)?;
-        let scores: Vec<f32> = text
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with("# "))
-            .map(|line| detector.inspect(&canonicalise(&line.replace("\\n", "\n")), trust).score)
-            .collect();
+        let balanced = detector.threshold(trust, OperatingPoint::Balanced);
+        let mut scores = Vec::new();
+        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
+            let report = detector.inspect(&canonicalise(&line.replace("\\n", "\n")), trust);
+            if (balanced <= report.score) == name.contains("harmless") {
+                show("cases", report.score, &report.kinds, line);
+            }
+            scores.push(report.score);
+        }
         let share = |point| {
-            table::share(scores.iter().filter(|score| detector.threshold(trust, point) <= **score).count(), scores.len())
+            table::share(
+                scores.iter().filter(|score| detector.threshold(trust, point) <= **score).count(),
+                scores.len(),
+            )
         };
         let points = [OperatingPoint::Strict, OperatingPoint::Balanced, OperatingPoint::Quiet].map(share);
         table::row(&[[name, scores.len().to_string()].as_slice(), &points].concat());

@@ -90,9 +90,10 @@ const DECAY_CLASSES: f32 = 2e-5;
 const DECAY_WORDS: f32 = 3e-4;
 
 impl Weights {
-    /// Fits to windows, those of `without` left out.
-    pub fn fit(windows: &[Window], without: Option<usize>) -> Self {
-        let mut order: Vec<usize> = (0..windows.len()).filter(|at| Some(windows[*at].group) != without).collect();
+    /// Fits to windows, those of the groups `without` left out.
+    pub fn fit(windows: &[Window], without: &[usize]) -> Self {
+        let mut order: Vec<usize> =
+            (0..windows.len()).filter(|at| !without.contains(&windows[*at].group)).collect();
         let known = known_words(windows, &order);
         let mut weights = Self { bias: -2.0, values: vec![0.0; ALL] };
         let mut squares = vec![1e-3_f32; ALL];
@@ -121,12 +122,14 @@ impl Weights {
 
     /// Log-odds of a window.
     pub fn score(&self, window: &Window) -> f32 {
-        self.bias + window.features.iter().map(|(index, value)| self.values[*index as usize] * value).sum::<f32>()
+        self.bias
+            + window.features.iter().map(|(index, value)| self.values[*index as usize] * value).sum::<f32>()
     }
 
     /// The file, with calibration and thresholds as given.
     pub fn file(&self, calibration: [f32; 4], thresholds: [f32; 6]) -> Vec<u8> {
-        let scale = |part: &[f32]| part.iter().fold(0.0_f32, |most, value| most.max(value.abs())).max(1e-6) / 127.0;
+        let scale =
+            |part: &[f32]| part.iter().fold(0.0_f32, |most, value| most.max(value.abs())).max(1e-6) / 127.0;
         // A few extreme weights would cost all others their precision: the scale is cut off at 4 log-odds.
         let class_scale = scale(&self.values[..WORDS]).min(4.0 / 127.0);
         let word_scale = scale(&self.values[WORDS..]).min(8.0 / 127.0);

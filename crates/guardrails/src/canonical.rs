@@ -25,7 +25,7 @@ use map::Map;
 /// How a view was made from the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewKind {
-    /// Invisible characters gone, compatibility forms and look-alikes replaced. Always there, always first.
+    /// Invisible characters gone, compatibility forms and look-alikes replaced.
     Clean,
     /// Spaced, dotted and emoji-split letters joined, leetspeak read.
     Joined,
@@ -52,7 +52,7 @@ struct View<'t> {
     parent: Option<usize>,
     /// Steps since the original that hid something: encodings inside encodings.
     depth: usize,
-    /// A step on the way only; the view made of it says the same and more.
+    /// A step on the way only: a view made of it says the same and more.
     passed: bool,
 }
 
@@ -76,12 +76,16 @@ const SPARE_BYTES: usize = 4_096;
 pub fn canonicalise(text: &str) -> Canonical<'_> {
     let mut canonical = Canonical { views: Vec::new(), original: text.len() };
     let (clean, map) = clean::clean(text);
-    canonical.views.push(View { kind: ViewKind::Clean, text: clean, map, parent: None, depth: 0, passed: false });
+    canonical.views.push(View {
+        kind: ViewKind::Clean,
+        text: clean,
+        map,
+        parent: None,
+        depth: 0,
+        passed: false,
+    });
     if let Some((folded, map)) = canonical.views.first().and_then(|view| fold::fold(&view.text)) {
         canonical.add(0, ViewKind::Clean, folded, map);
-        if let Some(first) = canonical.views.first_mut() {
-            first.passed = true;
-        }
     }
     let mut at = canonical.views.len() - 1;
     while at < canonical.views.len() {
@@ -92,14 +96,20 @@ pub fn canonicalise(text: &str) -> Canonical<'_> {
 }
 
 impl<'t> Canonical<'t> {
-    /// The views to check, the clean one first.
+    /// The views to check: what was joined or decoded stands in the place of the text it was made of, everything else
+    /// beside it.
     pub fn views(&self) -> impl Iterator<Item = (ViewId, &str)> {
-        self.views.iter().enumerate().filter(|(_, view)| !view.passed).map(|(at, view)| (ViewId(at), &*view.text))
+        self.views
+            .iter()
+            .enumerate()
+            .filter(|(_, view)| !view.passed)
+            .map(|(at, view)| (ViewId(at), &*view.text))
     }
 
     /// The text as it reads, without anything decoded or joined: what patterns with digits are looked for in.
     pub fn clean(&self) -> (ViewId, &str) {
-        self.views().next().unwrap_or((ViewId(0), ""))
+        let last = self.views.iter().rposition(|view| view.kind == ViewKind::Clean).unwrap_or(0);
+        (ViewId(last), self.views.get(last).map_or("", |view| &*view.text))
     }
 
     /// How a view was made.
@@ -124,7 +134,21 @@ impl<'t> Canonical<'t> {
         if self.views.len() < MOST_VIEWS && bytes.saturating_add(text.len()) <= room {
             let hidden = usize::from(kind != ViewKind::Clean);
             let depth = self.views.get(parent).map_or(0, |view| view.depth + hidden);
-            self.views.push(View { kind, text: Cow::Owned(text), map, parent: Some(parent), depth, passed: false });
+            self.views.push(View {
+                kind,
+                text: Cow::Owned(text),
+                map,
+                parent: Some(parent),
+                depth,
+                passed: false,
+            });
+            let replaces = match kind {
+                ViewKind::Clean | ViewKind::Joined | ViewKind::Decoded => true,
+                ViewKind::Unaccented | ViewKind::Rot13 | ViewKind::Reversed => false,
+            };
+            if let Some(parent) = self.views.get_mut(parent).filter(|_| replaces) {
+                parent.passed = true;
+            }
         }
     }
 

@@ -13,9 +13,38 @@ pub struct Signs {
 
 /// Words of prompts that are no words when moved or reversed ("and" is DNA backwards).
 const COMMON: [&str; 32] = [
-    "the", "you", "your", "for", "all", "with", "this", "that", "from", "what", "tell", "show", "print",
-    "repeat", "reveal", "ignore", "forget", "disregard", "previous", "prior", "above", "system", "prompt",
-    "instructions", "instruction", "rules", "secret", "password", "assistant", "output", "act", "write",
+    "the",
+    "you",
+    "your",
+    "for",
+    "all",
+    "with",
+    "this",
+    "that",
+    "from",
+    "what",
+    "tell",
+    "show",
+    "print",
+    "repeat",
+    "reveal",
+    "ignore",
+    "forget",
+    "disregard",
+    "previous",
+    "prior",
+    "above",
+    "system",
+    "prompt",
+    "instructions",
+    "instruction",
+    "rules",
+    "secret",
+    "password",
+    "assistant",
+    "output",
+    "act",
+    "write",
 ];
 /// Different ones that must be seen: single ones turn up by chance ("lla", "dna").
 const ENOUGH: u32 = 2;
@@ -37,7 +66,9 @@ pub fn signs(text: &str) -> Signs {
                 let nth = candidates.trailing_zeros();
                 candidates &= candidates - 1;
                 let common = COMMON.get(nth as usize).map_or(&[][..], |word| word.as_bytes());
-                if common.len() == length && word.iter().zip(common).all(|(w, c)| moved_letter(w | 0x20) == *c) {
+                if common.len() == length
+                    && word.iter().zip(common).all(|(w, c)| moved_letter(w | 0x20) == *c)
+                {
                     moved |= 1 << nth;
                 }
             }
@@ -80,7 +111,9 @@ fn moved_letter(letter: u8) -> u8 {
 
 /// Latin letters moved by thirteen places; every byte stays where it is.
 pub fn rot13(text: &str) -> (String, Map) {
-    let moved = |char: char| u8::try_from(char).ok().filter(u8::is_ascii).map_or(char, |byte| moved_letter(byte).into());
+    let moved = |char: char| {
+        u8::try_from(char).ok().filter(u8::is_ascii).map_or(char, |byte| moved_letter(byte).into())
+    };
     (text.chars().map(moved).collect(), Map::default())
 }
 

@@ -169,8 +169,7 @@ fn is_group(run: &[u8]) -> bool {
 }
 
 fn is_morse(group: &[u8]) -> bool {
-    group.len() <= 6 && group.iter().all(|byte| matches!(byte, b'.' | b'-'))
-        || matches!(group, b"/" | b"|")
+    group.len() <= 6 && group.iter().all(|byte| matches!(byte, b'.' | b'-')) || matches!(group, b"/" | b"|")
 }
 
 /// Reads a row of groups; where it ends, and what it says if that reads as text.
@@ -220,8 +219,9 @@ fn decode_groups(bytes: &[u8], start: usize) -> (usize, Option<String>) {
 
 fn morse_letter(group: &[u8]) -> Option<u8> {
     const LETTERS: [&[u8]; 26] = [
-        b".-", b"-...", b"-.-.", b"-..", b".", b"..-.", b"--.", b"....", b"..", b".---", b"-.-", b".-..", b"--", b"-.",
-        b"---", b".--.", b"--.-", b".-.", b"...", b"-", b"..-", b"...-", b".--", b"-..-", b"-.--", b"--..",
+        b".-", b"-...", b"-.-.", b"-..", b".", b"..-.", b"--.", b"....", b"..", b".---", b"-.-", b".-..",
+        b"--", b"-.", b"---", b".--.", b"--.-", b".-.", b"...", b"-", b"..-", b"...-", b".--", b"-..-",
+        b"-.--", b"--..",
     ];
     if matches!(group, b"/" | b"|") {
         return Some(b' ');

@@ -21,7 +21,8 @@ pub fn join(text: &str) -> Option<(String, Map)> {
     let mut rewrite = Rewrite::of(text);
     let mut at = 0;
     while let Some((start, char)) = chars.get(at).copied() {
-        let after_letter = at.checked_sub(1).and_then(|before| chars.get(before)).is_some_and(|(_, c)| in_word(*c));
+        let after_letter =
+            at.checked_sub(1).and_then(|before| chars.get(before)).is_some_and(|(_, c)| in_word(*c));
         if spaced && !after_letter && char.is_alphanumeric() {
             let (end, word) = stretch(&chars, at);
             if let Some(word) = word {
@@ -137,11 +138,66 @@ fn stretch(chars: &[(usize, char)], start: usize) -> (usize, Option<String>) {
 
 /// Words of prompts, longest first where one begins another; for runs of letters whose blanks are lost.
 const WORDS: [&str; 60] = [
-    "instructions", "instruction", "disregard", "guidelines", "previous", "password", "verbatim", "restrictions",
-    "everything", "pretend", "original", "initial", "without", "system", "prompt", "ignore", "reveal", "forget",
-    "repeat", "output", "secret", "bypass", "safety", "filters", "access", "above", "print", "prior", "rules",
-    "tell", "show", "your", "that", "this", "with", "from", "have", "what", "code", "given", "been", "were", "are",
-    "you", "the", "all", "and", "any", "new", "now", "act", "say", "key", "me", "my", "to", "of", "as", "is", "in",
+    "instructions",
+    "instruction",
+    "disregard",
+    "guidelines",
+    "previous",
+    "password",
+    "verbatim",
+    "restrictions",
+    "everything",
+    "pretend",
+    "original",
+    "initial",
+    "without",
+    "system",
+    "prompt",
+    "ignore",
+    "reveal",
+    "forget",
+    "repeat",
+    "output",
+    "secret",
+    "bypass",
+    "safety",
+    "filters",
+    "access",
+    "above",
+    "print",
+    "prior",
+    "rules",
+    "tell",
+    "show",
+    "your",
+    "that",
+    "this",
+    "with",
+    "from",
+    "have",
+    "what",
+    "code",
+    "given",
+    "been",
+    "were",
+    "are",
+    "you",
+    "the",
+    "all",
+    "and",
+    "any",
+    "new",
+    "now",
+    "act",
+    "say",
+    "key",
+    "me",
+    "my",
+    "to",
+    "of",
+    "as",
+    "is",
+    "in",
 ];
 
 /// Puts blanks back between known words, if hardly anything else is there.
@@ -262,7 +318,9 @@ mod tests {
 
     #[test]
     fn plain_writing_stays() {
-        for text in ["e.g. the U.S. of 1.2.3", "an mp3 of sha256 and h264", "I am 😀 and so 😀 are you", "a b c"] {
+        for text in
+            ["e.g. the U.S. of 1.2.3", "an mp3 of sha256 and h264", "I am 😀 and so 😀 are you", "a b c"]
+        {
             assert_eq!(joined(text), None, "{text}");
         }
     }

@@ -118,7 +118,13 @@ impl<W: Words> Extractor<W> {
         if let Some(last) = recent.last_mut() {
             *last = super::lexicon::STOP;
         }
-        Self { last: Step::new(), now: Step::new(), recent, place: 0, previous: u32::from(super::lexicon::STOP) }
+        Self {
+            last: Step::new(),
+            now: Step::new(),
+            recent,
+            place: 0,
+            previous: u32::from(super::lexicon::STOP),
+        }
     }
 
     /// Takes a token; when a step is full, the window of the last two.

@@ -92,6 +92,8 @@ impl Model {
         last.near.union(&now.near, |pair| classes += weight(&self.near, pair));
         last.far.union(&now.far, |pair| classes += weight(&self.far, pair));
         let words = (last.words.0 + now.words.0) as f32;
-        self.bias + self.class_scale * classes as f32 + self.word_scale * words * share(last.tokens + now.tokens)
+        self.bias
+            + self.class_scale * classes as f32
+            + self.word_scale * words * share(last.tokens + now.tokens)
     }
 }

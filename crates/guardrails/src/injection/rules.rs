@@ -61,11 +61,14 @@ impl Rules {
     }
 
     fn parse(text: &'static str) -> Self {
-        let mut rules = Self { rules: Vec::new(), literals: Vec::new(), places: vec![Vec::new(); IDS], states: 0 };
+        let mut rules =
+            Self { rules: Vec::new(), literals: Vec::new(), places: vec![Vec::new(); IDS], states: 0 };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, pattern)) = line.split_once(':') else { continue };
             let mut head = head.split_whitespace();
-            let (Some(kind), Some(trust), Some(strength)) = (head.next(), head.next(), head.next()) else { continue };
+            let (Some(kind), Some(trust), Some(strength)) = (head.next(), head.next(), head.next()) else {
+                continue;
+            };
             let strength = match strength {
                 "sure" => Strength::Sure,
                 "likely" => Strength::Likely,
