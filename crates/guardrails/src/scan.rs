@@ -202,7 +202,7 @@ impl Search {
         if bytes < CAP {
             return One::Open;
         }
-        let ended = Ended { end: text.len(), flags: Flags::ALL, cut: true, window: false };
+        let ended = Ended { end: text.len(), flags: Flags::ALL, cut: true, window: false, probe: false };
         if bytes < TOKEN_CAP && self.token(carry, text, at).is_none() {
             // The last character may be a bracket that waits for the next.
             let seen = text::back(text, text.len(), 1).saturating_sub(at);
@@ -214,7 +214,7 @@ impl Search {
 
     /// What to take of a run longer than the cap, from its first bytes alone; nothing where it is one long token.
     fn token(&self, carry: &Carry, text: &str, at: usize) -> Option<One> {
-        let head = Ended { end: text::floor(text, at + CAP), flags: Flags::ALL, cut: true, window: false };
+        let head = Ended { end: text::floor(text, at + CAP), flags: Flags::ALL, cut: true, window: false, probe: true };
         let hits = self.detect(carry, text, at, head);
         if hits.last().is_some_and(|hit| hit.range.end == head.end && grows(hit.what)) {
             return None;

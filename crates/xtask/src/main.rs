@@ -8,6 +8,7 @@ mod build;
 mod children;
 mod codegen;
 mod dev;
+mod eval;
 mod process;
 mod progress;
 mod seed;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
+    /// Measure how well the checks do on the data sets
+    Eval(eval::Arguments),
 }
 
 /// Where a bundle runs.
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
     });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -30,6 +30,7 @@ impl Topics {
     pub const DNI: Self = Self(1 << 20);
     pub const NOT_PHONE: Self = Self(1 << 21);
     pub const DRIVER: Self = Self(1 << 22);
+    pub const NETWORK: Self = Self(1 << 23);
 
     /// These and others.
     pub const fn and(self, other: Self) -> Self {
@@ -77,6 +78,7 @@ const ACCOUNT: u32 = Topics::ACCOUNT.0;
 const IDENTITY: u32 = Topics::IDENTITY.0;
 const NOT_PHONE: u32 = Topics::NOT_PHONE.0;
 const DRIVER: u32 = Topics::DRIVER.0;
+const NETWORK: u32 = Topics::NETWORK.0;
 
 /// Words in lower case, sorted.
 #[rustfmt::skip]
@@ -86,33 +88,34 @@ static WORDS: &[(&str, u32)] = &[
     ("birthdate", BIRTH), ("birthday", BIRTH), ("born", BIRTH), ("bsn", Topics::BSN.0 | IDENTITY),
     ("burgerservicenummer", Topics::BSN.0 | IDENTITY), ("business", Topics::ABN.0), ("call", PHONE),
     ("called", PHONE), ("calling", PHONE), ("card", CARD), ("carte", CARD), ("cc", CARD), ("cell", PHONE),
-    ("cellphone", PHONE), ("celular", PHONE), ("commit", VERSION), ("conta", ACCOUNT), ("contact", PHONE),
-    ("cpf", Topics::CPF.0 | IDENTITY), ("credit", CARD), ("cuenta", ACCOUNT), ("dial", PHONE),
-    ("dni", Topics::DNI.0 | IDENTITY), ("dob", BIRTH), ("driver", DRIVER), ("drivers", DRIVER), ("driving", DRIVER),
-    ("fax", PHONE), ("fiscal", TAX), ("fiscale", TAX), ("fødselsdato", BIRTH), ("führerschein", LICENSE | DRIVER),
+    ("cellphone", PHONE), ("celular", PHONE), ("client", NETWORK), ("commit", VERSION), ("connect", NETWORK),
+    ("conta", ACCOUNT), ("contact", PHONE), ("cpf", Topics::CPF.0 | IDENTITY), ("credit", CARD), ("cuenta", ACCOUNT),
+    ("dial", PHONE), ("dni", Topics::DNI.0 | IDENTITY), ("dns", NETWORK), ("dob", BIRTH), ("driver", DRIVER),
+    ("drivers", DRIVER), ("driving", DRIVER), ("fax", PHONE), ("firewall", NETWORK), ("fiscal", TAX),
+    ("fiscale", TAX), ("fødselsdato", BIRTH), ("führerschein", LICENSE | DRIVER), ("gateway", NETWORK),
     ("geboren", BIRTH), ("geburtsdatum", BIRTH), ("geburtstag", BIRTH), ("gsm", PHONE), ("handy", PHONE),
-    ("handynummer", PHONE), ("health", HEALTH), ("identification", IDENTITY), ("identity", IDENTITY),
-    ("identité", IDENTITY), ("insee", SSN | PERSONAL), ("insurance", SSN | Topics::SIN.0), ("invoice", NOT_PHONE),
-    ("isbn", NOT_PHONE), ("itin", TAX | SSN), ("kimlik", IDENTITY), ("konto", ACCOUNT), ("kontonummer", ACCOUNT),
-    ("korean", IDENTITY), ("land", PHONE), ("licence", LICENSE), ("license", LICENSE), ("medical", HEALTH),
-    ("mobil", PHONE), ("mobile", PHONE), ("mobiltelefon", PHONE), ("nacido", BIRTH), ("nacimiento", BIRTH),
-    ("naissance", BIRTH), ("nascimento", BIRTH), ("nata", BIRTH), ("national", IDENTITY), ("nato", BIRTH),
-    ("nhs", HEALTH), ("nir", SSN | PERSONAL), ("npi", Topics::NPI.0),
-    ("né", BIRTH), ("née", BIRTH), ("office", PHONE), ("order", NOT_PHONE),
-    ("pasaporte", PASSPORT), ("passaporte", PASSPORT), ("passaporto", PASSPORT), ("passeport", PASSPORT),
-    ("passnummer", PASSPORT), ("passport", PASSPORT), ("patient", HEALTH), ("permis", LICENSE | DRIVER),
-    ("personal", PERSONAL), ("personnummer", PERSONAL | IDENTITY), ("pesel", Topics::PESEL.0 | IDENTITY),
-    ("phone", PHONE), ("phones", PHONE), ("portable", PHONE), ("provider", Topics::NPI.0), ("quantity", NOT_PHONE),
-    ("reach", PHONE), ("reisepass", PASSPORT), ("release", VERSION), ("rrn", IDENTITY), ("rufnummer", PHONE),
-    ("security", SSN), ("serial", NOT_PHONE), ("sin", Topics::SIN.0), ("sms", PHONE),
-    ("social", SSN | Topics::SIN.0 | PERSONAL), ("sofi", Topics::BSN.0 | IDENTITY), ("ssn", SSN), ("steuer", TAX),
-    ("steuerid", TAX), ("steueridentifikationsnummer", TAX), ("steuernummer", TAX), ("sécu", SSN | PERSONAL),
-    ("tax", TAX), ("taxpayer", TAX), ("tckn", IDENTITY), ("tel", PHONE), ("telefon", PHONE), ("telefone", PHONE),
-    ("telefonnummer", PHONE), ("telefono", PHONE), ("telephone", PHONE), ("teléfono", PHONE), ("text", PHONE),
-    ("tfn", Topics::TFN.0 | TAX), ("tin", TAX), ("tracking", NOT_PHONE), ("téléphone", PHONE), ("v", VERSION),
-    ("ver", VERSION), ("version", VERSION), ("versions", VERSION), ("visa", CARD), ("whatsapp", PHONE),
-    ("идентификационный", IDENTITY), ("паспорт", PASSPORT), ("родился", BIRTH), ("рождения", BIRTH),
-    ("телефон", PHONE),
+    ("handynummer", PHONE), ("health", HEALTH), ("host", NETWORK), ("identification", IDENTITY),
+    ("identity", IDENTITY), ("identité", IDENTITY), ("insee", SSN | PERSONAL), ("insurance", SSN | Topics::SIN.0),
+    ("invoice", NOT_PHONE), ("ip", NETWORK), ("isbn", NOT_PHONE), ("itin", TAX | SSN), ("kimlik", IDENTITY),
+    ("konto", ACCOUNT), ("kontonummer", ACCOUNT), ("korean", IDENTITY), ("land", PHONE), ("licence", LICENSE),
+    ("license", LICENSE), ("medical", HEALTH), ("mobil", PHONE), ("mobile", PHONE), ("mobiltelefon", PHONE),
+    ("nacido", BIRTH), ("nacimiento", BIRTH), ("naissance", BIRTH), ("nascimento", BIRTH), ("nata", BIRTH),
+    ("national", IDENTITY), ("nato", BIRTH), ("nhs", HEALTH), ("nir", SSN | PERSONAL), ("npi", Topics::NPI.0),
+    ("né", BIRTH), ("née", BIRTH), ("office", PHONE), ("order", NOT_PHONE), ("pasaporte", PASSPORT),
+    ("passaporte", PASSPORT), ("passaporto", PASSPORT), ("passeport", PASSPORT), ("passnummer", PASSPORT),
+    ("passport", PASSPORT), ("patient", HEALTH), ("permis", LICENSE | DRIVER), ("personal", PERSONAL),
+    ("personnummer", PERSONAL | IDENTITY), ("pesel", Topics::PESEL.0 | IDENTITY), ("phone", PHONE), ("phones", PHONE),
+    ("ping", NETWORK), ("portable", PHONE), ("provider", Topics::NPI.0), ("proxy", NETWORK), ("quantity", NOT_PHONE),
+    ("reach", PHONE), ("reisepass", PASSPORT), ("release", VERSION), ("router", NETWORK), ("rrn", IDENTITY),
+    ("rufnummer", PHONE), ("security", SSN), ("serial", NOT_PHONE), ("server", NETWORK), ("sin", Topics::SIN.0),
+    ("sms", PHONE), ("social", SSN | Topics::SIN.0 | PERSONAL), ("sofi", Topics::BSN.0 | IDENTITY), ("ssn", SSN),
+    ("steuer", TAX), ("steuerid", TAX), ("steueridentifikationsnummer", TAX), ("steuernummer", TAX),
+    ("subnet", NETWORK), ("sécu", SSN | PERSONAL), ("tax", TAX), ("taxpayer", TAX), ("tckn", IDENTITY),
+    ("tel", PHONE), ("telefon", PHONE), ("telefone", PHONE), ("telefonnummer", PHONE), ("telefono", PHONE),
+    ("telephone", PHONE), ("teléfono", PHONE), ("text", PHONE), ("tfn", Topics::TFN.0 | TAX), ("tin", TAX),
+    ("tracking", NOT_PHONE), ("téléphone", PHONE), ("v", VERSION), ("ver", VERSION), ("version", VERSION),
+    ("versions", VERSION), ("visa", CARD), ("whatsapp", PHONE), ("идентификационный", IDENTITY),
+    ("паспорт", PASSPORT), ("родился", BIRTH), ("рождения", BIRTH), ("телефон", PHONE),
 ];
 
 #[cfg(test)]

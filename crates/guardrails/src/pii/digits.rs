@@ -81,7 +81,8 @@ fn longest(
         if let Some(previous) = previous {
             let sign = text::part(segment.text, previous, start);
             let parts = matches!(sign, " " | "-" | "." | "/" | ") " | ")" | " (" | "(" | ")-" | "-(" | " - ");
-            if !parts || end - start < 2 && at != first {
+            // Only after a country's code may a group of one digit follow: `+33 6 12 34 56 78`.
+            if !parts || end - start < 2 && !(at == first + 1 && lead.ends_with('+')) {
                 break;
             }
             between.push(sign);
@@ -98,9 +99,12 @@ fn longest(
         let number = Number { digits: &digits, shape: &shape, between: &between, lead, topics };
         let extension = phone::extension(segment, end);
         let closed = closed(segment, end);
-        if closed && let Some(kind) = national::digits(&number) {
+        let sign = between.last().copied().unwrap_or("");
+        let goes_on = groups.get(at + 1).is_some_and(|(next, _)| !sign.is_empty() && text::part(segment.text, end, *next) == sign);
+        let named = segment.byte(end) == b'-' && segment.byte(end + 1).is_ascii_alphabetic();
+        if closed && let Some(kind) = national::digits(&number).filter(|kind| *kind == Kind::CreditCard || !goes_on) {
             best = Some((kind, at, end));
-        } else if (closed || extension != end) && !link && phone::is_one(segment, &number, start_of(groups, first)) {
+        } else if (closed || named || extension != end) && !link && phone::is_one(segment, &number, start_of(groups, first)) {
             best = Some((Kind::Phone, at, extension));
         }
     }

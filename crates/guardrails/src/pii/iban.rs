@@ -34,10 +34,11 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     }
     for (at, pair) in run.as_bytes().windows(4).enumerate() {
         let [first, _, third, _] = pair else { continue };
-        if !first.is_ascii_uppercase() || !third.is_ascii_digit() || !segment.begins(segment.start + at) {
+        if !first.is_ascii_alphabetic() || !third.is_ascii_digit() || !segment.begins(segment.start + at) {
             continue;
         }
-        let rest = text::part(run, at, run.len());
+        let upper = text::part(run, at, run.len()).to_ascii_uppercase();
+        let rest = upper.as_str();
         let Some(length) = head(rest) else { continue };
         if let Some(bytes) = whole(rest, length) {
             let (start, end) = (segment.start + at, segment.start + at + bytes);

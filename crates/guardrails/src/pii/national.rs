@@ -81,7 +81,7 @@ fn named(number: &Number<'_>, one: bool, topic: &dyn Fn(Topics) -> bool) -> Opti
 /// Whether a number is a payment card's: a range of an issuer, its length, Luhn's check digit and a usual grouping.
 fn card(number: &Number<'_>) -> bool {
     let grouped = match number.shape {
-        [_] | [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] | [4, 4, 5] => {
+        [_] | [4, 4, 4, 1..=4] | [4, 6, 4 | 5] | [4, 4, 4, 4, 1..=3] | [4, 4, 5] => {
             number.between.iter().all(|sign| matches!(*sign, " " | "-" | "."))
                 && number.between.windows(2).all(|pair| pair.first() == pair.last())
         }

@@ -50,7 +50,9 @@ fn four_parts(segment: &Segment<'_>, start: usize, piece: &str, add: &mut impl F
         });
         let to = from + row_end.len();
         let alone = segment.begins(from) && segment.ends(to) && segment.before(from) != Some('.');
-        if public && alone && !context::close(segment, from).any(Topics::VERSION) {
+        // `7.3.5.3` is more often a section than a machine.
+        let tiny = row_end.len() == 7 && !context::before(segment, from).any(Topics::NETWORK);
+        if public && alone && !tiny && !context::close(segment, from).any(Topics::VERSION) {
             add(Kind::IpAddress, from, to);
         }
     }

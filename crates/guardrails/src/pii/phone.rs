@@ -40,13 +40,14 @@ pub(super) fn is_one(segment: &Segment<'_>, number: &Number<'_>, start: usize) -
     let form = match shape {
         [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3, 4] => true,
         [area_code, rest @ ..] if area => (2..=5).contains(area_code) && rest.len() <= 3 && 8 <= count,
-        _ if text::part("00", 0, 2).bytes().zip(number.digits).all(|(zero, digit)| zero - b'0' == *digit) => {
-            2 <= shape.len() && 10 <= count
+        _ if number.digits.starts_with(&[0, 0]) => {
+            2 <= shape.len() && 10 <= count && !number.between.contains(&".") && number.digits.get(2) != Some(&0)
         }
         [first_group, ..] => first == 0 && 2 <= shape.len() && shape.len() <= 5 && (9..=11).contains(&count) && *first_group <= 5,
         [] => false,
     };
-    form || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13
+    let round = number.digits.ends_with(&[0, 0]) && shape == [4, 4];
+    form || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13 && !round && shape != [7]
 }
 
 /// Dates, pairs of years and American post codes with their four digits more.

@@ -94,6 +94,8 @@ pub(crate) struct Ended {
     pub cut: bool,
     /// More groups follow than one entity can have.
     pub window: bool,
+    /// Only asked whether something reaches the end that could go on.
+    pub probe: bool,
 }
 
 /// The run at `at`: characters of words, numbers, addresses and tokens. `None` where the text ends before it does.
@@ -133,7 +135,7 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ende
     if LONG <= end - at {
         flags |= Flags::LONG;
     }
-    if end == text.len() && !last { None } else { Some(Ended { end, flags, cut: false, window: false }) }
+    if end == text.len() && !last { None } else { Some(Ended { end, flags, cut: false, window: false, probe: false }) }
 }
 
 /// Whether a character outside ASCII can be part of a name or an address: letters of alphabets and their accents, not
@@ -202,13 +204,15 @@ pub(crate) struct Segment<'t> {
     pub flags: Flags,
     /// Whether the run goes on after `end`.
     pub cut: bool,
+    /// Whether this is the beginning of a run that is only asked for what could go on.
+    pub probe: bool,
 }
 
 impl<'t> Segment<'t> {
     pub fn new(text: &'t str, start: usize, ended: Ended) -> Self {
         let end = ended.end;
         let text = text::part(text, 0, end);
-        Self { text, start, end, left: text::back(text, start, LEFT), flags: ended.flags, cut: ended.cut }
+        Self { text, start, end, left: text::back(text, start, LEFT), flags: ended.flags, cut: ended.cut, probe: ended.probe }
     }
 
     /// The segment itself.

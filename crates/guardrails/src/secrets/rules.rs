@@ -194,7 +194,10 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     for (at, byte) in run.bytes().enumerate() {
         if free && skip <= at && byte.is_ascii_alphabetic() && 16 <= run.len() - at {
             let begins = 0 < at || !text::wordy(segment.before(segment.start));
-            if begins && let Some((kind, length)) = key(text::part(run, at, run.len())) {
+            let rest = text::part(run, at, run.len());
+            let unfinished = segment.probe && rest.starts_with("eyJ") && rest.bytes().all(|byte| Letters::Dots.has(byte));
+            let found = if unfinished { Some(("jwt", rest.len())) } else { key(rest) };
+            if begins && let Some((kind, length)) = found {
                 add(kind, segment.start + at, segment.start + at + length);
                 skip = at + length;
             }
@@ -234,7 +237,14 @@ fn random(part: &str, rule: &Rule) -> bool {
     // A short prefix such as `sk-` begins words too.
     let prefix_is_weak = rule.prefix.len() < 5;
     let least = if rule.letters == Letters::Hex || part.len() < 20 { 2.4 } else { 3.0 };
-    !uniform(part) && !sequence(part) && least < entropy(part) && (!prefix_is_weak || 0 < digits) && !written(part, digits)
+    !uniform(part) && !sequence(part) && least < entropy(part) && (!prefix_is_weak || 0 < digits || case_turns(part)) && !written(part, digits)
+}
+
+/// Whether capitals and small letters change places as they do not in words.
+fn case_turns(part: &str) -> bool {
+    let upper = |byte: &u8| byte.is_ascii_uppercase();
+    let turns = part.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if upper(a) != upper(b))).count();
+    part.len() / 4 <= turns
 }
 
 /// Words with signs between them: `sk-proj-your-key-goes-here`.
