@@ -24,7 +24,7 @@ const RUN: usize = 9;
 
 /// Shingles of the prompt in the answer that give it away although no run is long, and the share of the answer's own
 /// shingles they must be.
-const SHINGLES: (usize, f64) = (6, 0.5);
+const SHINGLES: (usize, f64) = (5, 0.3);
 
 /// Bytes of an encoded run that are decoded.
 const ENCODED: usize = 16 << 10;

@@ -68,7 +68,15 @@ fn placeholder(value: &str) -> bool {
         "passwd", "token", "apikey", "api_key", "0000000",
     ];
     let lower = value.to_ascii_lowercase();
-    WORDS.iter().any(|word| lower.contains(word)) || value.starts_with('$') || value.starts_with('%') || value.contains("...")
+    WORDS.iter().any(|word| lower.contains(word)) || variable(value) || value.starts_with('%') || value.contains("...")
+}
+
+/// Whether a value names a variable: `$DB_PASSWORD`, `${...}`.
+fn variable(value: &str) -> bool {
+    let Some(name) = value.strip_prefix('$') else { return false };
+    let name = name.trim_end_matches(')');
+    let word = |letters: fn(&u8) -> bool| name.bytes().all(|byte| byte == b'_' || byte == b'(' || letters(&byte));
+    name.is_empty() || word(u8::is_ascii_lowercase) || word(u8::is_ascii_uppercase)
 }
 
 /// Whether a token is one character, or nearly, over and over.

@@ -4,6 +4,7 @@
 //! `../shared/data`.
 
 mod exfiltration;
+mod grounding;
 mod leaks;
 mod pii;
 mod secrets;
@@ -22,6 +23,9 @@ pub struct Arguments {
     /// Also print what was wrong, row by row
     #[arg(long)]
     errors: bool,
+    /// Fit the weights of the groundedness score and print them
+    #[arg(long)]
+    fit: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -38,7 +42,10 @@ enum What {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let What::Guardrails = arguments.what;
     let data = std::env::var_os("SLUICE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    for section in [pii::section, secrets::section, leaks::section, exfiltration::section, streams::section] {
+    if arguments.fit {
+        grounding::fit(&data)?;
+    }
+    for section in [pii::section, secrets::section, leaks::section, exfiltration::section, grounding::section, streams::section] {
         println!("{}", section(&data, arguments.errors)?);
     }
     Ok(ExitCode::SUCCESS)

@@ -101,10 +101,10 @@ fn longest(
         let closed = closed(segment, end);
         let sign = between.last().copied().unwrap_or("");
         let goes_on = groups.get(at + 1).is_some_and(|(next, _)| !sign.is_empty() && text::part(segment.text, end, *next) == sign);
-        let named = segment.byte(end) == b'-' && segment.byte(end + 1).is_ascii_alphabetic();
+        let named = phone::named(segment, end);
         if closed && let Some(kind) = national::digits(&number).filter(|kind| *kind == Kind::CreditCard || !goes_on) {
             best = Some((kind, at, end));
-        } else if (closed || named || extension != end) && !link && phone::is_one(segment, &number, start_of(groups, first)) {
+        } else if (closed || named || extension != end) && !link && phone::is_one(segment, &number, start_of(groups, first), named) {
             best = Some((Kind::Phone, at, extension));
         }
     }

@@ -16,10 +16,19 @@ const OTHER: Topics = Topics::SSN
     .and(Topics::NOT_PHONE)
     .and(Topics::VERSION);
 
-/// Whether a number is a phone number.
-pub(super) fn is_one(segment: &Segment<'_>, number: &Number<'_>, start: usize) -> bool {
+/// Whether `-` and a word behind a number name it: `25 833387-Office`.
+pub(super) fn named(segment: &Segment<'_>, end: usize) -> bool {
+    let word = text::part(segment.text, end, segment.end).to_ascii_lowercase();
+    let Some(word) = word.strip_prefix('-') else { return false };
+    let word = word.split(|character: char| !character.is_ascii_alphabetic()).next().unwrap_or("");
+    matches!(word, "office" | "fax" | "mobile" | "cell" | "home" | "work" | "phone" | "tel" | "main" | "direct")
+}
+
+/// Whether a number is a phone number; `named` by the word behind it.
+pub(super) fn is_one(segment: &Segment<'_>, number: &Number<'_>, start: usize, named: bool) -> bool {
     let count = number.digits.len();
-    if !(7..=15).contains(&count) || like_a_date(number) {
+    let short = matches!(number.shape, [2, 2, 2] | [3, 3]) && (number.topics)().any(Topics::PHONE);
+    if !(7..=15).contains(&count) && !short || like_a_date(number) {
         return false;
     }
     let first = number.digits.first().copied().unwrap_or(0);
@@ -47,7 +56,7 @@ pub(super) fn is_one(segment: &Segment<'_>, number: &Number<'_>, start: usize) -
         [] => false,
     };
     let round = number.digits.ends_with(&[0, 0]) && shape == [4, 4];
-    form || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13 && !round && shape != [7]
+    form || named && 2 <= shape.len() || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13 && !round && shape != [7]
 }
 
 /// Dates, pairs of years and American post codes with their four digits more.

@@ -235,7 +235,7 @@ fn key(rest: &str) -> Option<(&'static str, usize)> {
 fn random(part: &str, rule: &Rule) -> bool {
     let digits = part.bytes().filter(u8::is_ascii_digit).count();
     // A short prefix such as `sk-` begins words too.
-    let prefix_is_weak = rule.prefix.len() < 5;
+    let prefix_is_weak = rule.prefix.len() < 4;
     let least = if rule.letters == Letters::Hex || part.len() < 20 { 2.4 } else { 3.0 };
     !uniform(part) && !sequence(part) && least < entropy(part) && (!prefix_is_weak || 0 < digits || case_turns(part)) && !written(part, digits)
 }

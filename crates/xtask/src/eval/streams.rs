@@ -18,12 +18,13 @@ use super::table::{Table, rows, share, text};
 ///
 /// The data are missing.
 pub fn section(data: &Path, errors: bool) -> Result<Table> {
-    let mut texts: Vec<String> = Vec::new();
+    // Texts of one unbroken token, all of them held until they end, are counted by themselves.
+    let (mut texts, mut tokens): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for name in ["pii_sentences", "pii_checksums"] {
         texts.extend(rows(data, name)?.iter().step_by(3).map(|row| text(row, "text").to_owned()));
     }
     for row in rows(data, "secrets")?.iter().step_by(3) {
-        texts.push(["before", "prefix", "rest", "after"].map(|member| text(row, member)).concat());
+        tokens.push(["before", "prefix", "rest", "after"].map(|member| text(row, member)).concat());
     }
     texts.extend(rows(data, "exfil_own")?.iter().step_by(3).map(|row| text(row, "answer").to_owned()));
     texts.extend(rows(data, "benign")?.iter().step_by(9).map(|row| text(row, "text").to_owned()));
@@ -35,32 +36,39 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         ..Plan::default()
     });
     let back = Arc::new(Plan { placeholders: Placeholders::Restore { in_urls: true }, ..Plan::default() });
-    let (mut same, mut total, mut round) = (0, 0, 0);
-    let mut held: Vec<usize> = Vec::new();
-    let mut seed = 7_u64;
-    for text in &texts {
-        let mut vault = Vault::new();
-        let whole = apply(&output, text, &mut vault);
-        for cutting in [1, 4, 17] {
-            let mut other = Vault::new();
-            let streamed = pieces(&output, text, cutting, &mut seed, &mut other, &mut |filter| held.push(filter.held()));
-            total += 1;
-            same += usize::from(streamed == whole);
-            if errors && streamed != whole {
-                println!("stream differs: {text:?}");
-            }
-            let restored = pieces(&back, &streamed.text, cutting, &mut seed, &mut other, &mut |_| {});
-            round += usize::from(restored.text == *text);
-        }
-    }
-    held.sort_unstable();
-    let mean = held.iter().sum::<usize>() as f64 / held.len().max(1) as f64;
-    let high = held.get(held.len() * 99 / 100).copied().unwrap_or(0);
-    let most = held.last().copied().unwrap_or(0);
     let mut table = Table::new("Streams");
+    let (mut same, mut total, mut round) = (0, 0, 0);
+    let mut seed = 7_u64;
+    let groups = [("prose, sentences with personal data, markup", "≤ 8 / 64", texts), ("secrets and what looks like them", "", tokens)];
+    let mut held_rows = Vec::new();
+    for (name, goal, texts) in groups {
+        let mut held: Vec<usize> = Vec::new();
+        for text in &texts {
+            let mut vault = Vault::new();
+            let whole = apply(&output, text, &mut vault);
+            for cutting in [1, 4, 17] {
+                let mut other = Vault::new();
+                let streamed = pieces(&output, text, cutting, &mut seed, &mut other, &mut |filter| held.push(filter.held()));
+                total += 1;
+                same += usize::from(streamed == whole);
+                if errors && streamed != whole {
+                    println!("stream differs: {text:?}");
+                }
+                let restored = pieces(&back, &streamed.text, cutting, &mut seed, &mut other, &mut |_| {});
+                round += usize::from(restored.text == *text);
+            }
+        }
+        held.sort_unstable();
+        let mean = held.iter().sum::<usize>() as f64 / held.len().max(1) as f64;
+        let high = held.get(held.len() * 99 / 100).copied().unwrap_or(0);
+        let most = held.last().copied().unwrap_or(0);
+        held_rows.push((format!("characters held, mean / p99 (most): {name}"), goal, format!("{mean:.1} / {high} ({most})")));
+    }
     table.row("same findings and text as whole, pieces of 1, 1–7 and 1–33 characters", "1.000", share(same, total));
     table.row("redacted and restored byte for byte, both streamed", "1.000", share(round, total));
-    table.row("characters held, mean / p99 (most)", "≤ 8 / 64", format!("{mean:.1} / {high} ({most})"));
+    for (name, goal, got) in held_rows {
+        table.row(name, goal, got);
+    }
     Ok(table)
 }
 
