@@ -18,7 +18,8 @@ use words::{Word, sentences};
 pub const FEATURES: usize = 12;
 
 /// Weights of the model, in the order of [`features`]; the last is the constant.
-const WEIGHTS: [f64; FEATURES + 1] = [0.0; FEATURES + 1];
+const WEIGHTS: [f64; FEATURES + 1] =
+    [1.382, 0.975, 1.788, 1.472, -0.425, -0.404, 3.609, -0.905, 0.243, -1.314, -0.691, 0.874, -5.888];
 
 /// Passages prepared to be compared with.
 #[derive(Debug)]

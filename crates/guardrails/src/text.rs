@@ -41,7 +41,7 @@ pub(crate) fn wordy(character: Option<char>) -> bool {
 }
 
 /// Lower-case words of `text`: split at everything but letters and digits, and where `camelCase` turns.
-pub(crate) fn words(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + use<> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut lower_before = false;

@@ -6,7 +6,7 @@ use crate::{scan::Segment, text};
 
 /// Letters of a key behind its prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Letters {
+pub(super) enum Letters {
     /// `0-9a-f`, either case.
     Hex,
     /// `A-Z0-9`.
@@ -26,7 +26,7 @@ enum Letters {
 }
 
 impl Letters {
-    fn has(self, byte: u8) -> bool {
+    pub(super) fn has(self, byte: u8) -> bool {
         match self {
             Self::Hex => byte.is_ascii_hexdigit(),
             Self::Upper => byte.is_ascii_uppercase() || byte.is_ascii_digit(),
@@ -41,12 +41,12 @@ impl Letters {
 }
 
 /// One form of a key.
-struct Rule {
-    kind: &'static str,
-    prefix: &'static str,
-    letters: Letters,
-    least: usize,
-    most: usize,
+pub(super) struct Rule {
+    pub(super) kind: &'static str,
+    pub(super) prefix: &'static str,
+    pub(super) letters: Letters,
+    pub(super) least: usize,
+    pub(super) most: usize,
 }
 
 const fn rule(kind: &'static str, prefix: &'static str, letters: Letters, least: usize, most: usize) -> Rule {
@@ -55,7 +55,7 @@ const fn rule(kind: &'static str, prefix: &'static str, letters: Letters, least:
 
 /// The forms; of two with one prefix the longer prefix comes first.
 #[rustfmt::skip]
-static RULES: &[Rule] = &[
+pub(super) static RULES: &[Rule] = &[
     rule("aws_access_key_id", "AKIA", Letters::Upper, 16, 16),
     rule("aws_access_key_id", "ASIA", Letters::Upper, 16, 16),
     rule("aws_access_key_id", "ABIA", Letters::Upper, 16, 16),
