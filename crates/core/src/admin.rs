@@ -92,11 +92,12 @@ impl<'a> Admin<'a> {
 }
 
 /// The members a tenant's record may be given.
-const TENANT: [&str; 8] =
-    ["id", "name", "disabled", "providers", "models", "regions", "token_keys", "limits"];
+const TENANT: [&str; 9] =
+    ["id", "name", "disabled", "providers", "models", "regions", "guardrails", "token_keys", "limits"];
 
 /// The members a key's record may be given.
-const KEY: [&str; 10] = [
+const KEY: [&str; 11] = [
+    "guardrails",
     "name",
     "kind",
     "disabled",
