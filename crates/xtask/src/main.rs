@@ -8,6 +8,7 @@ mod build;
 mod children;
 mod codegen;
 mod dev;
+mod learn;
 mod process;
 mod progress;
 mod seed;
@@ -36,6 +37,10 @@ enum Command {
     Build(build::Arguments),
     /// Measure throughput, latency, CPU, sizes and start-up of the bundles
     Bench(bench::Arguments),
+    /// Train what is learned, and write its weights
+    Train(learn::Arguments),
+    /// Measure what is learned, and print the tables of the documentation
+    Eval(learn::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
 }
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Train(arguments) => learn::run("train", &arguments),
+        Command::Eval(arguments) => learn::run("eval", &arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {
