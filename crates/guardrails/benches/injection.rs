@@ -10,7 +10,7 @@ const PROSE: &str =
     "The river runs past the old mill, and you can follow its path to the village where the market is held. ";
 
 fn bench(criterion: &mut Criterion) {
-    let detector = Detector::shared().expect("a model");
+    let Some(detector) = Detector::shared() else { return };
     let mut group = criterion.benchmark_group("injection, 8 KB");
     for (name, unit) in [
         ("english", PROSE),
@@ -22,10 +22,10 @@ fn bench(criterion: &mut Criterion) {
         let text = unit.repeat(8_192 / unit.len());
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(format!("{name}, canonical only"), |bencher| {
-            bencher.iter(|| canonicalise(&text))
+            bencher.iter(|| canonicalise(&text));
         });
         group.bench_function(name, |bencher| {
-            bencher.iter(|| detector.inspect(&canonicalise(&text), Trust::User))
+            bencher.iter(|| detector.inspect(&canonicalise(&text), Trust::User));
         });
     }
     group.finish();

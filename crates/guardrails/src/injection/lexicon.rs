@@ -79,7 +79,7 @@ impl Lexicon {
                         Some(stem) => stems.push((hash_word(stem), class)),
                         None => {
                             exact.push((hash_entry(&form), class));
-                            if SHORTEST_SHUFFLED <= form.len() && form.bytes().all(|byte| is_letter(byte)) {
+                            if SHORTEST_SHUFFLED <= form.len() && form.bytes().all(is_letter) {
                                 shuffled.push((shuffle(form.as_bytes()), class));
                             }
                         }

@@ -78,7 +78,7 @@ impl<'t> Tokens<'t> {
                 break;
             }
             letters += 1;
-            if letters >= 2 && letters <= lexicon::LONGEST_STEM {
+            if (2..=lexicon::LONGEST_STEM).contains(&letters) {
                 class = self.lexicon.stem(hash).unwrap_or(class);
             }
         }
