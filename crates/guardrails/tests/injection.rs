@@ -1,5 +1,13 @@
 //! The shipped detector on cases written for this repository, on every cut and byte, and on texts made to be slow.
 
+#![allow(
+    clippy::expect_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test stops where it is wrong, and prints what it saw"
+)]
+
 use proptest::prelude::*;
 use sluice_guardrails::canonical::canonicalise;
 use sluice_guardrails::injection::{Detector, OperatingPoint, Report, Trust};
