@@ -26,6 +26,9 @@ const RUN: usize = 9;
 /// shingles they must be.
 const SHINGLES: (usize, f64) = (5, 0.3);
 
+/// Places of the prompt followed at once: those that agree longest.
+const FOLLOWED: usize = 16;
+
 /// Bytes of an encoded run that are decoded.
 const ENCODED: usize = 16 << 10;
 
@@ -189,6 +192,8 @@ impl<'p> Watch<'p> {
                 }
             }
             self.seen.run = next.iter().map(|(_, count)| *count).fold(self.seen.run, usize::max);
+            next.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
+            next.truncate(FOLLOWED);
             *following = next;
         }
         if let Some(five) = five {

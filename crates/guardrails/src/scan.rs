@@ -203,7 +203,7 @@ impl Search {
             return One::Open;
         }
         let ended = Ended { end: text.len(), flags: Flags::ALL, cut: true, window: false, probe: false };
-        if bytes < TOKEN_CAP && self.token(carry, text, at).is_none() {
+        if bytes <= TOKEN_CAP && self.token(carry, text, at).is_none() {
             // The last character may be a bracket that waits for the next.
             let seen = text::back(text, text.len(), 1).saturating_sub(at);
             carry.seen = if seen < CAP { 0 } else { seen };

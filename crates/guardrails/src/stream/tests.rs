@@ -197,10 +197,10 @@ fn little_is_held_back_of_anything_that_is_no_token() {
 }
 
 #[test]
-fn a_megabyte_of_anything_passes() {
+fn long_texts_of_one_thing_pass_in_linear_time() {
     let units = ["1", "(", ")", "@", "1 ", "12 34 56 ", "[", "-----BEGIN ", "-", "a@", "\u{301}", "DE12 ", "//", "x=", "<", "a.b:", "eyJ", "4111 ", "password="];
     for unit in units {
-        let text = unit.repeat((1 << 20) / unit.len());
+        let text = unit.repeat((1 << 17) / unit.len());
         let mut vault = Vault::new();
         let released = through(everything(Action::Flag), &[&text], &mut vault);
         assert!(released.text.len() >= text.len(), "{unit:?}");
