@@ -42,9 +42,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether plain words may begin something: a name, an address, a month.
+    /// Whether plain words may begin something: a link, a name, an address, a month.
     pub(crate) fn reads_words(&self) -> bool {
-        self.kinds.has(Kind::Person) || self.kinds.has(Kind::Address) || self.kinds.has(Kind::DateOfBirth)
+        self.kinds.has(Kind::Url)
+            || self.kinds.has(Kind::Person)
+            || self.kinds.has(Kind::Address)
+            || self.kinds.has(Kind::DateOfBirth)
     }
 
     /// Adds what `segment` holds.
@@ -58,7 +61,8 @@ impl Settings {
         if segment.flags.any(Flags::AT) {
             online::emails(segment, &mut add);
         }
-        if segment.flags.any(Flags::SLASHES) && self.kinds.has(Kind::Url) {
+        if self.kinds.has(Kind::Url) && (segment.flags.any(Flags::SLASHES) || segment.str().contains("www."))
+        {
             online::urls(segment, &mut add);
         }
         if segment.flags.any(Flags::COLON | Flags::DIGIT) {
@@ -93,7 +97,9 @@ fn strongest(hits: &mut Vec<Hit>, from: usize) {
         What::Pii(kind) => kind.proof(),
         What::Secret(_) | What::Placeholder { .. } | What::Link(_) => 0,
     };
-    found.sort_by_key(|hit| (std::cmp::Reverse(proof(hit)), std::cmp::Reverse(hit.range.len()), hit.range.start));
+    found.sort_by_key(|hit| {
+        (std::cmp::Reverse(proof(hit)), std::cmp::Reverse(hit.range.len()), hit.range.start)
+    });
     for hit in found {
         let free = |other: &Hit| hit.range.end <= other.range.start || other.range.end <= hit.range.start;
         if hits.iter().skip(from).all(free) {
