@@ -240,7 +240,7 @@ pub fn leaks(prompt: &Prompt, answer: &str) -> bool {
 fn decoded(run: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let hex = run.trim_matches(['-', '_', '=', '+', '/']);
-    if hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if hex.len().is_multiple_of(2) && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let pair =
             |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         texts.extend(String::from_utf8(hex.as_bytes().chunks(2).filter_map(pair).collect()));
