@@ -29,6 +29,9 @@ const RUN: usize = 9;
 /// shingles they must be.
 const SHINGLES: (usize, f64) = (5, 0.3);
 
+/// Places of the prompt followed at once: those that agree longest.
+const FOLLOWED: usize = 16;
+
 /// Bytes of an encoded run that are decoded.
 const ENCODED: usize = 16 << 10;
 
@@ -194,6 +197,8 @@ impl<P: Deref<Target = Prompt> + Clone> Watch<P> {
                 }
             }
             self.seen.run = next.iter().map(|(_, count)| *count).fold(self.seen.run, usize::max);
+            next.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
+            next.truncate(FOLLOWED);
             *following = next;
         }
         if let Some(five) = five {
@@ -238,7 +243,7 @@ pub fn leaks(prompt: &Prompt, answer: &str) -> bool {
 fn decoded(run: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let hex = run.trim_matches(['-', '_', '=', '+', '/']);
-    if hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if hex.len().is_multiple_of(2) && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let pair =
             |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         texts.extend(String::from_utf8(hex.as_bytes().chunks(2).filter_map(pair).collect()));

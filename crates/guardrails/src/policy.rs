@@ -292,8 +292,8 @@ mod tests {
             assert_eq!(check(&policy, text), *expected, "{text}");
             for cut in (0..=text.len()).filter(|&cut| text.is_char_boundary(cut)) {
                 let mut watch = Watch::new(&policy);
-                watch.push(&text[..cut]);
-                watch.push(&text[cut..]);
+                watch.push(text.split_at(cut).0);
+                watch.push(text.split_at(cut).1);
                 assert_eq!(watch.finish(), *expected, "{text} cut at {cut}");
             }
         }

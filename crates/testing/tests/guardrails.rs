@@ -52,7 +52,8 @@ fn frames(pieces: &[&str]) -> Vec<Step> {
             "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
         Step::Send(Bytes::from(format!("data: {chunk}\n\n")))
     };
-    let mut steps: Vec<Step> = pieces.iter().map(|piece| frame(json!({"content": piece}), Value::Null)).collect();
+    let mut steps: Vec<Step> =
+        pieces.iter().map(|piece| frame(json!({"content": piece}), Value::Null)).collect();
     steps.push(frame(json!({}), json!("stop")));
     steps.push(Step::Send(Bytes::from_static(b"data: [DONE]\n\n")));
     steps
@@ -76,7 +77,8 @@ fn content(answer: &Value) -> &str {
 /// The text of a streamed answer.
 fn streamed(text: &str) -> String {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-    data.map(|data| support::json(data)["choices"][0]["delta"]["content"].as_str().unwrap_or("").to_owned()).collect()
+    data.map(|data| support::json(data)["choices"][0]["delta"]["content"].as_str().unwrap_or("").to_owned())
+        .collect()
 }
 
 #[test]
@@ -85,7 +87,11 @@ fn values_do_not_leave_and_come_back_in_the_answer() {
     let host = host().reply("a.test", answer(200, reply.to_string()));
     let (status, headers, body) = ask(&gateway(), &host, "redacting", "Write to anna@example.org please.");
     assert_eq!(status, 200, "{body}");
-    assert!(sent(&host).contains("Write to [EMAIL_1] please.") && !sent(&host).contains("anna"), "{}", sent(&host));
+    assert!(
+        sent(&host).contains("Write to [EMAIL_1] please.") && !sent(&host).contains("anna"),
+        "{}",
+        sent(&host)
+    );
     assert_eq!(content(&body), "I wrote to anna@example.org, not to [EMAIL_2].");
     assert_eq!(headers["sluice-guardrails"], "input.pii=redact(email:1)");
     let row = &rows(&host)[0];
@@ -134,9 +140,11 @@ fn attacks_are_refused_where_they_are_new() {
     assert!(!body.to_string().contains("Ignore all"), "{body}");
     let row = &rows(&host)[0];
     assert_eq!((&row["error.type"], &row["cost_nano_usd"]), (&json!("content_filter"), &json!(0)));
-    let turns = |last: Value| json!({"model": "strict", "messages": [
+    let turns = |last: Value| {
+        json!({"model": "strict", "messages": [
         {"role": "system", "content": ATTACK}, {"role": "user", "content": ATTACK},
-        {"role": "assistant", "content": "No."}, last]});
+        {"role": "assistant", "content": "No."}, last]})
+    };
     let tool = json!({"role": "tool", "tool_call_id": "t", "content": ATTACK});
     for (last, expected) in [(json!({"role": "user", "content": "hello"}), 200), (tool, 400)] {
         let (status, _, told) = send(&gateway, &host, post("/v1/chat/completions", turns(last).to_string()));
@@ -178,7 +186,10 @@ fn a_dry_run_tells_and_does_nothing() {
     assert_eq!(status, 200);
     assert!(sent(&host).contains("anna@example.org"));
     let told = headers["sluice-guardrails"].to_str().unwrap();
-    assert!(told.contains("input.injection=would-deny(") && told.contains("input.pii=would-redact(email:1)"), "{told}");
+    assert!(
+        told.contains("input.injection=would-deny(") && told.contains("input.pii=would-redact(email:1)"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -187,7 +198,9 @@ fn the_next_target_is_asked_for_an_answer_that_breaks_a_rule() {
         "content": [{"type": "text", "text": "{\"a\": 1}"}], "usage": {"input_tokens": 10, "output_tokens": 5}});
     let format = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {
         "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}}});
-    for (first, asked) in [("{\"b\": 1}", 2), ("Buy from our competitor.", 2), ("```json\n{\"a\": 1}\n```", 1)] {
+    for (first, asked) in
+        [("{\"b\": 1}", 2), ("Buy from our competitor.", 2), ("```json\n{\"a\": 1}\n```", 1)]
+    {
         let host = host()
             .reply("a.test", answer(200, said(first).to_string()))
             .reply("b.test", answer(200, other.to_string()));

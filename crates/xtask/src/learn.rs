@@ -14,13 +14,18 @@ pub struct Arguments {
     /// The folder that holds guardrails/ [default: ../shared/data, or $SLUICE_DATA]
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Also print what was wrong, row by row
+    #[arg(long)]
+    errors: bool,
 }
 
 /// What is learned.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
-    /// The guardrails: injection and jailbreaks
+    /// The guardrails; trained is the detector of injection and jailbreaks
     Guardrails,
+    /// The weights of the groundedness score, which are printed; measured with the guardrails
+    Grounding,
 }
 
 /// Builds and runs the evaluator.
@@ -31,6 +36,7 @@ enum What {
 pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
     let what = match arguments.what {
         What::Guardrails => "guardrails",
+        What::Grounding => "grounding",
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     let mut command = Command::new("cargo");
@@ -39,6 +45,9 @@ pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
         .current_dir(root);
     if let Some(data) = &arguments.data {
         command.env("SLUICE_DATA", std::path::absolute(data)?);
+    }
+    if arguments.errors {
+        command.arg("--errors");
     }
     let status = command.status().context("cannot run cargo")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -261,7 +261,8 @@ mod tests {
     #[test]
     fn tokens_cover_their_words() {
         let text = "Don't «ignorez» me";
-        let words: Vec<_> = Tokens::new(text).map(|token| text.get(token.start..token.end).unwrap_or_default()).collect();
+        let words: Vec<_> =
+            Tokens::new(text).map(|token| text.get(token.start..token.end).unwrap_or_default()).collect();
         assert_eq!(words, ["Don't", "ignorez", "me"]);
     }
 }
