@@ -133,7 +133,7 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
     let mut at = 0.0;
     while at < traffic.seconds as f64 * 1_000.0 {
         world.schedule(Timestamp(BEGIN + at as u64), Event::Arrive);
-        at += -(1.0 - arrivals.next()).ln() / traffic.rate * 1_000.0;
+        at += -(1.0 - arrivals.draw()).ln() / traffic.rate * 1_000.0;
     }
     while let Some(Reverse((at, _, place))) = world.events.pop() {
         world.now = Timestamp(at);
@@ -203,7 +203,7 @@ impl<'a> World<'a> {
             now: self.now,
             explain: false,
         };
-        let mut dice = Dice::new(self.dice.next().to_bits());
+        let mut dice = Dice::new(self.dice.draw().to_bits());
         let decision = order(&self.model.group, &scene, &mut dice);
         let plan = Plan::new(&self.model.targets, decision.order);
         let flight = self.flights.len();
@@ -312,7 +312,7 @@ impl<'a> World<'a> {
             return;
         }
         let situation = Situation {
-            jitter: self.dice.next(),
+            jitter: self.dice.draw(),
             left: None,
             may_retry: health.budget.has(self.now),
             other_key: false,

@@ -350,7 +350,7 @@ fn by_weight(
         let weight = ranked.member.weight.get();
         ranked.score = Some(match sticky {
             Some((_, key)) => rendezvous::preference(key, &ranked.member.name, weight),
-            None => rendezvous::weighted(dice.next(), weight),
+            None => rendezvous::weighted(dice.draw(), weight),
         });
     }
     ranked.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));

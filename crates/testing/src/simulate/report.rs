@@ -40,12 +40,12 @@ pub const STRATEGIES: [&str; 8] = [
 
 /// What may be wrong, by name.
 pub const SCENES: [(&str, Option<Kind>, Option<u32>); 6] = [
-    ("all well", None, None),
-    ("first target refuses", Some(Kind::Refuses), None),
-    ("first target stalls", Some(Kind::Stalls), None),
-    ("first target fails 30 %", Some(Kind::Errors(0.3)), None),
-    ("first target is 10 times slower", Some(Kind::Slow(10.0)), None),
-    ("first target stands 12 requests a second", None, Some(12)),
+    ("All well", None, None),
+    ("First target refuses", Some(Kind::Refuses), None),
+    ("First target stalls", Some(Kind::Stalls), None),
+    ("First target fails 30 %", Some(Kind::Errors(0.3)), None),
+    ("First target is 10 times slower", Some(Kind::Slow(10.0)), None),
+    ("First target stands 12 requests a second", None, Some(12)),
 ];
 
 /// What is simulated: ten minutes before trouble and five after, twenty requests a second.
@@ -211,7 +211,7 @@ const ANSWER: u64 = 400;
 pub fn table() -> String {
     let mut out = String::new();
     for (name, kind, limit) in SCENES {
-        _ = writeln!(out, "\n### {}{}\n", name[..1].to_uppercase(), &name[1..]);
+        _ = writeln!(out, "\n### {name}\n");
         out.push_str("| strategy | answered | p50 | p99 | added to p99: first second | after | calls per request | wasted calls | dollars per 1000 |\n");
         out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
         let providers = scene(kind, limit);
