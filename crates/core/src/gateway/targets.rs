@@ -103,6 +103,7 @@ impl Gateway {
             "state": if self.routes.is_drained(&target.id) { "drained" } else { "active" },
             "breaker": shown.name(),
             "open_for_ms": open_for,
+            "silent": health.is_silent(now),
             "running": health.running,
             "attempts_last_minute": count.attempts,
             "failures_last_minute": count.failures,
