@@ -22,10 +22,10 @@ fn an_answer_tells_why_it_went_where_it_went(gateway: &Gateway) {
         assert_eq!((&told["model"], &told["strategy"]), (&"by-cost".into(), &"least_cost".into()), "{told}");
         let names: Vec<_> =
             told["candidates"].as_array().unwrap().iter().map(|one| one["target"].clone()).collect();
-        assert_eq!(names, ["openai-mock/m", "openai-mock/unpriced"], "{told}");
+        assert_eq!(names, ["priced/m", "priced/unpriced"], "{told}");
         assert_eq!(told["candidates"][0]["state"], "closed", "{told}");
         assert!(told["reason"].as_str().is_some_and(|reason| reason.contains("cheapest")), "{told}");
-        assert_eq!(answer.expect_header("sluice-target"), "openai-mock/m");
+        assert_eq!(answer.expect_header("sluice-target"), "priced/m");
     }
 }
 

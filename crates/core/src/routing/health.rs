@@ -145,7 +145,7 @@ impl Health {
     /// tell what is usual there is no telling.
     pub fn is_silent(&self, now: Timestamp) -> bool {
         self.waiting.may_be_silent()
-            && self.latency.p99().is_some_and(|usual| self.waiting.silent(usual, now))
+            && self.latency.p95().is_some_and(|usual| self.waiting.silent(usual, now))
     }
 
     /// The attempt is over, whatever came of it: its stream has ended, or nobody waits any more.

@@ -70,20 +70,11 @@ impl Latency {
 
     /// The time within which all but a twentieth of the last streams began; `None` until there are enough.
     pub fn p95(&self) -> Option<Duration> {
-        self.percentile(95)
-    }
-
-    /// The time within which all but a hundredth of the last streams began; `None` until there are enough.
-    pub fn p99(&self) -> Option<Duration> {
-        self.percentile(99)
-    }
-
-    fn percentile(&self, percent: usize) -> Option<Duration> {
         if self.samples.len() < ENOUGH {
             return None;
         }
         let mut samples: Vec<u32> = self.samples.iter().copied().collect();
-        let at = (samples.len() * percent).div_ceil(100).saturating_sub(1);
+        let at = (samples.len() * 95).div_ceil(100).saturating_sub(1);
         let (_, ms, _) = samples.select_nth_unstable(at);
         Some(Duration::from_millis(u64::from(*ms)))
     }
@@ -133,7 +124,6 @@ mod tests {
             latency.began(Duration::from_millis(ms), at(0));
         }
         assert_eq!(latency.p95(), Some(Duration::from_millis(295)));
-        assert_eq!(latency.p99(), Some(Duration::from_millis(299)));
     }
 
     #[test]

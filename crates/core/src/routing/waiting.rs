@@ -1,7 +1,7 @@
 //! Whether a target has fallen silent: streams under way that nothing comes of, noticed before any of them times out.
 //!
 //! A provider that takes requests and says nothing fails nobody until the first timeout. But when several streams in a row
-//! wait longer than all but a hundredth did, that is hardly chance, and the next requests are better sent elsewhere. It is a
+//! wait longer than all but a twentieth did, that is hardly chance, and the next requests are better sent elsewhere. It is a
 //! guess, so nothing is cut off for it: the target is only asked after all others, and the first token that comes of any of
 //! these streams, or time, takes the guess back.
 
@@ -57,7 +57,7 @@ impl Waiting {
         IN_A_ROW <= self.begun.len()
     }
 
-    /// Whether too many in a row have waited for longer than `usual`, the time that all but a hundredth began in.
+    /// Whether too many in a row have waited for longer than `usual`, the time that all but a twentieth began in.
     pub fn silent(&self, usual: Duration, now: Timestamp) -> bool {
         let usual = usual.max(LEAST);
         let late = usual..usual.saturating_add(TELLING);
