@@ -4,9 +4,11 @@
 //! a host and one configuration (`tests/src/seed.rs`): the prompt says what the provider does, in the words of
 //! `crates/testing/src/mock/{directive,fault}.rs`.
 
+mod admin;
 mod after_commit;
 mod auth;
 mod before_commit;
+mod budgets;
 mod builtin;
 mod chat;
 mod cors;
@@ -17,6 +19,8 @@ mod faults;
 mod hang_up;
 mod harness;
 mod intake;
+mod isolation;
+mod limits;
 mod models;
 mod operations;
 mod privacy;

@@ -26,6 +26,19 @@ pub const TENANTS: &[&str] = &[
     "pictures",
     "matrix-whole",
     "matrix-streamed",
+    "payer",
+    "victim",
+];
+
+/// Tenants with limits or budgets of their own, as JSON.
+pub const LIMITED: &[(&str, &str)] = &[
+    ("five-a-minute", r#"{"requests_per_minute": 5}"#),
+    ("one-a-minute", r#"{"requests_per_minute": 1}"#),
+    ("two-at-once", r#"{"concurrent_requests": 2}"#),
+    ("roomy", r#"{"requests_per_minute": 1000, "tokens_per_minute": 1000000}"#),
+    ("one-cent", r#"{"budget": {"usd": 0.01, "per": "total"}}"#),
+    ("a-dollar", r#"{"budget": {"usd": 1, "per": "month"}}"#),
+    ("warned", r#"{"budget": {"usd": 0.000001, "per": "day", "warn_at": 0, "hard": false}}"#),
 ];
 
 /// The secret the gateway shows to providers; callers never see it.
@@ -42,6 +55,11 @@ pub fn seed() -> Value {
     let mut put = |key: String, value: &Value| kv.insert(key, value.to_string().into());
     for tenant in TENANTS {
         put(format!("tenant/{tenant}"), &json!({ "id": tenant }));
+        put(store_key(&key(tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
+    }
+    for (tenant, limits) in LIMITED {
+        let limits: Value = serde_json::from_str(limits).expect("limits are JSON");
+        put(format!("tenant/{tenant}"), &json!({ "id": tenant, "limits": limits }));
         put(store_key(&key(tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
     }
     put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));

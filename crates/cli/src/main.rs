@@ -1,12 +1,16 @@
 //! The command `sluice`: check and compile a configuration, mint a key, price a usage, list what is known.
 //!
-//! It works on files and on what is compiled in; it talks to no gateway.
+//! It works on files and on what is compiled in, and talks to a running gateway's operator's API.
 
+mod audit;
 mod config;
+mod costs;
 mod key;
 mod list;
 mod price;
+mod remote;
 mod table;
+mod tenant;
 
 use std::process::ExitCode;
 
@@ -18,6 +22,8 @@ use clap::{Parser, Subcommand};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    remote: remote::Remote,
 }
 
 #[derive(Subcommand)]
@@ -25,9 +31,20 @@ enum Command {
     /// Check sluice.yaml, turn it into what a gateway reads, print its JSON Schema
     #[command(subcommand)]
     Config(config::Command),
-    /// Make virtual keys
+    /// Make, rotate and revoke virtual keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Make and change tenants of a running gateway
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// See and set what tenants may spend
+    #[command(subcommand)]
+    Budget(tenant::Budget),
+    /// What requests used and cost
+    Costs(costs::Arguments),
+    /// Who changed what, and whether the log is whole
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Say what a number of tokens costs at list price
     Price(price::Arguments),
     /// List the providers that are known by name
@@ -37,9 +54,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let Arguments { command, remote } = Arguments::parse();
+    let result = match command {
         Command::Config(command) => config::run(&command),
-        Command::Key(command) => key::run(&command),
+        Command::Key(command) => key::run(&remote, &command),
+        Command::Tenant(command) => tenant::run(&remote, &command),
+        Command::Budget(command) => tenant::budget(&remote, &command),
+        Command::Costs(arguments) => costs::run(&remote, &arguments),
+        Command::Audit(command) => audit::run(&remote, &command),
         Command::Price(arguments) => price::run(&arguments),
         Command::Providers(arguments) => list::providers(&arguments),
         Command::Models(arguments) => list::models(&arguments),

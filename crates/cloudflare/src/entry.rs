@@ -7,11 +7,11 @@ use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use http::{Method, Request, Uri};
 use sluice_core::{
     config,
-    gateway::{Call, Gateway, Reply, ReplyBody},
+    gateway::{Call, Gateway, Reply, ReplyBody, VISITOR},
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use worker::{Context, Env, event};
+use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::{
     Worker,
@@ -30,7 +30,7 @@ async fn fetch(
     env: Env,
     context: Context,
 ) -> Result<web_sys::Response, worker::Error> {
-    let host = Worker { env, context: Rc::new(context) };
+    let host = Worker { env, context: Some(Rc::new(context)) };
     let Some(head) = head(&request) else {
         return Ok(js::respond("400", &[])?);
     };
@@ -38,6 +38,13 @@ async fn fetch(
     let call = Call { head, body, gone: gone(&request) };
     let gateway = GATEWAY.with(Rc::clone);
     Ok(answer(gateway.handle(&host, call).await)?)
+}
+
+/// Does what is to be done every day.
+#[event(scheduled)]
+async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let gateway = GATEWAY.with(Rc::clone);
+    gateway.daily(&Worker { env, context: None }).await;
 }
 
 /// Method, path and headers; `None` if the path cannot be read as one.
@@ -49,6 +56,11 @@ fn head(request: &web_sys::Request) -> Option<http::request::Parts> {
     let url: Uri = lines.next()?.parse().ok()?;
     parts.uri = Uri::from(url.path_and_query()?.clone());
     parts.headers = js::headers(lines);
+    // The platform's word on who calls; nobody else's.
+    match parts.headers.get("cf-connecting-ip").cloned() {
+        Some(address) => parts.headers.insert(VISITOR, address),
+        None => parts.headers.remove(VISITOR),
+    };
     Some(parts)
 }
 

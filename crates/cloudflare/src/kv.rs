@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sluice_core::port::{Kv, KvError, Listed};
-use worker::kv::KvStore;
+use worker::{Env, kv::KvStore};
 
 use crate::Worker;
 
@@ -21,6 +21,15 @@ fn failed(error: impl std::fmt::Display) -> KvError {
     KvError(error.to_string())
 }
 
+/// Writes a value from wherever there is an environment.
+pub async fn put(env: &Env, key: &str, value: &[u8], summary: Option<&str>) -> Result<(), KvError> {
+    let mut put = env.kv(BINDING).map_err(failed)?.put_bytes(key, value).map_err(failed)?;
+    if let Some(summary) = summary {
+        put = put.metadata(summary).map_err(failed)?;
+    }
+    put.execute().await.map_err(failed)
+}
+
 impl Kv for Worker {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, KvError> {
         let bytes = self.store()?.get(key).bytes().await.map_err(failed)?;
@@ -28,11 +37,7 @@ impl Kv for Worker {
     }
 
     async fn put(&self, key: &str, value: Bytes, summary: Option<&str>) -> Result<(), KvError> {
-        let mut put = self.store()?.put_bytes(key, &value).map_err(failed)?;
-        if let Some(summary) = summary {
-            put = put.metadata(summary).map_err(failed)?;
-        }
-        put.execute().await.map_err(failed)
+        put(&self.env, key, &value, summary).await
     }
 
     async fn put_for(&self, key: &str, value: Bytes, lifetime: Duration) -> Result<(), KvError> {

@@ -7,6 +7,9 @@ use crate::Worker;
 
 impl Later for Worker {
     fn later(&self, work: LocalBoxFuture<'static, ()>) {
-        self.context.wait_until(work);
+        match &self.context {
+            Some(context) => context.wait_until(work),
+            None => wasm_bindgen_futures::spawn_local(work),
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod clock;
+mod counters;
 mod entry;
 mod http_client;
 mod js;
@@ -22,5 +23,6 @@ use worker::{Context, Env};
 #[derive(Clone)]
 pub struct Worker {
     env: Env,
-    context: Rc<Context>,
+    /// None for what no request began.
+    context: Option<Rc<Context>>,
 }

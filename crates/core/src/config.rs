@@ -52,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which websites may call from a browser.
     pub cors: Cors,
+    /// What a tenant may use whose record says nothing else.
+    pub quotas: document::Quotas,
     providers: HashMap<String, Rc<Provider>>,
     /// By name: the aliases of the document, and the built-in models.
     models: HashMap<String, Rc<Model>>,
@@ -296,6 +298,8 @@ pub struct Provider {
     pub name: String,
     /// How it is reached.
     pub upstream: Upstream,
+    /// Where it keeps what is sent to it, as the operator says.
+    pub data_region: Option<String>,
     /// Prices of the operator's own, by model.
     prices: HashMap<String, Price>,
 }

@@ -132,7 +132,7 @@ pub struct Sum {
 
 impl Sum {
     /// The sum of one request.
-    fn of(failed: bool, usage: &Usage, cost: Option<NanoUsd>) -> Self {
+    pub fn of(failed: bool, usage: &Usage, cost: Option<NanoUsd>) -> Self {
         Self {
             requests: 1,
             errors: u64::from(failed),

@@ -8,6 +8,7 @@
 //! Stages in brackets are not here yet; ARCHITECTURE.md says where each goes in. No stage turns back to an earlier one,
 //! and none knows which host it runs on.
 
+mod admin;
 mod admit;
 mod attempt;
 mod chat;
@@ -17,9 +18,11 @@ mod count;
 mod images;
 mod mirror;
 mod models;
+pub mod object;
 mod operate;
 mod receive;
 mod reply;
+mod reserve;
 mod responses;
 mod routes;
 mod send;
@@ -39,10 +42,13 @@ use sluice_types::{
     time::Timestamp,
 };
 
-pub use self::reply::{Reply, ReplyBody};
 use self::{
     admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, routes::Routes,
     send::GoogleTokens,
+};
+pub use self::{
+    reply::{Reply, ReplyBody},
+    reserve::VISITOR,
 };
 use crate::{
     config::{Config, percent},
@@ -51,6 +57,9 @@ use crate::{
     port::{Body, Host},
     route::{self, Route},
 };
+
+/// The description of this API.
+const OPENAPI: &str = include_str!("openapi.json");
 
 /// A request as a host hands it over.
 pub struct Call<B> {
@@ -170,9 +179,8 @@ impl Gateway {
         match route {
             Route::Health => Ok(Reply::json(b"{\"status\":\"ok\"}".as_slice())),
             Route::Ready => self.ready(context).await,
-            Route::Costs => self.costs(context, head.uri.query()).await,
-            Route::Targets => self.targets(context).await,
-            Route::Target(id) => self.set_target(context, id, body).await,
+            Route::Admin(asked) => self.admin(context, asked, &head.method, head.uri.query(), body).await,
+            Route::OpenApi => Ok(Reply::json(OPENAPI.as_bytes())),
             Route::Models => self.models(context).await,
             Route::Model(name) => self.model(context, name).await,
             Route::Chat(_) => self.chat(context, Asked::InBody, body, gone).await,

@@ -10,10 +10,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sluice_types::time::Timestamp;
 
-use crate::config::group::Score;
+use crate::{
+    config::{document::Quotas, group::Score},
+    token::TokenKey,
+};
 
 /// What every secret key of ours starts with.
 pub const SECRET_PREFIX: &str = "sk-sluice-";
+
+/// What every publishable key of ours starts with.
+pub const PUBLISHABLE_PREFIX: &str = "pk-sluice-";
 
 /// The SHA-256 digest of a key.
 pub type Digest = [u8; 32];
@@ -54,10 +60,11 @@ pub fn presented(headers: &HeaderMap) -> Option<&str> {
     let shown = [bearer, named("x-api-key"), named("x-goog-api-key")];
     let mut shown = shown.into_iter().flatten().filter(|key| !key.is_empty());
     let first = shown.next()?;
-    if first.starts_with(SECRET_PREFIX) {
+    let ours = |key: &&str| key.starts_with(SECRET_PREFIX) || key.starts_with(PUBLISHABLE_PREFIX);
+    if ours(&first) {
         return Some(first);
     }
-    shown.find(|key| key.starts_with(SECRET_PREFIX)).or(Some(first))
+    shown.find(ours).or(Some(first))
 }
 
 /// Whether two keys are the same, in a time that does not depend on where they differ: digests are compared.
@@ -65,8 +72,22 @@ pub fn same(left: &str, right: &str) -> bool {
     digest(left).iter().zip(digest(right)).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
 }
 
+/// Who may hold a key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// Servers only.
+    #[default]
+    Secret,
+    /// Anybody: it stands in a web page, and works on named websites, for named models, at a rate per visitor.
+    Publishable,
+}
+
+/// Requests a visitor may make in a minute with a publishable key whose record says nothing else.
+const VISITOR_REQUESTS: u64 = 20;
+
 /// What is stored about a virtual key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyRecord {
     /// Its public id, such as `key_9f…`.
     pub id: String,
@@ -81,10 +102,34 @@ pub struct KeyRecord {
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Who may hold it.
+    #[serde(default)]
+    pub kind: KeyKind,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The models it may name, of those the tenant may: exact names, or `provider/*`; `None` allows all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// The providers its requests may go to, of those the tenant's may; `None` allows all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<String>>,
+    /// The websites a publishable key works on, as browsers name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
+    /// Requests each visitor may make in a minute with a publishable key. Default: 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visitor_requests_per_minute: Option<u64>,
+    /// Tags that each of its requests carries; they win over what a request says itself.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub tags: std::collections::BTreeMap<String, String>,
+    /// Limits and budgets of its own, beside the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Quotas>,
 }
 
 /// What is stored about a tenant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TenantRecord {
     /// Its id: the prefix of everything it owns.
     pub id: String,
@@ -103,22 +148,76 @@ pub struct TenantRecord {
     /// Its own weights under strategy `score`; `None` leaves the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<Score>,
+    /// The regions its data may go to: providers must say one of them as `data_region`; `None` allows all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<Vec<String>>,
+    /// What signs its end users' tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_keys: Vec<TokenKey>,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// Its limits and budgets, in the place of `tenants.defaults`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Quotas>,
 }
 
-impl TenantRecord {
-    /// Whether the tenant's data may go to `provider`.
+impl KeyRecord {
+    /// Whether it may name `model`, as far as it goes by the key.
+    pub fn may_name_model(&self, model: &str) -> bool {
+        names(self.models.as_deref(), model)
+    }
+
+    /// Whether its requests may go to `provider`, as far as it goes by the key.
     pub fn may_use_provider(&self, provider: &str) -> bool {
         self.providers.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == provider))
     }
 
+    /// Whether a page of `origin` may use it; `None` for a request that no page made.
+    pub fn may_be_used_on(&self, origin: Option<&str>) -> bool {
+        match self.kind {
+            KeyKind::Secret => true,
+            KeyKind::Publishable => {
+                origin.is_some_and(|origin| self.origins.iter().any(|allowed| allowed == origin))
+            }
+        }
+    }
+
+    /// Requests each visitor may make in a minute; `None` for keys that visitors do not hold.
+    pub fn visitor_requests(&self) -> Option<u64> {
+        match self.kind {
+            KeyKind::Secret => None,
+            KeyKind::Publishable => Some(self.visitor_requests_per_minute.unwrap_or(VISITOR_REQUESTS)),
+        }
+    }
+}
+
+impl TenantRecord {
+    /// Whether the tenant's data may go to `provider`, wherever that keeps it.
+    pub fn may_use_provider(&self, provider: &str) -> bool {
+        self.providers.as_ref().is_none_or(|allowed| allowed.iter().any(|name| name == provider))
+    }
+
+    /// Whether the tenant's data may be kept in `region`; `None` for a provider of which nobody says where it is.
+    pub fn may_use_region(&self, region: Option<&str>) -> bool {
+        let allowed =
+            |allowed: &Vec<String>| region.is_some_and(|region| allowed.iter().any(|name| name == region));
+        self.regions.as_ref().is_none_or(allowed)
+    }
+
     /// Whether the tenant may name `model`.
     pub fn may_name_model(&self, model: &str) -> bool {
-        let fits = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(start) => model.starts_with(start),
-            None => pattern == model,
-        };
-        self.models.as_ref().is_none_or(|allowed| allowed.iter().any(fits))
+        names(self.models.as_deref(), model)
     }
+}
+
+/// Whether a list of names and `provider/*` has `model`; none has all.
+fn names(allowed: Option<&[String]>, model: &str) -> bool {
+    let fits = |pattern: &String| match pattern.strip_suffix('*') {
+        Some(start) => model.starts_with(start),
+        None => pattern == model,
+    };
+    allowed.is_none_or(|allowed| allowed.iter().any(fits))
 }
 
 /// Whether `id` can name a tenant: it becomes part of store keys.

@@ -1,6 +1,7 @@
 //! The gateway without a host: what callers and operators see, decided over plain values, with the world behind
 //! [`port`].
 
+pub mod admin;
 pub mod capability;
 pub mod config;
 pub mod cors;
@@ -8,9 +9,13 @@ pub mod cost_log;
 pub mod gateway;
 pub mod generations;
 pub mod key;
+pub mod ledger;
+pub mod limit;
 pub mod port;
 pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod token;
 pub mod undo;
+pub mod usage;

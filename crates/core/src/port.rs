@@ -13,9 +13,9 @@ use futures::future::LocalBoxFuture;
 use sluice_types::{secret::Secret, time::Timestamp};
 
 /// All that a host offers.
-pub trait Host: Http + Kv + Clock + Rng + Secrets + Later + Log + Clone + 'static {}
+pub trait Host: Http + Kv + Counters + Clock + Rng + Secrets + Later + Log + Clone + 'static {}
 
-impl<T: Http + Kv + Clock + Rng + Secrets + Later + Log + Clone + 'static> Host for T {}
+impl<T: Http + Kv + Counters + Clock + Rng + Secrets + Later + Log + Clone + 'static> Host for T {}
 
 /// Requests to providers.
 pub trait Http {
@@ -118,6 +118,45 @@ pub struct Listed {
     pub summary: Option<String>,
 }
 
+/// Exact state, one object per tenant: what must be right under any concurrency.
+///
+/// A host finds the object of `owner` (a Durable Object, a database's rows), gives it the call and returns its answer;
+/// what calls mean is [`object`](crate::gateway::object)'s to know. All of a call happens or nothing of it, one call of
+/// an owner after the other, wherever they come from; what was answered is durable as far as docs/deploy.md says of the
+/// host. Owners are tenants' ids, or names of ours that start with `~`.
+pub trait Counters {
+    /// Has the object of `owner` answer `call`.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if it does not answer: the call may have happened or not.
+    async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError>;
+}
+
+/// Where an object keeps its state: text by key, ordered by key, inside the transaction of one call.
+pub trait Cells {
+    /// The cells under `keys` that exist.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if the storage fails.
+    async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError>;
+
+    /// At most `most` cells whose keys are at least `from` and less than `to`, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if the storage fails.
+    async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError>;
+
+    /// Writes cells; `None` removes one.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if the storage fails.
+    async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError>;
+}
+
 /// The time.
 pub trait Clock {
     /// Now. On Workers time stands still between two calls to the world.
@@ -178,6 +217,18 @@ impl From<NetworkError> for BodyError {
         Self::Network(error)
     }
 }
+
+/// A counter object does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountersError(pub String);
+
+impl fmt::Display for CountersError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CountersError {}
 
 /// The store does not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

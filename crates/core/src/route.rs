@@ -3,6 +3,8 @@
 use http::{HeaderMap, Method};
 use sluice_providers::{format::Protocol, operation::Operation};
 
+use crate::admin::Admin;
+
 /// What a request is for. Names are as they stand in the path, percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
@@ -30,12 +32,10 @@ pub enum Route<'a> {
     Models,
     /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
     Model(&'a str),
-    /// `GET /admin/v1/costs`
-    Costs,
-    /// `GET /admin/v1/targets`
-    Targets,
-    /// `POST /admin/v1/targets/{id}`; ids hold slashes.
-    Target(&'a str),
+    /// `/admin/v1/…`
+    Admin(Admin<'a>),
+    /// `GET /openapi.json`: the description of this API.
+    OpenApi,
     /// `GET /healthz`: this instance runs.
     Health,
     /// `GET /readyz`: configuration and store are there.
@@ -50,14 +50,13 @@ impl Route<'_> {
             | Self::Generate { .. }
             | Self::CountTokens
             | Self::CountContents(_)
-            | Self::Operation(_)
-            | Self::Target(_) => &[Method::POST],
+            | Self::Operation(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
+            Self::Admin(asked) => asked.methods(),
             Self::InputItems(_)
             | Self::Models
             | Self::Model(_)
-            | Self::Costs
-            | Self::Targets
+            | Self::OpenApi
             | Self::Health
             | Self::Ready => &[Method::GET],
         }
@@ -65,7 +64,7 @@ impl Route<'_> {
 
     /// Whether browsers of other origins may call it.
     pub fn is_public(self) -> bool {
-        !matches!(self, Self::Costs | Self::Targets | Self::Target(_))
+        !matches!(self, Self::Admin(_))
     }
 }
 
@@ -77,8 +76,7 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
         "/v1/models" | "/v1beta/models" => Route::Models,
-        "/admin/v1/costs" => Route::Costs,
-        "/admin/v1/targets" => Route::Targets,
+        "/openapi.json" => Route::OpenApi,
         // Where Cohere's SDKs ask.
         "/v2/rerank" => Route::Operation(Operation::Rerank),
         "/healthz" => Route::Health,
@@ -98,15 +96,15 @@ fn below(path: &str) -> Option<Route<'_>> {
             Some(_) | None => Some(Route::Model(name)),
         };
     }
-    if let Some(id) = named("/admin/v1/targets/") {
-        return Some(Route::Target(id));
-    }
     if let Some(id) = named("/v1/responses/") {
         return match id.split_once('/') {
             None => Some(Route::Response(id)),
             Some((id, "input_items")) => Some(Route::InputItems(id)),
             Some(_) => None,
         };
+    }
+    if let Some(rest) = named("/admin/v1/") {
+        return Admin::find(rest).map(Route::Admin);
     }
     let name = path.strip_prefix("/v1")?;
     Operation::ALL.into_iter().find(|operation| operation.path() == name).map(Route::Operation)
@@ -144,15 +142,23 @@ mod tests {
             ("/v1/messages", Route::Chat(Protocol::AnthropicMessages)),
             ("/v1/responses/resp_1", Route::Response("resp_1")),
             ("/v1/responses/resp_1/input_items", Route::InputItems("resp_1")),
-            ("/admin/v1/targets", Route::Targets),
-            ("/admin/v1/targets/openai/gpt-x", Route::Target("openai/gpt-x")),
+            ("/admin/v1/targets", Route::Admin(Admin::Targets)),
+            ("/admin/v1/targets/openai/gpt-x", Route::Admin(Admin::Target("openai/gpt-x"))),
             ("/v1/audio/speech", Route::Operation(Operation::Speech)),
             ("/v2/rerank", Route::Operation(Operation::Rerank)),
         ] {
             assert_eq!(find(path), Some(route), "{path}");
         }
-        let unknown =
-            ["/", "/v1", "/v1/models/", "/v1/chat/completions/", "/admin/v1", "/v1/responses/a/b", "/rerank"];
+        let unknown = [
+            "/",
+            "/v1",
+            "/v1/models/",
+            "/v1/chat/completions/",
+            "/admin/v1",
+            "/admin/v1/x",
+            "/v1/responses/a/b",
+            "/rerank",
+        ];
         for path in unknown {
             assert_eq!(find(path), None, "{path}");
         }

@@ -50,7 +50,8 @@ fn parts(all: &[Part<'_>]) -> u64 {
     all.iter().map(part).fold(0, u64::saturating_add)
 }
 
-fn part(part: &Part<'_>) -> u64 {
+/// Tokens of a piece of a turn.
+pub fn part(part: &Part<'_>) -> u64 {
     match part {
         Part::Text { text: said, .. } | Part::Refusal { text: said } | Part::Reasoning { text: said, .. } => {
             text(said)

@@ -8,7 +8,7 @@ use http_body::Frame;
 use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
     config,
-    gateway::{Call, Gateway, ReplyBody},
+    gateway::{Call, Gateway, ReplyBody, VISITOR},
 };
 use spin_sdk::{http::Request, http_service};
 
@@ -33,10 +33,18 @@ fn pieces_of(pieces: LocalBoxStream<'static, Bytes>) -> Outgoing {
 async fn handle(request: Request) -> http::Response<Outgoing> {
     let (mut head, body) = request.into_parts();
     // Spin's own headers (`spin-full-url` and its kin) tell nothing that the gateway may go by.
+    let address = head.headers.remove("spin-client-addr");
     let own: Vec<_> =
         head.headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
     for name in own {
         head.headers.remove(name);
+    }
+    // But for who calls, which nobody else is asked: the address without its port.
+    head.headers.remove(VISITOR);
+    let address =
+        address.as_ref().and_then(|address| address.to_str().ok()).and_then(|text| text.rsplit_once(':'));
+    if let Some(address) = address.and_then(|(address, _)| address.parse().ok()) {
+        head.headers.insert(VISITOR, address);
     }
     // Spin tells only by a failed write that the caller has gone: the answer's stream is dropped then.
     let call = Call { head, body: Incoming::new(body), gone: Box::pin(pending()) };

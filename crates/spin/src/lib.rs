@@ -4,6 +4,7 @@
 
 mod body;
 mod clock;
+mod counters;
 mod entry;
 mod http_client;
 mod kv;

@@ -17,8 +17,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::future::{LocalBoxFuture, poll_fn};
-use sluice_core::port::{Body, Clock, Http, Kv, KvError, Later, Listed, Log, NetworkError, Rng, Secrets};
+use futures::{
+    FutureExt,
+    future::{LocalBoxFuture, poll_fn},
+};
+use sluice_core::{
+    gateway::object,
+    port::{
+        Body, Cells, Clock, Counters, CountersError, Http, Kv, KvError, Later, Listed, Log, NetworkError,
+        Rng, Secrets,
+    },
+};
 use sluice_types::{secret::Secret, time::Timestamp};
 
 /// What a scripted provider does, step by step.
@@ -86,6 +95,9 @@ pub struct MemoryHost(Rc<Inner>);
 struct Inner {
     kv: RefCell<BTreeMap<String, (Bytes, Option<String>)>>,
     kv_down: Cell<bool>,
+    objects: RefCell<BTreeMap<String, MemoryCells>>,
+    counted: RefCell<Vec<String>>,
+    counters_fail: RefCell<VecDeque<Fails>>,
     now: Cell<u64>,
     timers: RefCell<BTreeMap<(u64, u64), Waker>>,
     drawn: Cell<u64>,
@@ -129,6 +141,16 @@ impl MemoryHost {
     /// Whether the store is away.
     pub fn store_down(&self, down: bool) {
         self.0.kv_down.set(down);
+    }
+
+    /// Has the next calls of counter objects fail.
+    pub fn counters_fail(&self, calls: impl IntoIterator<Item = Fails>) {
+        self.0.counters_fail.borrow_mut().extend(calls);
+    }
+
+    /// The owners whose counter objects were called, in order.
+    pub fn counted(&self) -> Vec<String> {
+        self.0.counted.borrow().clone()
     }
 
     /// The requests that went out.
@@ -288,6 +310,73 @@ impl Kv for MemoryHost {
 impl MemoryHost {
     fn up(&self) -> Result<(), KvError> {
         if self.0.kv_down.get() { Err(KvError("the store is away".to_owned())) } else { Ok(()) }
+    }
+}
+
+/// How a call of a counter object fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fails {
+    /// It does not happen.
+    Before,
+    /// It happens, and its answer is lost.
+    After,
+}
+
+/// An object's cells.
+#[derive(Default)]
+struct MemoryCells(RefCell<BTreeMap<String, String>>);
+
+impl Cells for MemoryCells {
+    async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
+        let cells = self.0.borrow();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone()))).collect())
+    }
+
+    async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {
+        let cells = self.0.borrow();
+        let found = cells.range(from.to_owned()..to.to_owned()).take(most as usize);
+        Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
+    async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError> {
+        let mut cells = self.0.borrow_mut();
+        for (key, value) in changes {
+            match value {
+                Some(value) => cells.insert(key.clone(), value.clone()),
+                None => cells.remove(key),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl Counters for MemoryHost {
+    async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError> {
+        // The way there and back takes time, so calls meet in any order.
+        self.sleep(Duration::from_millis(self.random() % 3)).await;
+        self.0.counted.borrow_mut().push(owner.to_owned());
+        let fails = self.0.counters_fail.borrow_mut().pop_front();
+        let away = || CountersError("the object is away".to_owned());
+        if fails == Some(Fails::Before) {
+            return Err(away());
+        }
+        let outcome = {
+            let mut objects = self.0.objects.borrow_mut();
+            let cells = objects.entry(owner.to_owned()).or_default();
+            // Memory never waits: the whole call happens at once.
+            object::answer(cells, self.now(), &call)
+                .now_or_never()
+                .ok_or_else(|| CountersError("cells in memory wait".to_owned()))??
+        };
+        if let Some(wait) = outcome.flush_after {
+            let (host, owner) = (self.clone(), owner.to_owned());
+            self.later(Box::pin(async move { object::flush_later(&host, &owner, wait).await }));
+        }
+        if fails == Some(Fails::After) {
+            return Err(away());
+        }
+        self.sleep(Duration::from_millis(self.random() % 3)).await;
+        Ok(outcome.answer)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod json;
 pub mod money;
+pub mod quota;
 pub mod seal;
 pub mod secret;
 pub mod time;

@@ -63,8 +63,12 @@ pub fn empty() -> Config {
 }
 
 fn providers(document: &Document, notes: &mut Notes) -> HashMap<String, Rc<Provider>> {
-    let builtin =
-        Provider { name: catalog::BUILTIN.to_owned(), upstream: Upstream::Builtin, prices: HashMap::new() };
+    let builtin = Provider {
+        name: catalog::BUILTIN.to_owned(),
+        upstream: Upstream::Builtin,
+        data_region: None,
+        prices: HashMap::new(),
+    };
     let mut providers = HashMap::from([(builtin.name.clone(), Rc::new(builtin))]);
     for (name, written) in &document.providers {
         let at = Path::default().key("providers").key(name);
@@ -129,6 +133,7 @@ fn assemble(
             origins: cors.origins.iter().map(|origin| origin.as_str().to_owned()).collect(),
             max_age: cors.max_age.0,
         },
+        quotas: document.tenants.defaults.clone(),
         providers,
         models,
         listed,
@@ -157,17 +162,8 @@ fn check_policies(document: &Document, notes: &mut Notes) {
             }
         }
     }
-    let defaults = &document.tenants.defaults;
-    let at = root.key("tenants").key("defaults");
-    let limits = [
-        ("requests_per_minute", defaults.requests_per_minute),
-        ("tokens_per_minute", defaults.tokens_per_minute),
-    ];
-    for (name, limit) in limits {
-        if limit == Some(0) {
-            notes.problem(at.key(name), "must be at least 1; leave it out for no limit");
-        }
-    }
+    let defaults = root.key("tenants").key("defaults");
+    notes.problems.extend(document.tenants.defaults.problems(&defaults));
     if document.limits.max_body.0 == 0 {
         notes.problem(root.key("limits").key("max_body"), "must be at least 1B");
     }

@@ -7,6 +7,7 @@ mod model;
 mod one_or_more;
 mod policy;
 mod provider;
+mod quota;
 mod rule;
 
 use std::collections::BTreeMap;
@@ -18,11 +19,9 @@ pub use model::{
     Target,
 };
 pub use one_or_more::OneOrMore;
-pub use policy::BudgetPeriod;
-pub use policy::{
-    Action, Budget, Check, CheckName, Cors, Embeddings, Guardrail, Limits, TenantDefaults, Tenants,
-};
+pub use policy::{Action, Check, CheckName, Cors, Embeddings, Guardrail, Limits, Tenants};
 pub use provider::{Dialect, Prices, Provider};
+pub use quota::{Budget, BudgetPeriod, Quotas, Rate, Scope};
 pub use rule::{Day, Hours, Language, Pattern, Rule, Sensitivity};
 
 /// The configuration of a Sluice gateway. An empty file is valid: only the built-in provider answers then.

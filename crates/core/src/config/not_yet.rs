@@ -24,17 +24,6 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     if document.embeddings.default.is_some() {
         not_yet(root.key("embeddings").key("default"), "embeddings of Sluice's own are");
     }
-    let defaults = &document.tenants.defaults;
-    let at = root.key("tenants").key("defaults");
-    if defaults.requests_per_minute.is_some() {
-        not_yet(at.key("requests_per_minute"), "rate limits are");
-    }
-    if defaults.tokens_per_minute.is_some() {
-        not_yet(at.key("tokens_per_minute"), "rate limits are");
-    }
-    if defaults.budget.is_some() {
-        not_yet(at.key("budget"), "budgets are");
-    }
     for (name, model) in &document.models {
         if let Some(strategy) = model.strategy.filter(|strategy| served_as_fallback(*strategy)) {
             let message =

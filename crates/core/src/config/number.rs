@@ -65,6 +65,12 @@ impl Share {
     pub fn get(self) -> f64 {
         self.0
     }
+
+    /// So much of `whole`, rounded up.
+    pub fn of(self, whole: u64) -> u64 {
+        // Exact below 2^53, and a warning need not be exact above.
+        (whole as f64 * self.0).ceil() as u64
+    }
 }
 
 impl TryFrom<f64> for Share {

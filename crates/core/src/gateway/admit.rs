@@ -11,10 +11,11 @@ use sluice_types::{
 
 use super::{Context, Gateway, receive};
 use crate::{
-    config::Model,
+    config::{Model, Provider, Upstream},
     generations::Generations,
     key::{self, KeyRecord, TenantRecord},
     port::{Host, Kv, KvError},
+    token::Unverified,
 };
 
 /// How long a key's record is believed: a revoked key works this much longer at most.
@@ -31,17 +32,45 @@ const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
 pub(super) struct Caller {
     pub key: KeyRecord,
     pub tenant: TenantRecord,
+    /// The end user whose token it is, whatever the request says.
+    pub user: Option<String>,
+}
+
+impl Caller {
+    /// Whether the caller's data may go to `provider`.
+    pub fn may_use(&self, provider: &Provider) -> bool {
+        // What is built in sends nothing anywhere.
+        let stays = matches!(provider.upstream, Upstream::Builtin);
+        self.tenant.may_use_provider(&provider.name)
+            && (stays || self.tenant.may_use_region(provider.data_region.as_deref()))
+            && self.key.may_use_provider(&provider.name)
+    }
+
+    /// Whether the caller may name `model`.
+    pub fn may_name(&self, model: &str) -> bool {
+        self.tenant.may_name_model(model) && self.key.may_name_model(model)
+    }
 }
 
 /// What a look-up found, and when.
 type Found = (Option<Rc<Caller>>, Timestamp);
 
+/// How many keys of one generation are kept.
+const KEPT: usize = 2_000;
+
 /// Keys looked up lately.
 pub(super) struct Keys(RefCell<Generations<key::Digest, Found>>);
 
+impl Keys {
+    /// Forgets everything: what the operator changed here holds here at once.
+    pub(super) fn forget(&self) {
+        *self.0.borrow_mut() = Generations::new(KEPT);
+    }
+}
+
 impl Default for Keys {
     fn default() -> Self {
-        Self(RefCell::new(Generations::new(2_000)))
+        Self(RefCell::new(Generations::new(KEPT)))
     }
 }
 
@@ -63,7 +92,11 @@ impl Gateway {
         let caller = match known {
             Some((caller, _)) => caller,
             None => {
-                let caller = look_up(context.host, &digest).await.map_err(store_down)?.map(Rc::new);
+                let caller = match Unverified::read(shown) {
+                    Some(token) => by_token(context, token).await?,
+                    None => look_up(context.host, &digest).await.map_err(store_down)?,
+                };
+                let caller = caller.map(Rc::new);
                 self.keys.0.borrow_mut().put(digest, (caller.clone(), context.started));
                 caller
             }
@@ -76,6 +109,11 @@ impl Gateway {
             }
             Some(caller) if caller.key.expires_at.is_some_and(|end| end <= context.started) => {
                 refused("this API key has expired")
+            }
+            Some(caller) if !caller.key.may_be_used_on(receive::text(context.headers, "origin")) => {
+                let message =
+                    "this publishable key does not work on this website: its record names those it does";
+                Err(Failure::new(ErrorKind::Forbidden, message))
             }
             Some(caller) => Ok(caller),
         }
@@ -103,7 +141,7 @@ impl Gateway {
         caller: &Caller,
         name: &str,
     ) -> Result<Rc<Model>, Failure> {
-        if !caller.tenant.may_name_model(name) {
+        if !caller.may_name(name) {
             let message = format!("this key may not use the model `{name}`");
             return Err(Failure {
                 param: Some("model".to_owned()),
@@ -134,10 +172,35 @@ async fn look_up<H: Host>(host: &H, digest: &key::Digest) -> Result<Option<Calle
     }
     let tenant = read::<H, TenantRecord>(host, &key::tenant_store_key(&key.tenant)).await?;
     // The id is the prefix of all that a tenant owns: a record under another's key is no tenant.
-    Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant }))
+    Ok(tenant.filter(|tenant| tenant.id == key.tenant).map(|tenant| Caller { key, tenant, user: None }))
 }
 
-async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
+/// The caller whose end user's token is signed by one of the tenant's keys; `None` if it is by none.
+async fn by_token<H: Host>(
+    context: &Context<'_, H>,
+    token: Unverified<'_>,
+) -> Result<Option<Caller>, Failure> {
+    if !key::is_tenant_id(token.tenant()) {
+        return Ok(None);
+    }
+    let at = key::tenant_store_key(token.tenant());
+    let tenant = read::<H, TenantRecord>(context.host, &at).await.map_err(store_down)?;
+    let Some(tenant) = tenant.filter(|tenant| tenant.id == token.tenant()) else { return Ok(None) };
+    let Some(signer) = token.key(&tenant.token_keys).cloned() else { return Ok(None) };
+    let secret = match signer.secret.as_deref().and_then(|name| name.strip_prefix('$')) {
+        Some(name) => context.host.secret(name).await,
+        None => None,
+    };
+    let secret = secret.as_ref().map(|secret| secret.expose().as_bytes());
+    let Some(claims) = token.verified(&signer, secret) else { return Ok(None) };
+    match claims.key(&signer, context.started) {
+        Ok((key, user)) => Ok(Some(Caller { key, tenant, user: Some(user) })),
+        Err(wrong) => Err(Failure::new(ErrorKind::Unauthenticated, wrong)),
+    }
+}
+
+/// A record of the store, if it is there.
+pub(super) async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
     let Some(bytes) = Kv::get(host, key).await? else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
         Ok(value) => Ok(Some(value)),

@@ -133,6 +133,9 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     if !dropped.is_empty() {
         super::reply::set(headers, "sluice-dropped", &dropped.join(", "));
     }
+    for (name, value) in &session.told {
+        super::reply::set(headers, name, value);
+    }
 }
 
 /// Adds what the answer cost, where that is known before it is sent.

@@ -22,6 +22,7 @@ use super::{
     attempt::Deadline,
     receive,
     reply::Problem,
+    reserve::Need,
     send::Outgoing,
     settle::{Session, Shared},
     stream::{self, Opened},
@@ -86,6 +87,8 @@ impl Gateway {
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
+        let need = Need::of_chat(&request);
+        let model = self.reserve(context, &caller, model, &session, &need).await?;
 
         let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict, as_list };
         let attempt =

@@ -23,8 +23,9 @@ impl Gateway {
         context: &Context<'_, H>,
         query: Option<&str>,
     ) -> Result<Reply<H::Body>, Problem> {
-        self.authenticate_admin(context).await?;
         let range = Range::parse(query.unwrap_or(""), context.started)?;
+        let flushed = super::object::flush(context.host, range.tenant).await;
+        flushed.map_err(|error| admit::store_down(crate::port::KvError(error.to_string())))?;
         let mut total = Sum::default();
         let mut days = Vec::new();
         let mut unreadable = 0;
@@ -68,7 +69,7 @@ impl Gateway {
 }
 
 /// Whose costs, and of which days.
-struct Range<'a> {
+pub(super) struct Range<'a> {
     tenant: &'a str,
     dates: Vec<String>,
 }
@@ -94,6 +95,11 @@ impl<'a> Range<'a> {
                 "must be a tenant's id: letters, digits and `-_.`, 64 at most",
             ));
         };
+        Ok(Self { tenant, dates: Range::days(from, to, now)? })
+    }
+
+    /// The days from `from` to `to`, both included; today where one is left out.
+    pub(super) fn days(from: Option<&str>, to: Option<&str>, now: Timestamp) -> Result<Vec<String>, Failure> {
         let day = |name: &str, text: Option<&str>| match text {
             None => Ok(Timestamp(now.0 - now.0 % 86_400_000)),
             Some(text) => Timestamp::from_date(text)
@@ -111,7 +117,7 @@ impl<'a> Range<'a> {
         if MAX_DAYS < dates.len() {
             return Err(Failure::invalid("from", format!("must be at most {MAX_DAYS} days before `to`")));
         }
-        Ok(Self { tenant, dates })
+        Ok(dates)
     }
 }
 

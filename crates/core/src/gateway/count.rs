@@ -39,8 +39,7 @@ impl Gateway {
         let body = receive::body(context, body).await?;
         let request = anthropic_messages::read_count_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
-        let allowed =
-            model.targets.iter().find(|target| caller.tenant.may_use_provider(&target.provider.name));
+        let allowed = model.targets.iter().find(|target| caller.may_use(&target.provider));
         let counted = match allowed {
             Some(target) => self.count(context, target, &body).await,
             None => None,

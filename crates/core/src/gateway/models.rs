@@ -59,7 +59,7 @@ impl Gateway {
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let models: Vec<&Rc<Model>> =
-            context.config.models().filter(|model| caller.tenant.may_name_model(&model.name)).collect();
+            context.config.models().filter(|model| caller.may_name(&model.name)).collect();
         let data: Vec<Listed<'_>> = models.iter().map(|model| Listed::new(model)).collect();
         let list = match context.protocol {
             Protocol::Gemini => {

@@ -27,6 +27,7 @@ use super::{
     attempt::{self, Deadline},
     receive,
     reply::Problem,
+    reserve::Need,
     send::Outgoing,
     settle::{Session, Shared},
     walk::Subject,
@@ -72,6 +73,8 @@ impl Gateway {
         let model = self.admit_model(context, &caller, &ask.plain.model)?;
         let user = ask.plain.user.as_deref();
         let session = Session::begin(context, &caller, operation.name(), &ask.plain.model, user)?;
+        let need = Need::of_operation(operation, ask.plain.input_estimate, body.len());
+        let model = self.reserve(context, &caller, model, &session, &need).await?;
 
         let attempt = async |target: &Target, session: &Shared| {
             self.attempt_operation(context, &ask, target, session).await

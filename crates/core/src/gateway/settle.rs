@@ -16,6 +16,7 @@ use super::{
     Context, Gateway,
     admit::{self, Caller},
     receive,
+    reserve::Held,
     routes::Run,
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// How often a write of the cost log is tried before the record goes to the operator's log instead.
-const WRITES: u32 = 4;
+pub(super) const WRITES: u32 = 4;
 
 /// The status of a request whose caller left, as nginx has it; nobody sees it but readers of the log.
 pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -44,6 +45,10 @@ pub struct Session {
     pub run: Option<Run>,
     /// What an attempt that lost a race may have cost; `None` where the price is unknown.
     lost: Option<NanoUsd>,
+    /// What is reserved for it at the tenant's counter object.
+    pub(super) held: Option<Held>,
+    /// What its answer tells about limits and budgets.
+    pub(super) told: Vec<(&'static str, String)>,
     /// Whether the row was handed over.
     settled: bool,
 }
@@ -84,8 +89,12 @@ impl Session {
             price_version: prices::VERSION.to_owned(),
             duration_ms: 0,
             first_token_ms: None,
-            user: admit::user(context.headers, user),
-            tags: receive::tags(context.headers)?,
+            user: caller.user.clone().or_else(|| admit::user(context.headers, user)),
+            tags: {
+                let mut tags = receive::tags(context.headers)?;
+                tags.extend(caller.key.tags.clone());
+                tags
+            },
             arm: None,
             route: None,
             raced: None,
@@ -97,6 +106,8 @@ impl Session {
             trying: None,
             run: None,
             lost: Some(NanoUsd(0)),
+            held: None,
+            told: Vec::new(),
             settled: false,
         })))
     }
@@ -106,7 +117,16 @@ impl Session {
         let of = session.borrow();
         let record = Record { attempts: Vec::new(), ..of.record.clone() };
         let (input_estimate, lost) = (of.input_estimate, of.lost);
-        Rc::new(RefCell::new(Self { record, input_estimate, trying: None, run: None, lost, settled: false }))
+        Rc::new(RefCell::new(Self {
+            record,
+            input_estimate,
+            trying: None,
+            run: None,
+            lost,
+            held: None,
+            told: Vec::new(),
+            settled: false,
+        }))
     }
 
     /// What `fork` has learned takes the place of what `session` has; the failures of both stay.
@@ -116,6 +136,8 @@ impl Session {
         attempts.append(&mut from.record.attempts);
         from.record.attempts = attempts;
         std::mem::swap(&mut *to, &mut *from);
+        // What is reserved is reserved for the request, whichever attempt answers it.
+        (to.held, to.told) = (from.held.take(), std::mem::take(&mut from.told));
     }
 
     /// The failures of `fork` are added to those of `session`.
@@ -231,10 +253,11 @@ fn sum(one: Option<NanoUsd>, other: Option<NanoUsd>) -> Option<NanoUsd> {
 }
 
 impl Gateway {
-    /// Hands the session's row to the cost log, once. Returns at once; the write happens after the answer.
+    /// Hands the session's row to the cost log, once, and settles what was reserved for it. Returns at once; the rest
+    /// happens after the answer.
     pub(super) fn settle<H: Host>(self: &Rc<Self>, host: &H, session: &Shared) {
         let now = host.now();
-        let duty = {
+        let (record, held) = {
             let mut session = session.borrow_mut();
             if std::mem::replace(&mut session.settled, true) {
                 return;
@@ -244,9 +267,18 @@ impl Gateway {
             if let Some(run) = session.run.take() {
                 session.tell(&run, now);
             }
-            self.journal.add(&session.record, now)
+            let Some(held) = session.held.take() else {
+                return self.log(host, &session.record);
+            };
+            (session.record.clone(), held)
         };
-        let Duty::Write(wait) = duty else { return };
+        let (gateway, host_later) = (self.clone(), host.clone());
+        host.later(Box::pin(async move { gateway.settle_held(&host_later, &record, &held).await }));
+    }
+
+    /// Has `record` written to the cost log.
+    pub(super) fn log<H: Host>(self: &Rc<Self>, host: &H, record: &Record) {
+        let Duty::Write(wait) = self.journal.add(record, host.now()) else { return };
         let (gateway, writer) = (self.clone(), host.clone());
         host.later(Box::pin(async move {
             if !wait.is_zero() {

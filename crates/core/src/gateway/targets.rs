@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 use sluice_types::error::{ErrorKind, Failure};
 
-use super::{Context, Gateway, Reply, admit, named, receive, reply::Problem};
+use super::{Context, Gateway, named};
 use crate::{
-    config::{Target, Upstream},
-    port::{Body, Host},
+    config::{Model, Target, Upstream},
+    port::Host,
     routing::breaker::Shown,
 };
 
@@ -25,20 +26,26 @@ struct Order {
 /// Whether a target is asked.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
-enum State {
+pub(super) enum State {
     /// No new requests.
     Drained,
     /// As its health says.
     Active,
 }
 
+impl State {
+    /// Its name in requests and answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Drained => "drained",
+            Self::Active => "active",
+        }
+    }
+}
+
 impl Gateway {
-    /// Tells how the configured targets do, as this isolate has seen it.
-    pub(super) async fn targets<H: Host>(
-        self: &Rc<Self>,
-        context: &Context<'_, H>,
-    ) -> Result<Reply<H::Body>, Problem> {
-        self.authenticate_admin(context).await?;
+    /// How the configured targets do, as this isolate has seen it.
+    pub(super) fn targets<H: Host>(&self, context: &Context<'_, H>) -> Vec<Value> {
         // By id: one target may stand in several models.
         let mut targets: BTreeMap<&str, (&Target, Vec<&str>)> = BTreeMap::new();
         for model in context.config.models() {
@@ -46,42 +53,36 @@ impl Gateway {
                 targets.entry(&target.id).or_insert((target, Vec::new())).1.push(&model.name);
             }
         }
-        let data: Vec<_> =
-            targets.values().map(|(target, models)| self.shown(context, target, models)).collect();
-        let body = serde_json::json!({"object": "list", "data": data});
-        Ok(Reply::json(body.to_string().into_bytes()))
+        targets.values().map(|(target, models)| self.shown(context, target, models)).collect()
     }
 
-    /// Drains or restores a target.
-    pub(super) async fn set_target<H: Host, B: Body>(
-        self: &Rc<Self>,
-        context: &Context<'_, H>,
-        id: &str,
-        body: B,
-    ) -> Result<Reply<H::Body>, Problem> {
-        self.authenticate_admin(context).await?;
-        let id = named(id)?;
-        let body = receive::body(context, body).await?;
-        let Order { state } = serde_json::from_slice(&body).map_err(|_| {
-            Failure::invalid("state", "must be `drained` or `active`, as in {\"state\": \"drained\"}")
-        })?;
-        let model = context.config.models().find(|model| model.targets.iter().any(|target| target.id == id));
-        let model = model.cloned().or_else(|| context.config.model(&id));
-        let target = model.as_ref().and_then(|model| model.targets.iter().find(|target| target.id == id));
-        let Some(target) = target else {
-            let message = format!("there is no target `{id}`: GET /admin/v1/targets lists what there is");
-            return Err(Failure::new(ErrorKind::NotFound, message).into());
-        };
-        self.routes.drain(context.host, &id, state == State::Drained).await.map_err(admit::store_down)?;
-        Ok(Reply::json(self.shown(context, target, &[]).to_string().into_bytes()))
-    }
-
-    fn shown<H: Host>(
+    /// What `body` asks of the target `id`: the model it stands in, its place there, and how it is to be.
+    pub(super) fn order<H: Host>(
         &self,
         context: &Context<'_, H>,
-        target: &Target,
-        models: &[&str],
-    ) -> serde_json::Value {
+        id: &str,
+        body: &[u8],
+    ) -> Result<(Rc<Model>, usize, State), Failure> {
+        let id = named(id)?;
+        let Order { state } = serde_json::from_slice(body).map_err(|_| {
+            Failure::invalid("state", "must be `drained` or `active`, as in {\"state\": \"drained\"}")
+        })?;
+        let place = |model: &Model| model.targets.iter().position(|target| target.id == id);
+        let configured = context.config.models().find_map(|model| Some((model.clone(), place(model)?)));
+        let found = configured.or_else(|| {
+            let model = context.config.model(&id)?;
+            let at = place(&model)?;
+            Some((model, at))
+        });
+        let (model, at) = found.ok_or_else(|| {
+            let message = format!("there is no target `{id}`: GET /admin/v1/targets lists what there is");
+            Failure::new(ErrorKind::NotFound, message)
+        })?;
+        Ok((model, at, state))
+    }
+
+    /// How `target` does, as this isolate has seen it.
+    pub(super) fn shown<H: Host>(&self, context: &Context<'_, H>, target: &Target, models: &[&str]) -> Value {
         let now = context.host.now();
         let health = self.routes.health(&target.id);
         let health = health.borrow();
@@ -96,11 +97,12 @@ impl Gateway {
             Upstream::Http(http) => self.routes.key_states(http, now),
             Upstream::Builtin => Vec::new(),
         };
-        serde_json::json!({
+        let state = if self.routes.is_drained(&target.id) { State::Drained } else { State::Active };
+        json!({
             "object": "target",
             "id": target.id,
             "models": models,
-            "state": if self.routes.is_drained(&target.id) { "drained" } else { "active" },
+            "state": state.name(),
             "breaker": shown.name(),
             "open_for_ms": open_for,
             "silent": health.is_silent(now),

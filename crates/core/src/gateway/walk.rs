@@ -132,7 +132,7 @@ impl<H: Host> Walk<'_, H> {
     fn order(&self, caller: &Caller, subject: &Subject<'_>) -> Result<Vec<usize>, Failure> {
         let host = self.context.host;
         let now = host.now();
-        let allowed = |target: &Target| caller.tenant.may_use_provider(&target.provider.name);
+        let allowed = |target: &Target| caller.may_use(&target.provider);
         let headers = self.context.headers;
         let explain =
             receive::text(headers, "sluice-explain").is_some_and(|value| value != "0" && value != "false");

@@ -50,7 +50,13 @@ pub fn compile(name: &str, written: &document::Provider, at: &Path, notes: &mut 
     let prices: HashMap<_, _> =
         written.prices.iter().map(|(model, prices)| (model.clone(), Price::from(prices))).collect();
     let fine = notes.problems.len() == before;
-    fine.then(|| Provider { name: name.to_owned(), upstream: Upstream::Http(Box::new(http)), prices })
+    let data_region = written.data_region.as_ref().map(|region| region.as_str().to_owned());
+    fine.then(|| Provider {
+        name: name.to_owned(),
+        upstream: Upstream::Http(Box::new(http)),
+        data_region,
+        prices,
+    })
 }
 
 fn from_catalogue(

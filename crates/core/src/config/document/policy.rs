@@ -7,11 +7,8 @@ use serde::{
     de::{Error, IntoDeserializer, MapAccess, Visitor},
 };
 
-use super::seconds;
-use crate::config::{
-    number::Dollars,
-    text::{Origin, Period, Reference, Size},
-};
+use super::{quota::Quotas, seconds};
+use crate::config::text::{Origin, Period, Reference, Size};
 
 /// Embeddings that Sluice itself makes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,56 +137,12 @@ impl schemars::JsonSchema for Check {
 }
 
 /// Tenants and their keys live in KV; here is what holds for all of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Tenants {
     /// What a tenant has whose record says nothing else.
-    pub defaults: TenantDefaults,
-}
-
-/// What a tenant has whose record says nothing else.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct TenantDefaults {
-    /// Requests allowed in a minute. Default: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub requests_per_minute: Option<u64>,
-    /// Tokens allowed in a minute, read and written. Default: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-    pub tokens_per_minute: Option<u64>,
-    /// Money allowed. Default: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Budget>,
-}
-
-/// Money allowed in a period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Budget {
-    /// US dollars.
-    pub usd: Dollars,
-    /// The period, by the calendar in UTC.
-    pub per: BudgetPeriod,
-}
-
-/// A period of a budget, by the calendar in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetPeriod {
-    /// A day.
-    Day,
-    /// A week, from Monday.
-    Week,
-    /// A month.
-    Month,
-    /// For ever.
-    Total,
+    pub defaults: Quotas,
 }
 
 /// Limits on what callers send.

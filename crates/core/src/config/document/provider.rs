@@ -45,6 +45,10 @@ pub struct Provider {
     /// How its dialect differs from the format's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
+    /// Where it keeps what is sent to it, in your words, such as `eu`: tenants whose record names `regions` reach only
+    /// providers of those. Default: not told, which is none of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_region: Option<Setting>,
     /// Prices of its models, by model: for models the list lacks or prices of your own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub prices: BTreeMap<String, Prices>,

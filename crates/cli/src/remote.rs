@@ -1,0 +1,140 @@
+//! A running gateway's operator's API.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// Which gateway, and how answers are printed.
+#[derive(clap::Args)]
+pub struct Remote {
+    /// Where the gateway is
+    #[arg(long, env = "SLUICE_URL", default_value = "http://127.0.0.1:8787", global = true)]
+    url: String,
+    /// Print what the gateway answers, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The variable that holds the admin key: an argument would be seen by everybody on the machine.
+const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
+
+impl Remote {
+    /// Asks `path` below `/admin/v1/`.
+    ///
+    /// # Errors
+    ///
+    /// What the gateway says is wrong, or that it does not answer.
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let text = self.text(method, path, body)?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} answered with something that is not JSON", self.url))
+    }
+
+    /// The same, as it comes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Remote::ask`].
+    pub fn text(&self, method: &str, path: &str, body: Option<&Value>) -> Result<String> {
+        let Ok(key) = std::env::var(ADMIN_KEY) else {
+            bail!("set {ADMIN_KEY} to the gateway's admin key: `export {ADMIN_KEY}=…`");
+        };
+        let url = format!("{}/admin/v1/{path}", self.url.trim_end_matches('/'));
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(body.map(Value::to_string).unwrap_or_default())
+            .with_context(|| format!("{url} is not an address"))?;
+        let mut answer = agent.run(request).with_context(|| {
+            format!(
+                "{} does not answer: is it running there? --url or SLUICE_URL says another place",
+                self.url
+            )
+        })?;
+        let text = answer.body_mut().read_to_string().context("the answer broke off")?;
+        if answer.status().is_success() {
+            return Ok(text);
+        }
+        let told: Value = serde_json::from_str(&text).unwrap_or_default();
+        match told["error"]["message"].as_str() {
+            Some(message) => bail!("{message}"),
+            None => bail!("{} answered {}: {text}", self.url, answer.status()),
+        }
+    }
+
+    /// Prints `answer`: as JSON if that is asked for, else as `lines` has it.
+    ///
+    /// # Errors
+    ///
+    /// Never, but the encoder could.
+    pub fn tell(&self, answer: &Value, lines: impl FnOnce(&Value) -> Vec<String>) -> Result<()> {
+        if self.json {
+            crate::say(&serde_json::to_string_pretty(answer)?);
+        } else {
+            lines(answer).iter().for_each(|line| crate::say(line));
+        }
+        Ok(())
+    }
+}
+
+/// A list's rows as a table of these members; `numbers` says from which column on they are numbers.
+pub fn table(list: &Value, members: &[&str], numbers: usize) -> Vec<String> {
+    let cell = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(|one| one.as_str().unwrap_or("?")).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let rows: Vec<Vec<String>> = list["data"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|row| {
+            members
+                .iter()
+                .map(|member| {
+                    cell(row.pointer(&format!("/{}", member.replace('.', "/"))).unwrap_or(&Value::Null))
+                })
+                .collect()
+        })
+        .collect();
+    let head: Vec<&str> = members.iter().map(|member| member.rsplit('.').next().unwrap_or(member)).collect();
+    crate::table::lines(&head, &rows, numbers)
+}
+
+/// A name as it stands in a path or a query.
+pub fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// A query of what is given.
+pub fn query(pairs: &[(&str, Option<&str>)]) -> String {
+    let given = pairs.iter().filter_map(|(name, value)| Some(format!("{name}={}", encoded((*value)?))));
+    let joined = given.collect::<Vec<_>>().join("&");
+    if joined.is_empty() { joined } else { format!("?{joined}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_hold_what_is_given() {
+        assert_eq!(query(&[("a", None)]), "");
+        assert_eq!(query(&[("a", Some("x y")), ("b", None), ("c", Some("team=s"))]), "?a=x%20y&c=team%3Ds");
+    }
+
+    #[test]
+    fn tables_show_members_of_members() {
+        let list = serde_json::json!({"data": [{"model": "m", "sum": {"requests": 3}}, {"sum": {}}]});
+        assert_eq!(
+            table(&list, &["model", "sum.requests"], 1),
+            ["model  requests", "m             3", "-             -"]
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! `sluice tenant` and `sluice budget`: who may use a gateway, and how much.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::remote::{Remote, encoded, query, table};
+
+/// What to do with tenants.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Make a tenant
+    Create {
+        /// Its id: letters, digits, `-`, `_`, `.`
+        id: String,
+        #[command(flatten)]
+        about: About,
+    },
+    /// List all tenants
+    List,
+    /// Show a tenant's record
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Change what is given, and leave the rest
+    Update {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        about: About,
+        /// Switch it off, or on again
+        #[arg(long)]
+        disabled: Option<bool>,
+    },
+    /// Delete a tenant, its keys, costs and everything else it owns
+    Delete {
+        /// Its id
+        id: String,
+        /// Yes, all of it
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What a tenant is and may do.
+#[derive(clap::Args)]
+pub struct About {
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+    /// The models it may name, parted by commas: names, or provider/*
+    #[arg(long, value_delimiter = ',')]
+    models: Option<Vec<String>>,
+    /// The providers its data may go to, parted by commas
+    #[arg(long, value_delimiter = ',')]
+    providers: Option<Vec<String>>,
+    /// The regions its data may go to, parted by commas
+    #[arg(long, value_delimiter = ',')]
+    regions: Option<Vec<String>>,
+    /// Limits and budgets as JSON, such as '{"requests_per_minute":60,"budget":{"usd":50,"per":"month"}}'
+    #[arg(long)]
+    limits: Option<String>,
+}
+
+impl About {
+    fn body(&self) -> Result<Map<String, Value>> {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                body.insert(name.to_owned(), value);
+            }
+        };
+        put("name", self.name.clone().map(Value::from));
+        put("models", self.models.clone().map(Value::from));
+        put("providers", self.providers.clone().map(Value::from));
+        put("regions", self.regions.clone().map(Value::from));
+        let limits = self.limits.as_deref().map(serde_json::from_str::<Value>).transpose();
+        put("limits", limits.map_err(|error| anyhow::anyhow!("--limits is not JSON: {error}"))?);
+        Ok(body)
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// What the gateway says is wrong, or that it does not answer.
+pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
+    let record = |record: &Value| vec![serde_json::to_string_pretty(record).unwrap_or_default()];
+    match command {
+        Command::Create { id, about } => {
+            let mut body = about.body()?;
+            body.insert("id".to_owned(), id.clone().into());
+            let made = remote.ask("POST", "tenants", Some(&body.into()))?;
+            remote.tell(&made, |_| vec![format!("made {id}; now give it a key: sluice key create {id}")])?;
+        }
+        Command::List => {
+            let list = remote.ask("GET", "tenants", None)?;
+            remote.tell(&list, |list| table(list, &["id", "name", "disabled", "models", "providers"], 5))?;
+        }
+        Command::Show { id } => {
+            remote.tell(&remote.ask("GET", &format!("tenants/{}", encoded(id)), None)?, record)?;
+        }
+        Command::Update { id, about, disabled } => {
+            let mut body = about.body()?;
+            if let Some(disabled) = disabled {
+                body.insert("disabled".to_owned(), (*disabled).into());
+            }
+            ensure!(!body.is_empty(), "nothing to change: see `sluice tenant update --help`");
+            remote.tell(
+                &remote.ask("PATCH", &format!("tenants/{}", encoded(id)), Some(&body.into()))?,
+                record,
+            )?;
+        }
+        Command::Delete { id, yes } => {
+            ensure!(yes, "this deletes {id} with its keys, costs and data for good: say --yes");
+            loop {
+                let gone = remote.ask("DELETE", &format!("tenants/{}", encoded(id)), None)?;
+                if gone["more"] != true {
+                    remote.tell(&gone, |_| vec![format!("deleted {id}")])?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to do with budgets.
+#[derive(clap::Subcommand)]
+pub enum Budget {
+    /// How a tenant's limits and budgets stand
+    Show {
+        /// The tenant's id
+        tenant: String,
+        /// Of this key
+        #[arg(long)]
+        key: Option<String>,
+        /// Of this end user
+        #[arg(long)]
+        user: Option<String>,
+        /// Of this tag, as name=value
+        #[arg(long)]
+        tag: Option<String>,
+    },
+    /// Give a tenant a budget in dollars, in the place of the one it has
+    Set {
+        /// The tenant's id
+        tenant: String,
+        /// US dollars
+        #[arg(long)]
+        usd: f64,
+        /// The period
+        #[arg(long, default_value = "month", value_parser = ["day", "week", "month", "total"])]
+        per: String,
+        /// Only warn when it is spent
+        #[arg(long)]
+        soft: bool,
+    },
+}
+
+/// Runs a command of budgets.
+///
+/// # Errors
+///
+/// What the gateway says is wrong, or that it does not answer.
+pub fn budget(remote: &Remote, command: &Budget) -> Result<ExitCode> {
+    match command {
+        Budget::Show { tenant, key, user, tag } => {
+            let asked = query(&[("key", key.as_deref()), ("user", user.as_deref()), ("tag", tag.as_deref())]);
+            let standing = remote.ask("GET", &format!("tenants/{}/budgets{asked}", encoded(tenant)), None)?;
+            remote.tell(&standing, |list| {
+                table(list, &["what", "unit", "limit", "used", "reserved", "remaining"], 2)
+            })?;
+        }
+        Budget::Set { tenant, usd, per, soft } => {
+            let path = format!("tenants/{}", encoded(tenant));
+            let mut limits = remote.ask("GET", &path, None)?["limits"].take();
+            if !limits.is_object() {
+                limits = json!({});
+            }
+            limits["budget"] = json!({"usd": usd, "per": per, "hard": !soft});
+            let changed = remote.ask("PATCH", &path, Some(&json!({"limits": limits})))?;
+            remote.tell(&changed, |_| vec![format!("{tenant} may spend ${usd} per {per}")])?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,542 @@
+//! The operator's API: tenants, keys, usage, the audit log.
+//!
+//! Records live in the store, where requests look them up; every change is written into the audit log before it is made,
+//! so that nothing changes without a trace.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
+
+use super::{
+    Context, Gateway, Reply,
+    admit::{self, read},
+    costs::Range,
+    object::{self, Answer, Call},
+    receive,
+    reply::Problem,
+    targets::State,
+};
+use crate::{
+    admin::{self, AUDIT, Admin},
+    key::{self, KeyKind, KeyRecord, TenantRecord},
+    limit::{self, Who},
+    port::{Body, CountersError, Host, Kv, KvError},
+    usage::{By, Day, Report, Summing},
+};
+
+/// The most keys one request deletes from the store: hosts limit what one request may do.
+const DELETES: usize = 800;
+
+/// How long a key that was replaced works on, unless the request says otherwise.
+const OVERLAP_S: u64 = 86_400;
+
+/// The digests of one key's plain forms, the one in use last.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Digests {
+    digests: Vec<String>,
+}
+
+fn index_key(tenant: &str, key: &str) -> String {
+    format!("keys/{tenant}/{key}")
+}
+
+fn record_key(digest: &str) -> String {
+    format!("key/{digest}")
+}
+
+fn usage_key(tenant: &str, date: &str) -> String {
+    format!("usage/{tenant}/{date}")
+}
+
+fn counters_down(error: CountersError) -> Failure {
+    Failure::new(ErrorKind::StoreUnavailable, format!("a counter object does not answer: {error}"))
+}
+
+fn absent(what: &str, id: &str) -> Failure {
+    Failure::new(ErrorKind::NotFound, format!("there is no {what} `{id}`"))
+}
+
+fn value(record: &impl Serialize) -> Value {
+    serde_json::to_value(record).unwrap_or_default()
+}
+
+fn list<B>(data: &[Value]) -> Reply<B> {
+    Reply::json(json!({"object": "list", "data": data}).to_string().into_bytes())
+}
+
+fn created<B>(body: &Value) -> Reply<B> {
+    let mut reply = Reply::json(body.to_string().into_bytes());
+    reply.status = StatusCode::CREATED;
+    reply
+}
+
+fn told<B>(body: &Value) -> Reply<B> {
+    Reply::json(body.to_string().into_bytes())
+}
+
+impl Gateway {
+    /// Answers the operator.
+    pub(super) async fn admin<H: Host, B: Body>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        asked: Admin<'_>,
+        method: &Method,
+        query: Option<&str>,
+        body: B,
+    ) -> Result<Reply<H::Body>, Problem> {
+        self.authenticate_admin(context).await?;
+        let query = query.unwrap_or("");
+        let host = context.host;
+        let changes = *method != Method::GET && *method != Method::HEAD;
+        let body = if changes { receive::body(context, body).await? } else { Bytes::new() };
+        let asked_of = match asked {
+            Admin::Tenant(id) | Admin::Keys(id) | Admin::Budgets(id) => Some(id),
+            Admin::Key(id, _) | Admin::Rotate(id, _) | Admin::Revoke(id, _) => Some(id),
+            Admin::Costs
+            | Admin::Targets
+            | Admin::Target(_)
+            | Admin::Tenants
+            | Admin::Usage
+            | Admin::Audit
+            | Admin::Rollup => None,
+        };
+        let tenant = match asked_of {
+            Some(id) => tenant(host, id).await?,
+            None => TenantRecord::default(),
+        };
+        Ok(match asked {
+            Admin::Costs => return self.costs(context, Some(query)).await,
+            Admin::Targets => list(&self.targets(context)),
+            Admin::Target(id) => {
+                let (model, at, state) = self.order(context, id, &body)?;
+                let asked = json!({"state": state.name()});
+                let Some(target) = model.targets.get(at) else { return Err(absent("target", id).into()) };
+                audit(context, "target.set", &target.id, None, Some(&asked)).await?;
+                let drained = state == State::Drained;
+                self.routes.drain(host, &target.id, drained).await.map_err(admit::store_down)?;
+                told(&self.shown(context, target, &[]))
+            }
+            Admin::Tenants if changes => {
+                let record = admin::new_tenant(&body, context.started)?;
+                let at = key::tenant_store_key(&record.id);
+                if host.get(&at).await.map_err(admit::store_down)?.is_some() {
+                    return Err(Failure::invalid("id", "is taken by another tenant").into());
+                }
+                audit(context, "tenant.create", &record.id, None, Some(&value(&record))).await?;
+                put(host, &at, &record).await?;
+                created(&value(&record))
+            }
+            Admin::Tenants => {
+                let mut data = Vec::new();
+                for listed in host.list("tenant/").await.map_err(admit::store_down)? {
+                    data.extend(read::<H, Value>(host, &listed.key).await.map_err(admit::store_down)?);
+                }
+                list(&data)
+            }
+            Admin::Tenant(id) if *method == Method::PATCH => {
+                let record = admin::changed_tenant(&tenant, &body)?;
+                audit(context, "tenant.update", id, Some(&value(&tenant)), Some(&value(&record))).await?;
+                put(host, &key::tenant_store_key(id), &record).await?;
+                self.keys.forget();
+                told(&value(&record))
+            }
+            Admin::Tenant(id) if changes => {
+                audit(context, "tenant.delete", id, Some(&value(&tenant)), None).await?;
+                let reply = delete_tenant(context, id).await?;
+                self.keys.forget();
+                reply
+            }
+            Admin::Tenant(_) => told(&value(&tenant)),
+            Admin::Keys(id) if changes => create_key(context, id, &body).await?,
+            Admin::Keys(id) => {
+                let mut data = Vec::new();
+                for listed in host.list(&index_key(id, "")).await.map_err(admit::store_down)? {
+                    let name = listed.key.rsplit('/').next().unwrap_or_default();
+                    if let Some((_, record)) = key_record(host, id, name).await? {
+                        data.push(value(&record));
+                    }
+                }
+                list(&data)
+            }
+            Admin::Key(id, name) | Admin::Rotate(id, name) | Admin::Revoke(id, name) => {
+                let Some((digests, record)) = key_record(host, id, name).await? else {
+                    return Err(absent("key", name).into());
+                };
+                let reply = match asked {
+                    Admin::Rotate(..) => rotate(context, digests, record, &body).await?,
+                    Admin::Revoke(..) => {
+                        let revoked = KeyRecord { disabled: true, ..record.clone() };
+                        audit(context, "key.revoke", name, Some(&value(&record)), Some(&value(&revoked)))
+                            .await?;
+                        rewrite(host, &digests, &revoked).await?;
+                        told(&value(&revoked))
+                    }
+                    _ if *method == Method::PATCH => {
+                        let changed = admin::changed_key(&record, &body)?;
+                        audit(context, "key.update", name, Some(&value(&record)), Some(&value(&changed)))
+                            .await?;
+                        rewrite(host, &digests, &changed).await?;
+                        told(&value(&changed))
+                    }
+                    _ if changes => {
+                        audit(context, "key.delete", name, Some(&value(&record)), None).await?;
+                        for digest in &digests.digests {
+                            host.delete(&record_key(digest)).await.map_err(admit::store_down)?;
+                        }
+                        host.delete(&index_key(id, name)).await.map_err(admit::store_down)?;
+                        told(&json!({"id": name, "object": "key", "deleted": true}))
+                    }
+                    _ => told(&value(&record)),
+                };
+                if changes {
+                    self.keys.forget();
+                }
+                reply
+            }
+            Admin::Budgets(_) => budgets(context, &tenant, query).await?,
+            Admin::Usage => usage(context, query).await?,
+            Admin::Audit => {
+                let found = admin::query(query, &["after", "limit"])?;
+                let number = |name: &str, usual: u64| match found.get(name).and_then(Value::as_str) {
+                    None => Ok(usual),
+                    Some(text) => text.parse().map_err(|_| Failure::invalid(name, "must be a whole number")),
+                };
+                let most = u32::try_from(number("limit", 100)?.clamp(1, 1_000)).unwrap_or(100);
+                let call = Call::Read { after: number("after", 0)?, most };
+                match object::ask(host, AUDIT, &call).await.map_err(counters_down)? {
+                    Answer::Entries(entries) => list(&entries.iter().map(value).collect::<Vec<_>>()),
+                    _ => return Err(counters_down(CountersError("not entries".to_owned())).into()),
+                }
+            }
+            Admin::Rollup => {
+                let found = admin::query(query, &["date"])?;
+                let yesterday = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
+                let date = found.get("date").and_then(Value::as_str).unwrap_or(&yesterday);
+                if Timestamp::from_date(date).is_none() {
+                    return Err(Failure::invalid("date", "must be a day in UTC such as 2026-11-21").into());
+                }
+                told(&roll_up(host, date).await?)
+            }
+        })
+    }
+}
+
+impl Gateway {
+    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up.
+    pub async fn daily<H: Host>(&self, host: &H) {
+        let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
+        if let Err(failure) = roll_up(host, &yesterday).await {
+            host.log(&format!("roll-up of {yesterday}: {failure}"));
+        }
+    }
+}
+
+/// Rolls a day of every tenant up: its sums by kind, from its rows. Doing it again gives the same.
+///
+/// # Errors
+///
+/// If the store does not answer.
+pub(super) async fn roll_up<H: Host>(host: &H, date: &str) -> Result<Value, Failure> {
+    let mut tenants = Vec::new();
+    for listed in host.list("tenant/").await.map_err(admit::store_down)? {
+        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+            continue;
+        };
+        object::flush(host, id).await.map_err(counters_down)?;
+        let day = live(host, id, date).await.map_err(admit::store_down)?;
+        let requests: u64 = day.groups.iter().map(|(_, sum)| sum.requests).sum();
+        if 0 < requests {
+            put(host, &usage_key(id, date), &day).await?;
+            tenants.push(json!({"tenant": id, "requests": requests}));
+        }
+    }
+    Ok(json!({"object": "rollup", "date": date, "tenants": tenants}))
+}
+
+async fn put<H: Host>(host: &H, key: &str, record: &impl Serialize) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec(record).unwrap_or_default();
+    host.put(key, bytes.into(), None).await.map_err(admit::store_down)
+}
+
+async fn tenant<H: Host>(host: &H, id: &str) -> Result<TenantRecord, Failure> {
+    let found = if key::is_tenant_id(id) {
+        read::<H, TenantRecord>(host, &key::tenant_store_key(id)).await.map_err(admit::store_down)?
+    } else {
+        None
+    };
+    found.filter(|record| record.id == id).ok_or_else(|| absent("tenant", id))
+}
+
+/// Writes a change into the audit log.
+async fn audit<H: Host>(
+    context: &Context<'_, H>,
+    action: &str,
+    about: &str,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Result<(), Failure> {
+    let text = admin::entry(context.started, action, about, before, after);
+    object::ask(context.host, AUDIT, &Call::Append(text)).await.map_err(counters_down).map(drop)
+}
+
+/// A fresh plain key.
+fn plain_key<H: Host>(host: &H, kind: KeyKind) -> String {
+    let prefix = match kind {
+        KeyKind::Secret => key::SECRET_PREFIX,
+        KeyKind::Publishable => key::PUBLISHABLE_PREFIX,
+    };
+    let random: String = (0..4).map(|_| format!("{:016x}", host.random())).collect();
+    format!("{prefix}{random}")
+}
+
+/// A key's record with the plain key, which is told this once.
+fn shown(record: &KeyRecord, plain: &str) -> Value {
+    let mut told = value(record);
+    if let Value::Object(members) = &mut told {
+        members.insert("key".to_owned(), plain.into());
+    }
+    told
+}
+
+async fn create_key<H: Host>(
+    context: &Context<'_, H>,
+    tenant: &str,
+    body: &[u8],
+) -> Result<Reply<H::Body>, Failure> {
+    let host = context.host;
+    let id = format!("key_{:016x}", host.random());
+    let record = admin::new_key(tenant, id, body, context.started)?;
+    let plain = plain_key(host, record.kind);
+    let digest = key::hex(&key::digest(&plain));
+    audit(context, "key.create", &record.id, None, Some(&value(&record))).await?;
+    // The index first: a key that works is always found.
+    put(host, &index_key(tenant, &record.id), &Digests { digests: vec![digest.clone()] }).await?;
+    put(host, &record_key(&digest), &record).await?;
+    Ok(created(&shown(&record, &plain)))
+}
+
+/// A key's digests, and the record of the one in use.
+async fn key_record<H: Host>(
+    host: &H,
+    tenant: &str,
+    id: &str,
+) -> Result<Option<(Digests, KeyRecord)>, Failure> {
+    let found = read::<H, Digests>(host, &index_key(tenant, id)).await.map_err(admit::store_down)?;
+    let Some(digests) = found else { return Ok(None) };
+    let Some(last) = digests.digests.last() else { return Ok(None) };
+    let record = read::<H, KeyRecord>(host, &record_key(last)).await.map_err(admit::store_down)?;
+    Ok(record.filter(|record| record.tenant == tenant).map(|record| (digests, record)))
+}
+
+/// Writes `record` under all of a key's digests; those that were replaced keep the end they have.
+async fn rewrite<H: Host>(host: &H, digests: &Digests, record: &KeyRecord) -> Result<(), Failure> {
+    let (last, replaced) = match digests.digests.split_last() {
+        Some(found) => found,
+        None => return Ok(()),
+    };
+    for digest in replaced {
+        let old = read::<H, KeyRecord>(host, &record_key(digest)).await.map_err(admit::store_down)?;
+        let Some(old) = old else { continue };
+        put(host, &record_key(digest), &KeyRecord { expires_at: old.expires_at, ..record.clone() }).await?;
+    }
+    put(host, &record_key(last), record).await
+}
+
+/// Gives a key another plain form; the one before works on for a while.
+async fn rotate<H: Host>(
+    context: &Context<'_, H>,
+    digests: Digests,
+    record: KeyRecord,
+    body: &[u8],
+) -> Result<Reply<H::Body>, Failure> {
+    let host = context.host;
+    let body =
+        if body.is_empty() { serde_json::Map::new() } else { admin::object(body, &["overlap_seconds"])? };
+    let overlap = match body.get("overlap_seconds") {
+        None => OVERLAP_S,
+        Some(value) => value.as_u64().filter(|seconds| *seconds <= 90 * 86_400).ok_or_else(|| {
+            Failure::invalid("overlap_seconds", "must be a whole number of at most 90 days")
+        })?,
+    };
+    let end = context.started.plus(std::time::Duration::from_secs(overlap));
+    let end = record.expires_at.map_or(end, |own| own.min(end));
+    let plain = plain_key(host, record.kind);
+    let digest = key::hex(&key::digest(&plain));
+    let told_before = json!({"old_works_until": end});
+    audit(context, "key.rotate", &record.id, None, Some(&told_before)).await?;
+    let mut all = Digests::default();
+    for old in digests.digests {
+        let found = read::<H, KeyRecord>(host, &record_key(&old)).await.map_err(admit::store_down)?;
+        let Some(found) = found else { continue };
+        let ends = found.expires_at.map_or(end, |own| own.min(end));
+        if ends <= context.started {
+            host.delete(&record_key(&old)).await.map_err(admit::store_down)?;
+            continue;
+        }
+        put(host, &record_key(&old), &KeyRecord { expires_at: Some(ends), ..found }).await?;
+        all.digests.push(old);
+    }
+    all.digests.push(digest.clone());
+    put(host, &record_key(&digest), &record).await?;
+    put(host, &index_key(&record.tenant, &record.id), &all).await?;
+    let mut answer = shown(&record, &plain);
+    if let Value::Object(members) = &mut answer {
+        members.insert("old_works_until".to_owned(), json!(end));
+    }
+    Ok(told(&answer))
+}
+
+/// Deletes a tenant and everything under its prefix: first what lets requests in, then the rest.
+async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Reply<H::Body>, Failure> {
+    let host = context.host;
+    let mut left = DELETES;
+    for listed in host.list(&index_key(id, "")).await.map_err(admit::store_down)? {
+        let digests = read::<H, Digests>(host, &listed.key).await.map_err(admit::store_down)?;
+        for digest in digests.unwrap_or_default().digests {
+            host.delete(&record_key(&digest)).await.map_err(admit::store_down)?;
+        }
+        host.delete(&listed.key).await.map_err(admit::store_down)?;
+        left = left.saturating_sub(2);
+    }
+    object::flush(host, id).await.map_err(counters_down)?;
+    object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
+    let mut more = false;
+    for kind in ["cost", "usage", "response"] {
+        for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
+            if left == 0 {
+                more = true;
+                break;
+            }
+            host.delete(&listed.key).await.map_err(admit::store_down)?;
+            left -= 1;
+        }
+    }
+    // Its record last: until it is gone, deleting can be asked again for what is left.
+    if !more {
+        host.delete(&key::tenant_store_key(id)).await.map_err(admit::store_down)?;
+    }
+    Ok(told(&json!({"id": id, "object": "tenant", "deleted": !more, "more": more})))
+}
+
+/// How a tenant's limits and budgets stand; those of a key, user, model or tag where the query names one.
+async fn budgets<H: Host>(
+    context: &Context<'_, H>,
+    tenant: &TenantRecord,
+    query: &str,
+) -> Result<Reply<H::Body>, Failure> {
+    let found = admin::query(query, &["key", "user", "model", "tag"])?;
+    let named = |name: &str| found.get(name).and_then(Value::as_str);
+    let tag = named("tag").and_then(|tag| tag.split_once('='));
+    let tags = tag.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let record = match named("key") {
+        Some(id) => Some(key_record(context.host, &tenant.id, id).await?.ok_or_else(|| absent("key", id))?.1),
+        None => None,
+    };
+    let who = Who {
+        key: named("key").unwrap_or_default(),
+        user: named("user"),
+        model: named("model").unwrap_or_default(),
+        tags: &tags,
+        visitor: None,
+    };
+    let key_limits = record.as_ref().and_then(|record| record.limits.as_ref());
+    let bounds = limit::bounds(&who, &context.config.quotas, tenant.limits.as_ref(), key_limits);
+    let rules = bounds.iter().map(|bound| bound.rule.clone()).collect();
+    let answer = object::ask(context.host, &tenant.id, &Call::Look(rules)).await.map_err(counters_down)?;
+    let Answer::Counted(counted) = answer else {
+        return Err(counters_down(CountersError("not counts".to_owned())));
+    };
+    let data: Vec<Value> = bounds
+        .iter()
+        .zip(counted)
+        .map(|(bound, (counted, used))| {
+            json!({
+                "what": bound.what,
+                "unit": bound.rule.unit,
+                "limit": bound.rule.limit,
+                "used": used,
+                "reserved": counted.saturating_sub(used),
+                "remaining": bound.rule.limit.saturating_sub(counted),
+                "hard": bound.rule.hard,
+            })
+        })
+        .collect();
+    Ok(list(&data))
+}
+
+/// A day of a tenant from its rows.
+async fn live<H: Host>(host: &H, tenant: &str, date: &str) -> Result<Day, KvError> {
+    let mut summing = Summing::default();
+    for listed in host.list(&crate::cost_log::day_prefix(tenant, date)).await? {
+        summing.add(&Kv::get(host, &listed.key).await?.unwrap_or_default());
+    }
+    Ok(summing.day())
+}
+
+/// Requests, tokens and money by what is asked for; as JSON, or as CSV with `format=csv`.
+async fn usage<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Reply<H::Body>, Failure> {
+    let host = context.host;
+    let found = admin::query(query, &["tenant", "from", "to", "by", "format"])?;
+    let named = |name: &str| found.get(name).and_then(Value::as_str);
+    let range = Range::days(named("from"), named("to"), context.started)?;
+    let by = named("by").unwrap_or("tenant");
+    let by = By::parse(by).ok_or_else(|| Failure::invalid("by", format!("must list {}", By::ALLOWED)))?;
+    let tenants = match named("tenant") {
+        Some(id) if key::is_tenant_id(id) => vec![id.to_owned()],
+        Some(_) => return Err(Failure::invalid("tenant", "must be a tenant's id")),
+        None => {
+            let listed = host.list("tenant/").await.map_err(admit::store_down)?;
+            listed
+                .into_iter()
+                .filter_map(|listed| Some(listed.key.strip_prefix("tenant/")?.to_owned()))
+                .collect()
+        }
+    };
+    let fresh = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
+    let (mut report, mut unreadable) = (Report::default(), 0);
+    for tenant in &tenants {
+        object::flush(host, tenant).await.map_err(counters_down)?;
+        for date in &range {
+            // Today's and yesterday's rows may still come in: only older days are taken from their roll-up.
+            let rolled = if *date < fresh {
+                read::<H, Day>(host, &usage_key(tenant, date)).await.map_err(admit::store_down)?
+            } else {
+                None
+            };
+            let day = match rolled {
+                Some(day) => day,
+                None => live(host, tenant, date).await.map_err(admit::store_down)?,
+            };
+            unreadable += day.unreadable;
+            report.add(tenant, date, &day, &by);
+        }
+    }
+    match named("format") {
+        Some("csv") => {
+            let mut reply = Reply::json(report.csv(&by).into_bytes());
+            reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+            Ok(reply)
+        }
+        None | Some("json") => {
+            let total = report.total();
+            Ok(told(&json!({
+                "object": "usage",
+                "from": range.first(),
+                "to": range.last(),
+                "by": by.iter().map(By::name).collect::<Vec<_>>(),
+                "data": report.json(&by),
+                "cost_usd": total.cost_nano_usd.to_string(),
+                "sum": total,
+                "unreadable_records": unreadable,
+            })))
+        }
+        Some(_) => Err(Failure::invalid("format", "must be json or csv")),
+    }
+}

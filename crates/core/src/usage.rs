@@ -1,0 +1,271 @@
+//! What requests used and cost, grouped: by tenant, model, provider, key, user, day and tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sluice_types::{money::NanoUsd, usage::Usage};
+
+use crate::cost_log::Sum;
+
+/// What a number is split by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// The tenant.
+    Tenant,
+    /// The day in UTC.
+    Day,
+    /// The model the caller named.
+    Model,
+    /// The provider that answered, or was tried last.
+    Provider,
+    /// The virtual key's id.
+    Key,
+    /// The end user.
+    User,
+    /// A tag's value.
+    Tag(String),
+}
+
+impl By {
+    /// What is allowed.
+    pub const ALLOWED: &str = "tenant, day, model, provider, key, user and tag:NAME, parted by commas";
+
+    /// Reads a list such as `model,tag:team`; `None` if a name is unknown.
+    pub fn parse(list: &str) -> Option<Vec<Self>> {
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names
+            .map(|name| {
+                Some(match name {
+                    "tenant" => Self::Tenant,
+                    "day" => Self::Day,
+                    "model" => Self::Model,
+                    "provider" => Self::Provider,
+                    "key" => Self::Key,
+                    "user" => Self::User,
+                    _ => Self::Tag(name.strip_prefix("tag:").filter(|tag| !tag.is_empty())?.to_owned()),
+                })
+            })
+            .collect()
+    }
+
+    /// Its name, as it is asked for.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Tenant => "tenant".to_owned(),
+            Self::Day => "day".to_owned(),
+            Self::Model => "model".to_owned(),
+            Self::Provider => "provider".to_owned(),
+            Self::Key => "key".to_owned(),
+            Self::User => "user".to_owned(),
+            Self::Tag(tag) => format!("tag:{tag}"),
+        }
+    }
+}
+
+/// Requests of one day that are alike in everything they may be split by, and their sum.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Kind {
+    /// The model the caller named.
+    pub model: String,
+    /// The provider that answered, or was tried last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The virtual key's id.
+    pub key: String,
+    /// The end user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A day of one tenant: what is stored as its roll-up, and what live rows add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Sums by kind.
+    pub groups: Vec<(Kind, Sum)>,
+    /// Lines that could not be read.
+    #[serde(default)]
+    pub unreadable: u64,
+}
+
+/// What is read back of a row.
+#[derive(Debug, Deserialize)]
+struct Row {
+    id: String,
+    key: String,
+    #[serde(rename = "gen_ai.request.model")]
+    model: String,
+    #[serde(rename = "gen_ai.provider.name", default)]
+    provider: Option<String>,
+    #[serde(rename = "error.type", default)]
+    error: Option<String>,
+    usage: Usage,
+    cost_nano_usd: Option<NanoUsd>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+/// Adds up a day's rows; the same rows give the same day, in whatever order and however often they come.
+#[derive(Debug, Default)]
+pub struct Summing {
+    seen: BTreeSet<String>,
+    groups: BTreeMap<Kind, Sum>,
+    unreadable: u64,
+}
+
+impl Summing {
+    /// Adds a stored value's lines.
+    pub fn add(&mut self, value: &[u8]) {
+        for line in value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(row) = serde_json::from_slice::<Row>(line) else {
+                self.unreadable += 1;
+                continue;
+            };
+            if !self.seen.insert(row.id) {
+                continue;
+            }
+            let sum = Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd);
+            let kind = Kind {
+                model: row.model,
+                provider: row.provider,
+                key: row.key,
+                user: row.user,
+                tags: row.tags,
+            };
+            let group = self.groups.entry(kind).or_default();
+            *group = group.plus(sum);
+        }
+    }
+
+    /// The day.
+    pub fn day(self) -> Day {
+        Day { groups: self.groups.into_iter().collect(), unreadable: self.unreadable }
+    }
+}
+
+/// Sums by what was asked for.
+#[derive(Debug, Default)]
+pub struct Report(BTreeMap<Vec<String>, Sum>);
+
+impl Report {
+    /// Adds a tenant's day.
+    pub fn add(&mut self, tenant: &str, date: &str, day: &Day, by: &[By]) {
+        for (kind, sum) in &day.groups {
+            let values = by.iter().map(|by| match by {
+                By::Tenant => tenant.to_owned(),
+                By::Day => date.to_owned(),
+                By::Model => kind.model.clone(),
+                By::Provider => kind.provider.clone().unwrap_or_default(),
+                By::Key => kind.key.clone(),
+                By::User => kind.user.clone().unwrap_or_default(),
+                By::Tag(tag) => kind.tags.get(tag).cloned().unwrap_or_default(),
+            });
+            let group = self.0.entry(values.collect()).or_default();
+            *group = group.plus(*sum);
+        }
+    }
+
+    /// All of it together.
+    pub fn total(&self) -> Sum {
+        self.0.values().fold(Sum::default(), |total, sum| total.plus(*sum))
+    }
+
+    /// Its rows as JSON objects.
+    pub fn json(&self, by: &[By]) -> Vec<serde_json::Value> {
+        let row = |(values, sum): (&Vec<String>, &Sum)| {
+            let mut row = serde_json::Map::new();
+            for (by, value) in by.iter().zip(values) {
+                row.insert(by.name(), value.clone().into());
+            }
+            row.insert("cost_usd".to_owned(), sum.cost_nano_usd.to_string().into());
+            row.insert("sum".to_owned(), serde_json::to_value(sum).unwrap_or_default());
+            serde_json::Value::Object(row)
+        };
+        self.0.iter().map(row).collect()
+    }
+
+    /// Its rows as CSV (RFC 4180), with a head.
+    pub fn csv(&self, by: &[By]) -> String {
+        let numbers = "requests,errors,unpriced,estimated,input_tokens,output_tokens,cache_read_tokens,\
+                       reasoning_tokens,cost_usd";
+        let head = by.iter().map(|by| cell(&by.name())).chain([numbers.to_owned()]);
+        let mut text = head.collect::<Vec<_>>().join(",");
+        text.push_str("\r\n");
+        for (values, sum) in &self.0 {
+            let numbers = [
+                sum.requests,
+                sum.errors,
+                sum.unpriced,
+                sum.estimated,
+                sum.input_tokens,
+                sum.output_tokens,
+                sum.cache_read_tokens,
+                sum.reasoning_tokens,
+            ];
+            let cells = values.iter().map(|value| cell(value)).chain(numbers.iter().map(u64::to_string));
+            let cells = cells.chain([sum.cost_nano_usd.to_string()]);
+            text.push_str(&cells.collect::<Vec<_>>().join(","));
+            text.push_str("\r\n");
+        }
+        text
+    }
+}
+
+/// A cell of CSV. What a spreadsheet would take for a formula is made text: callers choose users and tags.
+fn cell(value: &str) -> String {
+    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guarded = if formula { format!("'{value}") } else { value.to_owned() };
+    if guarded.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", guarded.replace('"', "\"\""))
+    } else {
+        guarded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = concat!(
+        r#"{"id":"1","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"a","usage":{"input_uncached":10,"output_text":5},"cost_nano_usd":20,"tags":{"team":"x"},"user":"=ann"}"#,
+        "\n",
+        r#"{"id":"2","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"b","error.type":"upstream_timeout","usage":{},"cost_nano_usd":null}"#,
+        "\nnonsense\n"
+    );
+
+    fn day(values: &[&str]) -> Day {
+        let mut summing = Summing::default();
+        values.iter().for_each(|value| summing.add(value.as_bytes()));
+        summing.day()
+    }
+
+    #[test]
+    fn rows_count_once_whatever_their_order() {
+        let lines: Vec<&str> = ROWS.lines().rev().collect();
+        let backwards = lines.join("\n");
+        assert_eq!(day(&[ROWS]).groups, day(&[&backwards, lines[1]]).groups);
+        let text = serde_json::to_string(&day(&[ROWS])).unwrap();
+        assert_eq!(serde_json::from_str::<Day>(&text).unwrap(), day(&[ROWS]));
+        assert_eq!(day(&[ROWS]).unreadable, 1);
+    }
+
+    #[test]
+    fn reports_split_by_what_is_asked() {
+        let by = By::parse("provider,tag:team,user").unwrap();
+        let mut report = Report::default();
+        report.add("acme", "2026-11-21", &day(&[ROWS]), &by);
+        assert_eq!(report.total().requests, 2);
+        let csv = report.csv(&by);
+        let lines: Vec<&str> = csv.lines().collect();
+        assert!(lines[0].starts_with("provider,tag:team,user,requests"), "{csv}");
+        assert_eq!(lines[1], "a,x,'=ann,1,0,0,0,10,5,0,0,0.000000020");
+        assert_eq!(lines[2], "b,,,1,1,1,0,0,0,0,0,0.000000000");
+        assert_eq!(report.json(&by)[0]["tag:team"], "x");
+        assert_eq!(By::parse("model,moon"), None);
+        assert_eq!(By::parse("tag:"), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! `Counters`: Spin's SQLite database `default`, a row a cell, one write transaction a call.
+//!
+//! `BEGIN IMMEDIATE` lets one call in at a time, whatever instance it comes from, so counting is exact wherever all
+//! instances share the database. The database writes ahead to a log (WAL), synced when that is folded in: a crash of the
+//! gateway or of Spin loses nothing, a power cut may lose the last calls.
+//!
+//! Requests of one instance meet at the database's lock like any others: one must not wait for another inside the
+//! guest, since waking another request's task traps (wit-bindgen without `inter-task-wakeup`).
+
+use std::{cell::Cell, time::Duration};
+
+use bytes::Bytes;
+use sluice_core::{
+    gateway::object,
+    port::{Cells, Clock, Counters, CountersError},
+};
+use spin_sdk::{
+    sqlite::{Connection, Error, Value},
+    wasip3,
+};
+
+use crate::Spin;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS cell \
+                     (owner TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID";
+
+/// How often a transaction is tried that others keep out, and the wait between.
+const TRIES: u32 = 200;
+const WAIT: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// Whether this instance has seen the table.
+    static READY: Cell<bool> = const { Cell::new(false) };
+}
+
+fn failed(error: impl std::fmt::Display) -> CountersError {
+    CountersError(error.to_string())
+}
+
+impl Counters for Spin {
+    async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError> {
+        let outcome = {
+            let rows = Rows { connection: self.open().await?, owner };
+            match object::answer(&rows, self.now(), &call).await {
+                Ok(outcome) => {
+                    rows.run("COMMIT", vec![]).await?;
+                    outcome
+                }
+                Err(error) => {
+                    rows.run("ROLLBACK", vec![]).await?;
+                    return Err(error);
+                }
+            }
+        };
+        if let Some(wait) = outcome.flush_after {
+            let owner = owner.to_owned();
+            wasip3::spawn(async move { object::flush_later(&Spin, &owner, wait).await });
+        }
+        Ok(outcome.answer)
+    }
+}
+
+impl Spin {
+    /// A connection of its own, inside a transaction.
+    async fn open(&self) -> Result<Connection, CountersError> {
+        let connection = Connection::open_default().await.map_err(failed)?;
+        let mut tries = 0;
+        loop {
+            let begun = async {
+                if !READY.get() {
+                    run(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
+                    run(&connection, TABLE, vec![]).await?;
+                    READY.set(true);
+                }
+                run(&connection, "PRAGMA synchronous = NORMAL", vec![]).await?;
+                run(&connection, "BEGIN IMMEDIATE", vec![]).await
+            };
+            match begun.await {
+                Ok(_) => return Ok(connection),
+                Err(Error::Io(text)) if text.contains("locked") && tries < TRIES => tries += 1,
+                Err(error) => return Err(failed(error)),
+            }
+            self.sleep(WAIT).await;
+        }
+    }
+}
+
+/// Runs a statement to its end. Rows are read whole: a connection takes no second statement before that.
+async fn run(connection: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
+    let rows = connection.execute(statement, values).await?.collect().await?;
+    Ok(rows.into_iter().map(|row| row.values).collect())
+}
+
+/// One owner's cells, inside a transaction.
+struct Rows<'a> {
+    connection: Connection,
+    owner: &'a str,
+}
+
+impl Rows<'_> {
+    async fn run(
+        &self,
+        statement: &str,
+        mut values: Vec<Value>,
+    ) -> Result<Vec<(String, String)>, CountersError> {
+        if statement.contains("?1") {
+            values.insert(0, Value::Text(self.owner.to_owned()));
+        }
+        let rows = run(&self.connection, statement, values).await.map_err(failed)?;
+        Ok(rows.into_iter().filter_map(pair).collect())
+    }
+}
+
+fn pair(row: Vec<Value>) -> Option<(String, String)> {
+    match <[Value; 2]>::try_from(row) {
+        Ok([Value::Text(key), Value::Text(value)]) => Some((key, value)),
+        _ => None,
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Value, CountersError> {
+    serde_json::to_string(value).map(Value::Text).map_err(failed)
+}
+
+impl Cells for Rows<'_> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
+        let query =
+            "SELECT key, value FROM cell WHERE owner = ?1 AND key IN (SELECT value FROM json_each(?2))";
+        self.run(query, vec![json(&keys)?]).await
+    }
+
+    async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {
+        let query =
+            "SELECT key, value FROM cell WHERE owner = ?1 AND ?2 <= key AND key < ?3 ORDER BY key LIMIT ?4";
+        let bounds = [Value::Text(from.to_owned()), Value::Text(to.to_owned()), Value::Integer(most.into())];
+        self.run(query, bounds.into()).await
+    }
+
+    async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError> {
+        let gone: Vec<&String> =
+            changes.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+        if !gone.is_empty() {
+            let query = "DELETE FROM cell WHERE owner = ?1 AND key IN (SELECT value FROM json_each(?2))";
+            self.run(query, vec![json(&gone)?]).await?;
+        }
+        let kept: Vec<_> = changes.iter().filter(|(_, value)| value.is_some()).collect();
+        if !kept.is_empty() {
+            let query = "INSERT INTO cell SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true \
+                         ON CONFLICT DO UPDATE SET value = excluded.value";
+            self.run(query, vec![json(&kept)?]).await?;
+        }
+        Ok(())
+    }
+}
