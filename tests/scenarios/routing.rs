@@ -98,11 +98,10 @@ fn a_failing_target_is_left_alone(gateway: &Gateway) {
     for _ in 0..2 {
         assert_eq!(ask("[[fault@shaky status=503]]"), ["shaky", "secondary"]);
     }
-    // An isolate remembers. Where each request has an instance of its own, there is nobody to.
-    if gateway.host == Host::Cloudflare {
-        assert_eq!(ask(""), ["secondary"]);
-        thread::sleep(Duration::from_millis(1_600));
-    }
+    // An isolate remembers. Where a request may have an instance of its own, there may be nobody to.
+    let next = ask("");
+    assert!(next == ["secondary"] || gateway.host == Host::Spin && next == ["shaky"], "{next:?}");
+    thread::sleep(Duration::from_millis(1_600));
     assert_eq!(ask(""), ["shaky"]);
 }
 

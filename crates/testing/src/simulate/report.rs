@@ -242,14 +242,17 @@ mod tests {
     /// The numbers that routing is held to, in twenty minutes of trouble of the first of three targets.
     #[test]
     fn trouble_of_one_target_is_hardly_felt() {
-        for (kind, strategy) in [
-            (Kind::Refuses, "fallback"),
-            (Kind::Refuses, "load_balance"),
-            (Kind::Stalls, "fallback"),
-            (Kind::Stalls, "fallback + hedge"),
-            (Kind::Slow(10.0), "fallback"),
-            (Kind::Errors(0.3), "fallback"),
-            (Kind::Errors(0.3), "load_balance"),
+        // What may be added to p99 after the first second, in milliseconds. Where all traffic goes to a target that stalls
+        // first, six probes of twenty minutes wait for the whole timeout: about half a millisecond each.
+        for (kind, strategy, most_after) in [
+            (Kind::Refuses, "fallback", 5),
+            (Kind::Refuses, "load_balance", 5),
+            (Kind::Stalls, "fallback", 8),
+            (Kind::Stalls, "fallback + hedge", 5),
+            (Kind::Stalls, "load_balance", 5),
+            (Kind::Slow(10.0), "fallback", 8),
+            (Kind::Errors(0.3), "fallback", 0),
+            (Kind::Errors(0.3), "load_balance", 0),
         ] {
             let (model, providers) = (model(strategy), scene(Some(kind), None));
             let served = run(&model, &providers, TRAFFIC);
@@ -267,7 +270,7 @@ mod tests {
             let [first, after] = added(&model, &served, &providers)
                 .map(|text| text.trim_end_matches(" ms").parse::<i64>().unwrap_or(i64::MAX));
             assert!(
-                first <= i64::try_from(FIRST_TOKEN_TIMEOUT_MS).unwrap() && after < 5,
+                first <= i64::try_from(FIRST_TOKEN_TIMEOUT_MS).unwrap() && after < most_after,
                 "{first} {after} {about}"
             );
         }
