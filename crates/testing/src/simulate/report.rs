@@ -261,8 +261,8 @@ mod tests {
             assert!(0.9995 <= all.availability, "{about}");
             // The first seconds are for finding out.
             let after = numbers(&between(&served, TROUBLE.0 + 5, TROUBLE.1));
-            // Races are run on good days too, by one request in twenty.
-            let most = if strategy.ends_with("hedge") { 1.06 } else { 1.05 };
+            // Races are run on good days too, by about one request in sixteen.
+            let most = if strategy.ends_with("hedge") { 1.07 } else { 1.05 };
             assert!(after.attempts < most, "{about}");
             if matches!(kind, Kind::Errors(_)) {
                 continue;
