@@ -57,3 +57,21 @@ def write(pieces, codes, scales):
     body += b"".join(struct.pack("<BBH", *g) for g in groups) + strings
     head = b"SLUICSEM" + struct.pack("<7I", 1, n, d, len(slots), len(groups), len(strings), zlib.crc32(body))
     return head.ljust(64, b"\0") + body
+
+
+def read(raw):
+    """(pieces with their "##", codes, scales) of a file's bytes."""
+    n, d, slots, groups, strings = struct.unpack("<5I", raw[12:32])
+    at = 64
+    packed = np.frombuffer(raw, np.uint8, n * d // 2, at).reshape(n, d // 2)
+    codes = np.concatenate([packed & 15, packed >> 4], 1).astype(np.int8) - 8
+    at += n * d // 2
+    scales = np.frombuffer(raw, "<f4", n, at)
+    at += n * 4 + slots * 2
+    text, pieces = at + groups * 4, []
+    for g in range(groups):
+        continuation, length, count = struct.unpack("<BBH", raw[at + g * 4:at + g * 4 + 4])
+        for _ in range(count):
+            pieces.append(("##" if continuation else "") + raw[text:text + length].decode())
+            text += length
+    return pieces, codes, scales

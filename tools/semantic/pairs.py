@@ -164,7 +164,7 @@ def mined(dice, near_count=4):
                 for k in [ranks[0], ranks[1], dice.choice(ranks[2:6]), dice.choice(ranks[6:])][:near_count]:
                     a, b = rows[chosen[start + r]][1], rows[chosen[k]][1]
                     cosine = float(similar[r, k])
-                    label = 1 / (1 + np.exp(-(cosine - 0.84) / 0.035))
+                    label = 1 / (1 + np.exp(-(cosine - 0.82) / 0.045))
                     if a in intents and b in intents and intents[a] != intents[b]:
                         label *= 0.05
                     yield a, b, label, 1.0, "mined_" + group[0]

@@ -26,6 +26,9 @@ def main():
         sources.append(source)
     features = np.fromfile(WORK / "pairs.features", "<f4").reshape(len(labels), -1)
     labels, weights, sources = np.array(labels), np.array(weights), np.array(sources)
+    # What a veto stops never reaches the trees: they learn the rest.
+    kept = features[:, -1] == 0
+    features, labels, weights, sources = features[kept, :-1], labels[kept], weights[kept], sources[kept]
     start = COSINE * features[:, 0] + BIAS
     holdout = np.arange(len(labels)) % 10 == 0
     train = lightgbm.Dataset(features[~holdout], labels[~holdout], weight=weights[~holdout], init_score=start[~holdout])

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use sluice_semantic::{
     decide::Engine,
     model::{EMBEDDED, Model},
-    verify::{Question, Verifier, feature_values},
+    verify::{Question, Verifier, feature_values, veto},
 };
 
 fn main() -> Result<()> {
@@ -32,15 +32,18 @@ fn main() -> Result<()> {
     }
 }
 
-/// Writes the features of each pair of a table (first two columns) as little-endian floats.
+/// Writes the features of each pair of a table (first two columns) as little-endian floats, and 1 where a veto applies, else 0.
 fn features(model: &Model<'_>, pairs: &Path, out: &Path) -> Result<()> {
     let mut bytes = Vec::new();
     for line in fs::read_to_string(pairs)?.lines() {
         let mut columns = line.split('\t');
         let (a, b) = columns.next().zip(columns.next()).context("two columns")?;
-        for value in feature_values(&Question::new(model, a), &Question::new(model, b)) {
+        let (a, b) = (Question::new(model, a), Question::new(model, b));
+        for value in feature_values(&a, &b) {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
+        let vetoed = f32::from(u8::from(veto(&a, &b).is_some()));
+        bytes.extend_from_slice(&vetoed.to_le_bytes());
     }
     fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))
 }

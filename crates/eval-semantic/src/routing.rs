@@ -33,7 +33,7 @@ pub fn measure(model: &Model<'_>, rows: &[Vec<String>], examples: usize) -> Figu
             .values()
             .map(|list| list.iter().enumerate().filter(|(i, _)| chosen(*i, list.len())).map(|(_, v)| v.clone()).collect())
             .collect();
-        let head = Head::fit(&train, Abstain { score: -9.0, margin: 0.0 }).unwrap();
+        let head = Head::fit(&train, Abstain { score: 0.0, margin: 0.0 }).unwrap();
         let centroids: Vec<Vec<f32>> = train.iter().map(|examples| centroid(examples)).collect();
         for (route, list) in routes.values().enumerate() {
             for (_, vector) in list.iter().enumerate().filter(|(i, _)| !chosen(*i, list.len()) && i % 4 == 0) {

@@ -90,6 +90,17 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     for (name, list) in [("token overlap", &overlap), ("static cosine", &cosine), ("verifier", &score), ("verifier and vetoes", &vetoed)] {
         println!("Quora pairs (dev, measured only), {name}: AUC {:.3}, AP {:.3}", measure::auc(list), measure::average_precision(list));
     }
+    let mut kinds: std::collections::BTreeMap<String, (usize, usize)> = std::collections::BTreeMap::new();
+    for row in rows.iter().take(8_000) {
+        if let Some(veto) = sluice_semantic::verify::veto(&Question::new(&engine.model, &row[0]), &Question::new(&engine.model, &row[1])) {
+            let (all, same) = kinds.entry(format!("{veto:?}")).or_default();
+            *all += 1;
+            *same += usize::from(row[2] == "1");
+        }
+    }
+    for (kind, (all, same)) in kinds {
+        println!("  veto {kind}: {all} pairs, {:.0} % of them duplicates", percent(same, all));
+    }
     let hit: Vec<bool> = vetoed.iter().filter(|row| threshold <= row.0).map(|row| row.1).collect();
     let same = vetoed.iter().filter(|row| row.1).count();
     let found = hit.iter().filter(|same| **same).count();
@@ -183,7 +194,7 @@ fn speed(engine: &Engine<'_>) -> Result<()> {
         start.elapsed().as_secs_f64() * 1e6 / f64::from(count)
     };
     let embed = time(20_000, &mut || drop(std::hint::black_box(engine.model.embed(text))));
-    let parse = time(2_000, &mut || drop(std::hint::black_box(sluice_semantic::model::Model::parse(EMBEDDED.unwrap_or_default()).is_ok())));
+    let parse = time(2_000, &mut || drop(std::hint::black_box(sluice_semantic::model::Model::parse(EMBEDDED.unwrap_or_default()))));
     let verifier = time(500, &mut || drop(std::hint::black_box(Verifier::trained())));
     println!("native: model parsed {parse:.1} µs, verifier {verifier:.1} µs; embed {embed:.2} µs ({} pieces)", engine.model.embed(text).1.pieces);
     let rows = data::table("clinc150_train")?;

@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, Word},
     lexicon::Class,
+    vector::dot_f32,
     veto,
 };
 
@@ -29,7 +30,7 @@ fn cover(a: &[&Word], b: &[&Word]) -> Cover {
     let total: f32 = a.iter().map(|word| word.weight).sum::<f32>().max(1e-6);
     let best: Vec<f32> = a
         .iter()
-        .map(|x| b.iter().map(|y| if x.stem == y.stem { 1.0 } else { veto::dot(&x.vector, &y.vector) }).fold(0.0, f32::max))
+        .map(|x| b.iter().map(|y| if x.stem == y.stem { 1.0 } else { dot_f32(&x.vector, &y.vector) }).fold(0.0, f32::max))
         .collect();
     let lost = a.iter().zip(&best).map(|(word, best)| word.weight * (1.0 - best));
     let worst = lost.clone().fold(0.0, f32::max);
@@ -66,8 +67,8 @@ fn mean(words: &[&Word]) -> Vec<f32> {
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let lengths = (veto::dot(a, a) * veto::dot(b, b)).sqrt();
-    if 0.0 < lengths { veto::dot(a, b) / lengths } else { 0.0 }
+    let lengths = (dot_f32(a, a) * dot_f32(b, b)).sqrt();
+    if 0.0 < lengths { dot_f32(a, b) / lengths } else { 0.0 }
 }
 
 fn bigrams(of: &Analysis) -> Vec<(&str, &str)> {
@@ -111,7 +112,8 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
     };
     let words = |of: &Analysis| of.words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>();
     let weight = |list: &[&Word]| list.iter().map(|word| word.weight).sum::<f32>();
-    let shared_weight: f32 = x.iter().zip(&forth.best).filter(|(_, best)| 1.0 <= **best).map(|(word, _)| word.weight).sum();
+    let held = |list: &[&Word], best: &[f32]| list.iter().zip(best).filter(|(_, best)| 1.0 <= **best).map(|(word, _)| word.weight).sum::<f32>();
+    let shared_weight = held(&x, &forth.best).min(held(&y, &back.best));
     let unmatched = |list: &[&Word], best: &[f32]| list.iter().zip(best).filter(|(_, best)| **best < 1.0).map(|(_, b)| *b).collect::<Vec<_>>();
     let (loose_a, loose_b) = (unmatched(&x, &forth.best), unmatched(&y, &back.best));
     let substituted = loose_a.len() == 1 && loose_b.len() == 1;
@@ -125,7 +127,7 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
     let flag = |yes: bool| f32::from(u8::from(yes));
     let grams = a.trigrams.len() + b.trigrams.len();
     [
-        veto::dot(&a.vector, &b.vector),
+        dot_f32(&a.vector, &b.vector),
         cosine(&mean(&x), &mean(&y)),
         forth.uncovered.max(back.uncovered),
         forth.uncovered.min(back.uncovered),

@@ -112,8 +112,8 @@ mod tests {
             prop_assert!(tightened(2.0, &before, 0.01).unwrap_or(off) <= tightened(2.0, &after, 0.01).unwrap_or(off));
         }
 
-        /// The promise itself: hits whose true wrong rate falls with the score, every one checked. What is served in the long
-        /// run above the threshold stays within the promise (a little over, for luck).
+        /// The promise itself: hits whose true wrong rate falls with the score, every one checked. What is served wrongly
+        /// stays within the promise, but for what is spent on finding out (the calibration's weight allows half of that).
         #[test]
         fn the_promise_holds_in_the_long_run(seed in any::<u64>()) {
             let mut state = seed | 1;
@@ -128,7 +128,7 @@ mod tests {
                 served += 1;
                 wrong += u32::from(bad);
             }
-            prop_assert!(0 < served && wrong as f32 / served as f32 <= 0.0125, "{} of {}", wrong, served);
+            prop_assert!(0 < served && wrong as f32 <= 0.01 * served as f32 + 2.0 * super::PRIOR, "{} of {}", wrong, served);
         }
     }
 

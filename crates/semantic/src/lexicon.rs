@@ -107,6 +107,13 @@ const NUMBERS: &[(&str, u32)] = &[
 /// Antonyms of common words, out of WordNet 3.0 (notice in NOTICE) and our own; one pair a line.
 const ANTONYMS: &str = include_str!("../model/antonyms.txt");
 
+/// Opposites of settings, trade and machines that WordNet has not, ours.
+const OWN_ANTONYMS: &str = "enable disable,allow block,allow deny,encrypt decrypt,import export,upload download,login logout,buy sell,increase decrease,\
+    increase reduce,increase lower,raise lower,raise cut,start stop,start end,starts ends,open close,open closed,pass fail,paid free,pros cons,pro con,lend borrow,\
+    arrive depart,push pull,add remove,add delete,add subtract,create delete,show hide,accept reject,accept decline,deposit withdraw,send receive,win lose,\
+    grow shrink,shorter longer,encode decode,mute unmute,before after,more less,more fewer,safe unsafe,safe dangerous,harmful safe,credit debit,\
+    on off,in out,up down,left right,input output,ancient modern,formal informal,present past";
+
 struct Tables {
     classes: HashMap<&'static str, (Class, u16)>,
     stop: HashMap<&'static str, ()>,
@@ -127,7 +134,8 @@ fn tables() -> &'static Tables {
             }
         }
         let mut antonyms: HashMap<&str, Vec<&str>> = HashMap::new();
-        for (a, b) in ANTONYMS.lines().filter_map(|line| line.split_once(' ')) {
+        let pairs = ANTONYMS.lines().chain(OWN_ANTONYMS.split(',')).map(str::trim);
+        for (a, b) in pairs.filter_map(|pair| pair.split_once(' ')) {
             antonyms.entry(a).or_default().push(b);
             antonyms.entry(b).or_default().push(a);
         }

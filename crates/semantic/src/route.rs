@@ -1,13 +1,16 @@
-//! Routes by examples: a linear head over text vectors, fitted when the configuration is pushed, with abstention.
+//! Routes by examples: a multinomial logistic head over text vectors, fitted when the configuration is pushed.
 //!
-//! The head is ridge regression towards +1 for an example's own route and -1 for the others, in closed form: one
-//! 256-by-256 system, solved once, whatever the number of routes (tens of milliseconds). Examples of one route count
-//! together as much as those of any other.
+//! The loss is the mean negative log-probability of each example's route plus a ridge on the weights, every route
+//! counting alike however many examples it has. It is minimised by Nesterov's accelerated gradient with the step that the
+//! data allow, a fixed number of rounds from zero: the same examples always give the same head. Ten routes of ten
+//! examples take some tens of milliseconds, 150 routes a few seconds: fit when the configuration is compiled.
 
-use crate::model::DIMS;
-
-/// Added to the diagonal, per unit of weight of the examples.
-const RIDGE: f64 = 0.6;
+/// Rounds of the descent.
+const ROUNDS: usize = 120;
+/// Vectors of length one are drawn out to this length, so that probabilities can come near 0 and 1.
+const SCALE: f32 = 8.0;
+/// Weight of the ridge, by the number of examples.
+const RIDGE: f32 = 0.05;
 /// Shortest text that is routed, as the length of its vector: nothing known, nothing routed.
 const LEAST: f32 = 1e-6;
 
@@ -18,7 +21,7 @@ pub enum RouteError {
     TooFewRoutes,
     /// A route without an example whose words the model knows; its position.
     NoExample(usize),
-    /// Vectors of unequal length, or longer than 256.
+    /// Vectors of unequal length, or of none.
     Shape,
 }
 
@@ -41,14 +44,14 @@ pub enum Routed {
     To {
         /// Position of the route.
         route: usize,
-        /// Its score, about -1 to 1.
+        /// Its probability.
         score: f32,
         /// How much better than the next route.
         margin: f32,
     },
     /// To the default: no route is clear.
     Abstain {
-        /// The best score.
+        /// The best probability.
         score: f32,
         /// How much better than the next route.
         margin: f32,
@@ -58,7 +61,7 @@ pub enum Routed {
 /// When to abstain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Abstain {
-    /// Least score.
+    /// Least probability.
     pub score: f32,
     /// Least distance to the next route.
     pub margin: f32,
@@ -70,14 +73,12 @@ pub struct Head {
     dims: usize,
     /// A row a route, its bias last.
     weights: Vec<f32>,
-    /// The mean of the routes' examples, taken off every vector.
-    mean: Vec<f32>,
     /// When to abstain.
     pub abstain: Abstain,
 }
 
 impl Head {
-    /// Fits a head to `routes`: each route's examples as vectors of length one, all of equal size (at most 256).
+    /// Fits a head to `routes`: each route's examples as vectors of length one, all of equal size.
     ///
     /// # Errors
     ///
@@ -91,56 +92,29 @@ impl Head {
             return Err(RouteError::NoExample(empty));
         }
         let dims = routes.iter().flatten().next().map_or(0, Vec::len);
-        if dims == 0 || DIMS < dims || routes.iter().flatten().any(|vector| vector.len() != dims) {
+        if dims == 0 || routes.iter().flatten().any(|vector| vector.len() != dims) {
             return Err(RouteError::Shape);
         }
         let count = routes.len();
-        let rows: Vec<(usize, f64, &Vec<f32>)> = routes
+        let rows: Vec<Example<'_>> = routes
             .iter()
             .enumerate()
             .flat_map(|(route, examples)| {
                 let kept: Vec<&Vec<f32>> = examples.iter().filter(usable).collect();
-                let weight = 1.0 / kept.len() as f64;
-                kept.into_iter().map(move |vector| (route, weight, vector))
+                let weight = 1.0 / (kept.len() * count) as f32;
+                kept.into_iter().map(move |vector| Example { route, weight, vector })
             })
             .collect();
-        let mut mean = vec![0.0_f64; dims];
-        for (_, weight, vector) in &rows {
-            mean.iter_mut().zip(*vector).for_each(|(m, v)| *m += weight * f64::from(*v) / count as f64);
-        }
-        // Normal equations: (Σ w x xᵀ + λ n I) W = Σ w x yᵀ, over centred x.
-        let mut square = vec![0.0_f64; dims * dims];
-        let mut right = vec![0.0_f64; dims * count];
-        for (route, weight, vector) in &rows {
-            let x: Vec<f64> = vector.iter().zip(&mean).map(|(v, m)| f64::from(*v) - m).collect();
-            for (row, a) in square.chunks_exact_mut(dims).zip(&x) {
-                row.iter_mut().zip(&x).for_each(|(cell, b)| *cell += weight * a * b);
-            }
-            // y is 2 for the route and 0 elsewhere; the -1 is in the bias, since x is centred.
-            for (row, a) in right.chunks_exact_mut(count).zip(&x) {
-                if let Some(cell) = row.get_mut(*route) {
-                    *cell += 2.0 * weight * a;
-                }
-            }
-        }
-        let trace: f64 = square.iter().step_by(dims + 1).sum();
-        let ridge = RIDGE * trace / dims as f64 + 1e-9;
-        square.iter_mut().step_by(dims + 1).for_each(|cell| *cell += ridge);
-        solve(&mut square, &mut right, dims, count);
-        let mut weights = Vec::with_capacity(count * (dims + 1));
-        for route in 0..count {
-            weights.extend(right.iter().skip(route).step_by(count).map(|w| *w as f32));
-            weights.push(2.0 / count as f32 - 1.0);
-        }
-        Ok(Self { dims, weights, mean: mean.iter().map(|m| *m as f32).collect(), abstain })
+        let weights = descend(&rows, count, dims);
+        Ok(Self { dims, weights, abstain })
     }
 
-    /// Scores of all routes for a text's vector of length one.
+    /// Probabilities of all routes for a text's vector of length one; they add up to one.
     #[must_use]
     pub fn scores(&self, vector: &[f32]) -> Vec<f32> {
-        let x: Vec<f32> = vector.iter().zip(&self.mean).map(|(v, m)| v - m).collect();
-        let row = |row: &[f32]| row.iter().zip(&x).map(|(w, x)| w * x).sum::<f32>() + row.last().copied().unwrap_or(0.0);
-        self.weights.chunks_exact(self.dims + 1).map(row).collect()
+        let mut scores: Vec<f32> = self.weights.chunks_exact(self.dims + 1).map(|row| logit(row, vector)).collect();
+        softmax(&mut scores);
+        scores
     }
 
     /// Routes a text by its vector of length one; zeros (no known word) abstain.
@@ -164,59 +138,87 @@ impl Head {
     }
 }
 
-/// Solves `square` · W = `right` in place by Cholesky; `square` is symmetric and positive.
-fn solve(square: &mut [f64], right: &mut [f64], dims: usize, count: usize) {
-    for j in 0..dims {
-        let (above, from) = square.split_at_mut(j * dims);
-        let Some(row) = from.get_mut(..dims) else { return };
-        // Row j of the factor L, left of the diagonal, from the rows above it.
-        for (i, upper) in above.chunks_exact(dims).enumerate() {
-            let (done, rest) = row.split_at_mut(i);
-            let sum: f64 = done.iter().zip(upper).map(|(a, b)| a * b).sum();
-            if let (Some(cell), Some(diagonal)) = (rest.first_mut(), upper.get(i)) {
-                *cell = (*cell - sum) / diagonal;
+struct Example<'a> {
+    route: usize,
+    /// Of all examples together 1.
+    weight: f32,
+    vector: &'a [f32],
+}
+
+fn logit(row: &[f32], vector: &[f32]) -> f32 {
+    SCALE * crate::vector::dot_f32(row, vector) + row.last().copied().unwrap_or(0.0)
+}
+
+fn softmax(scores: &mut [f32]) {
+    let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    scores.iter_mut().for_each(|score| *score = (*score - top).exp());
+    let sum: f32 = scores.iter().sum();
+    scores.iter_mut().for_each(|score| *score /= sum);
+}
+
+/// The weights after [`ROUNDS`] rounds: a row a route, its bias last.
+fn descend(rows: &[Example<'_>], count: usize, dims: usize) -> Vec<f32> {
+    let width = dims + 1;
+    let ridge = 2.0 * RIDGE / rows.len() as f32;
+    // The loss bends at most half as much as the examples' second moment does along its main axis.
+    let step = 1.0 / (0.5 * main_axis(rows, dims) + ridge);
+    let (mut weights, mut ahead) = (vec![0.0_f32; count * width], vec![0.0_f32; count * width]);
+    let mut gradient = vec![0.0_f32; count * width];
+    let mut scores = vec![0.0_f32; count];
+    for round in 0..ROUNDS {
+        gradient.iter_mut().zip(&ahead).for_each(|(g, w)| *g = ridge * w);
+        for example in rows {
+            scores.iter_mut().zip(ahead.chunks_exact(width)).for_each(|(score, row)| *score = logit(row, example.vector));
+            softmax(&mut scores);
+            if let Some(own) = scores.get_mut(example.route) {
+                *own -= 1.0;
+            }
+            for (row, wrong) in gradient.chunks_exact_mut(width).zip(&scores) {
+                let pull = example.weight * wrong;
+                // What is all but certain does not move the weights.
+                if 1e-7 < pull.abs() {
+                    row.iter_mut().zip(example.vector).for_each(|(g, x)| *g += pull * SCALE * x);
+                    if let Some(bias) = row.last_mut() {
+                        *bias += pull;
+                    }
+                }
             }
         }
-        let (done, rest) = row.split_at_mut(j);
-        let sum: f64 = done.iter().map(|a| a * a).sum();
-        if let Some(cell) = rest.first_mut() {
-            *cell = (*cell - sum).max(1e-12).sqrt();
+        let momentum = round as f32 / (round as f32 + 3.0);
+        for ((w, a), g) in weights.iter_mut().zip(ahead.iter_mut()).zip(&gradient) {
+            let next = *a - step * g;
+            *a = next + momentum * (next - *w);
+            *w = next;
         }
     }
-    // L Z = right, downwards; then Lᵀ W = Z, upwards.
-    for i in 0..dims {
-        let (above, from) = right.split_at_mut(i * count);
-        let (Some(row), Some(factor)) = (from.get_mut(..count), square.get(i * dims..i * dims + i + 1)) else { return };
-        for (upper, l) in above.chunks_exact(count).zip(factor) {
-            row.iter_mut().zip(upper).for_each(|(cell, z)| *cell -= l * z);
+    weights
+}
+
+/// The largest eigenvalue of the examples' second moment, by twenty rounds of the power method, a little over.
+fn main_axis(rows: &[Example<'_>], dims: usize) -> f32 {
+    let mut axis = vec![1.0_f32; dims + 1];
+    let mut length = 1.0_f32;
+    for _ in 0..20 {
+        let mut next = vec![0.0_f32; dims + 1];
+        for example in rows {
+            let along = example.weight * logit(&axis, example.vector);
+            next.iter_mut().zip(example.vector).for_each(|(n, x)| *n += along * SCALE * x);
+            if let Some(bias) = next.last_mut() {
+                *bias += along;
+            }
         }
-        let diagonal = factor.last().copied().unwrap_or(1.0);
-        row.iter_mut().for_each(|cell| *cell /= diagonal);
+        length = next.iter().map(|n| n * n).sum::<f32>().sqrt().max(1e-9);
+        next.iter_mut().for_each(|n| *n /= length);
+        axis = next;
     }
-    for i in (0..dims).rev() {
-        let (above, from) = right.split_at_mut(i * count);
-        let (Some(row), Some(factor)) = (from.get_mut(..count), square.get(i * dims..i * dims + i + 1)) else { return };
-        let diagonal = factor.last().copied().unwrap_or(1.0);
-        row.iter_mut().for_each(|cell| *cell /= diagonal);
-        for (upper, l) in above.chunks_exact_mut(count).zip(factor) {
-            upper.iter_mut().zip(row.iter()).for_each(|(cell, w)| *cell -= l * w);
-        }
-    }
+    1.1 * length
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Abstain, Head, RouteError, Routed, solve};
+    use super::{Abstain, Head, RouteError, Routed};
 
-    const NEVER: Abstain = Abstain { score: -9.0, margin: 0.0 };
-
-    #[test]
-    fn a_system_is_solved() {
-        // [[4, 2], [2, 3]] · [1, 2] = [8, 8]
-        let (mut square, mut right) = (vec![4.0, 2.0, 2.0, 3.0], vec![8.0, 8.0]);
-        solve(&mut square, &mut right, 2, 1);
-        assert!((right[0] - 1.0).abs() < 1e-9 && (right[1] - 2.0).abs() < 1e-9, "{right:?}");
-    }
+    const NEVER: Abstain = Abstain { score: 0.0, margin: 0.0 };
 
     #[test]
     fn examples_come_back_to_their_route_and_what_is_between_abstains() {
@@ -227,8 +229,8 @@ mod tests {
                 assert!(matches!(head.route(example), Routed::To { route: to, .. } if to == route));
             }
         }
-        head.abstain = Abstain { score: 0.0, margin: 0.3 };
-        assert!(matches!(head.route(&[0.7, 0.7, 0.0]), Routed::Abstain { .. }));
+        head.abstain = Abstain { score: 0.0, margin: 0.2 };
+        assert!(matches!(head.route(&[0.0, 0.7, 0.7]), Routed::Abstain { .. }));
         assert!(matches!(head.route(&[0.0, 0.0, 0.0]), Routed::Abstain { .. }));
         assert!(matches!(head.route(&[1.0, 0.0, 0.0]), Routed::To { route: 0, .. }));
     }

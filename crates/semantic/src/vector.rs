@@ -140,6 +140,20 @@ fn dot(a: &[i8], b: &[i8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| i32::from(i16::from(a) * i16::from(b))).sum()
 }
 
+/// Sum of products of the leading numbers that both have.
+pub(crate) fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
+    // Eight sums side by side: one running sum would have to be added in order and could not use wide registers.
+    let mut sums = [0.0_f32; 8];
+    let (xs, ys) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f32 = xs.remainder().iter().zip(ys.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in xs.zip(ys) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += x * y;
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
 fn inverse(values: &[i8]) -> f32 {
     let square = dot(values, values);
     if square == 0 { 0.0 } else { 1.0 / (square as f32).sqrt() }
@@ -171,7 +185,7 @@ mod tests {
             rows.iter().for_each(|row| page.push(&Small::new(row)));
             let page = Page::from_bytes(&page.to_bytes()).unwrap();
             let query = Small::new(&query);
-            let mut all: Vec<(usize, f32)> = rows.iter().map(|row| Small::new(row).cosine(&query)).enumerate().collect();
+            let mut all: Vec<(usize, f32)> = rows.iter().map(|row| query.cosine(&Small::new(row))).enumerate().collect();
             all.retain(|near| 0.0 <= near.1);
             all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             all.truncate(count);

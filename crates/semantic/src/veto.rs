@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, Word},
     lexicon::{self, Class},
+    vector::dot_f32,
 };
 
 /// Why a candidate is refused.
@@ -43,15 +44,15 @@ pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
     if opposites(a, b) {
         return Some(Veto::Opposite);
     }
-    if names_differ(a, b) {
-        return Some(Veto::Name);
-    }
     let classes = [
         (Class::Unit, Veto::Unit), (Class::Time, Veto::Time), (Class::Extreme, Veto::Extreme), (Class::Amount, Veto::Extreme),
         (Class::Audience, Veto::Audience), (Class::Form, Veto::Form), (Class::Place, Veto::Name), (Class::Language, Veto::Name),
     ];
     if let Some((_, veto)) = classes.into_iter().find(|(class, _)| conflict(a, b, *class) == 2) {
         return Some(veto);
+    }
+    if names_differ(a, b) {
+        return Some(Veto::Name);
     }
     if asks_differ(a, b) {
         return Some(Veto::Ask);
@@ -93,7 +94,7 @@ pub(crate) fn names_differ(a: &Analysis, b: &Analysis) -> bool {
 }
 
 fn near(a: &Word, b: &Word) -> bool {
-    a.stem == b.stem || 0.8 < dot(&a.vector, &b.vector)
+    a.stem == b.stem || 0.8 < dot_f32(&a.vector, &b.vector)
 }
 
 /// Both ask with a question word that asks for another kind of thing.
@@ -105,7 +106,7 @@ fn asks_differ(a: &Analysis, b: &Analysis) -> bool {
     (!x.is_empty() && !y.is_empty() && x != y) || (how(a) && !y.is_empty()) || (how(b) && !x.is_empty())
 }
 
-/// The same words of content in another order, around a word that has a direction.
+/// The same words of content the other way round.
 pub(crate) fn turned(a: &Analysis, b: &Analysis) -> bool {
     let (x, y): (Vec<&str>, Vec<&str>) = (stems(a), stems(b));
     let pairs = directed(a);
@@ -116,11 +117,13 @@ pub(crate) fn turned(a: &Analysis, b: &Analysis) -> bool {
     if crossed {
         return true;
     }
-    let directional = a.words.iter().chain(&b.words).any(|word| DIRECTIONAL.contains(&word.text.as_str()));
+    // Every small word where it was, and the words of content exchanged among their places.
     let (mut p, mut q) = (x.clone(), y.clone());
     p.sort_unstable();
     q.sort_unstable();
-    1 < x.len() && p == q && x != y && directional && !symmetric(a) && !symmetric(b)
+    let frame = |a: &Word, b: &Word| a.content == b.content && (a.content || a.stem == b.stem);
+    let same_frame = a.words.len() == b.words.len() && a.words.iter().zip(&b.words).all(|(a, b)| frame(a, b));
+    1 < x.len() && p == q && x != y && same_frame && !symmetric(a) && !symmetric(b)
 }
 
 fn stems(of: &Analysis) -> Vec<&str> {
@@ -130,11 +133,6 @@ fn stems(of: &Analysis) -> Vec<&str> {
 fn symmetric(of: &Analysis) -> bool {
     of.words.iter().any(|word| matches!(word.stem.as_str(), "and" | "or" | "vs" | "versus" | "differenc" | "differ" | "between" | "compar"))
 }
-
-const DIRECTIONAL: &[&str] = &[
-    "from", "to", "into", "than", "before", "after", "over", "under", "by", "instead", "without", "with", "on", "for", "of", "cause", "causes", "beat", "owe",
-    "convert", "in", "via", "through", "against", "if", "when", "because",
-];
 
 /// Which side of a direction each word of content stands on: (true for "to", "into", "before" …, the stem).
 fn directed(of: &Analysis) -> Vec<(bool, &str)> {
@@ -150,16 +148,4 @@ fn directed(of: &Analysis) -> Vec<(bool, &str)> {
         }
     }
     out
-}
-
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    // Eight sums side by side: one running sum would have to be added in order and could not use wide registers.
-    let mut sums = [0.0_f32; 8];
-    let (xs, ys) = (a.chunks_exact(8), b.chunks_exact(8));
-    for (x, y) in xs.zip(ys) {
-        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum()
 }

@@ -8,6 +8,7 @@ mod build;
 mod children;
 mod codegen;
 mod dev;
+mod eval;
 mod process;
 mod progress;
 mod seed;
@@ -36,6 +37,8 @@ enum Command {
     Build(build::Arguments),
     /// Measure throughput, latency, CPU, sizes and start-up of the bundles
     Bench(bench::Arguments),
+    /// Measure a capability on the shared data: semantic
+    Eval(eval::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {
