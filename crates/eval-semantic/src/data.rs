@@ -23,12 +23,18 @@ pub struct Request {
 impl Request {
     /// Everything but the last turn, as one text.
     pub fn scope(&self) -> String {
-        format!("{}|{}|{}|{}|{}|{}", self.tenant, self.model, self.temperature, self.system, self.history, self.format)
+        format!(
+            "{}|{}|{}|{}|{}|{}",
+            self.tenant, self.model, self.temperature, self.system, self.history, self.format
+        )
     }
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env::var("SLUICE_SEMANTIC_DATA").unwrap_or_else(|_| "/work/shared/data/semantic".to_owned())).join(name)
+    PathBuf::from(
+        env::var("SLUICE_SEMANTIC_DATA").unwrap_or_else(|_| "/work/shared/data/semantic".to_owned()),
+    )
+    .join(name)
 }
 
 fn text(name: &str) -> Result<Option<String>> {
@@ -65,7 +71,12 @@ pub fn passages() -> Result<Vec<(String, Vec<String>)>> {
     text.lines()
         .map(|line| {
             let row: Row = serde_json::from_str(line)?;
-            let question = |q: &serde_json::Value| q.as_str().or_else(|| q.get("question").and_then(|q| q.as_str())).unwrap_or_default().to_owned();
+            let question = |q: &serde_json::Value| {
+                q.as_str()
+                    .or_else(|| q.get("question").and_then(|q| q.as_str()))
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             Ok((row.passage, row.questions.iter().map(question).collect()))
         })
         .collect()

@@ -4,7 +4,12 @@
 //! nothing fails. Quora's pairs are measured only.
 
 #![allow(clippy::disallowed_methods, reason = "a native tool: it has a clock and an environment")]
-#![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::unwrap_used, reason = "a tool on known data")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a tool on known data"
+)]
 
 mod data;
 mod measure;

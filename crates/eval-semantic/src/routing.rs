@@ -28,22 +28,32 @@ pub fn measure(model: &Model<'_>, rows: &[Vec<String>], examples: usize) -> Figu
     const FOLDS: usize = 3;
     for fold in 0..FOLDS {
         // Examples spread over the file, others each fold; the rest is tested, one in four to save time.
-        let chosen = |index: usize, count: usize| (0..examples).any(|k| (k * count / examples + fold * 7) % count == index);
+        let chosen = |index: usize, count: usize| {
+            (0..examples).any(|k| (k * count / examples + fold * 7) % count == index)
+        };
         let train: Vec<Vec<Vec<f32>>> = routes
             .values()
-            .map(|list| list.iter().enumerate().filter(|(i, _)| chosen(*i, list.len())).map(|(_, v)| v.clone()).collect())
+            .map(|list| {
+                list.iter()
+                    .enumerate()
+                    .filter(|(i, _)| chosen(*i, list.len()))
+                    .map(|(_, v)| v.clone())
+                    .collect()
+            })
             .collect();
         let head = Head::fit(&train, Abstain { score: 0.0, margin: 0.0 }).unwrap();
         let centroids: Vec<Vec<f32>> = train.iter().map(|examples| centroid(examples)).collect();
         for (route, list) in routes.values().enumerate() {
-            for (_, vector) in list.iter().enumerate().filter(|(i, _)| !chosen(*i, list.len()) && i % 4 == 0) {
+            for (_, vector) in list.iter().enumerate().filter(|(i, _)| !chosen(*i, list.len()) && i % 4 == 0)
+            {
                 all += 1;
                 if let Routed::To { route: to, score, .. } = head.route(vector) {
                     right += usize::from(to == route);
                     scores.push((score, true));
                 }
                 let dot = |c: &Vec<f32>| c.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
-                let best = (0..centroids.len()).max_by(|a, b| dot(&centroids[*a]).total_cmp(&dot(&centroids[*b])));
+                let best =
+                    (0..centroids.len()).max_by(|a, b| dot(&centroids[*a]).total_cmp(&dot(&centroids[*b])));
                 near += usize::from(best == Some(route));
             }
         }
@@ -54,7 +64,11 @@ pub fn measure(model: &Model<'_>, rows: &[Vec<String>], examples: usize) -> Figu
         }
     }
     let share = |part: usize| part as f64 / all.max(1) as f64;
-    Figures { head: share(right), centroid: share(near), outside: (!outside.is_empty()).then(|| auc(&scores)) }
+    Figures {
+        head: share(right),
+        centroid: share(near),
+        outside: (!outside.is_empty()).then(|| auc(&scores)),
+    }
 }
 
 fn centroid(examples: &[Vec<f32>]) -> Vec<f32> {

@@ -13,8 +13,7 @@ use sluice_semantic::{
 };
 
 use crate::{
-    data, measure,
-    routing,
+    data, measure, routing,
     trace::{self, Step},
 };
 
@@ -65,10 +64,14 @@ fn similarity(engine: &Engine<'_>) -> Result<()> {
     let gold: Vec<f32> = rows.iter().filter_map(|row| row[2].parse().ok()).collect();
     for dims in [256, 128, 64] {
         let cosine = |row: &Vec<String>| {
-            let (a, b) = (engine.model.embed_short(&row[0], dims).0, engine.model.embed_short(&row[1], dims).0);
+            let (a, b) =
+                (engine.model.embed_short(&row[0], dims).0, engine.model.embed_short(&row[1], dims).0);
             a.iter().zip(&b).map(|(a, b)| a * b).sum::<f32>()
         };
-        println!("STS-b dev, {dims} dims: Spearman {:.1}", 100.0 * measure::spearman(&rows.iter().map(cosine).collect::<Vec<_>>(), &gold));
+        println!(
+            "STS-b dev, {dims} dims: Spearman {:.1}",
+            100.0 * measure::spearman(&rows.iter().map(cosine).collect::<Vec<_>>(), &gold)
+        );
     }
     let overlap: Vec<f32> = rows.iter().map(|row| trace::token_overlap(&row[0], &row[1])).collect();
     println!("STS-b dev, token overlap: Spearman {:.1}\n", 100.0 * measure::spearman(&overlap, &gold));
@@ -85,14 +88,29 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
         cosine.push((a.vector().iter().zip(b.vector()).map(|(a, b)| a * b).sum::<f32>(), same));
         overlap.push((trace::token_overlap(&row[0], &row[1]), same));
         score.push((raw, same));
-        vetoed.push((if let Verdict::Score(score) = engine.verifier.verify(&a, &b) { score } else { raw - 20.0 }, same));
+        vetoed.push((
+            if let Verdict::Score(score) = engine.verifier.verify(&a, &b) { score } else { raw - 20.0 },
+            same,
+        ));
     }
-    for (name, list) in [("token overlap", &overlap), ("static cosine", &cosine), ("verifier", &score), ("verifier and vetoes", &vetoed)] {
-        println!("Quora pairs (dev, measured only), {name}: AUC {:.3}, AP {:.3}", measure::auc(list), measure::average_precision(list));
+    for (name, list) in [
+        ("token overlap", &overlap),
+        ("static cosine", &cosine),
+        ("verifier", &score),
+        ("verifier and vetoes", &vetoed),
+    ] {
+        println!(
+            "Quora pairs (dev, measured only), {name}: AUC {:.3}, AP {:.3}",
+            measure::auc(list),
+            measure::average_precision(list)
+        );
     }
     let mut kinds: std::collections::BTreeMap<String, (usize, usize)> = std::collections::BTreeMap::new();
     for row in rows.iter().take(8_000) {
-        if let Some(veto) = sluice_semantic::verify::veto(&Question::new(&engine.model, &row[0]), &Question::new(&engine.model, &row[1])) {
+        if let Some(veto) = sluice_semantic::verify::veto(
+            &Question::new(&engine.model, &row[0]),
+            &Question::new(&engine.model, &row[1]),
+        ) {
             let (all, same) = kinds.entry(format!("{veto:?}")).or_default();
             *all += 1;
             *same += usize::from(row[2] == "1");
@@ -104,7 +122,11 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     let hit: Vec<bool> = vetoed.iter().filter(|row| threshold <= row.0).map(|row| row.1).collect();
     let same = vetoed.iter().filter(|row| row.1).count();
     let found = hit.iter().filter(|same| **same).count();
-    println!("  at the shipped threshold: recall {:.1} %, precision {:.1} %\n", percent(found, same), percent(found, hit.len()));
+    println!(
+        "  at the shipped threshold: recall {:.1} %, precision {:.1} %\n",
+        percent(found, same),
+        percent(found, hit.len())
+    );
     Ok(())
 }
 
@@ -113,7 +135,8 @@ fn contrast(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     let mut kinds: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
     kinds.dedup();
     let accepted = |a: &str, b: &str| {
-        let verdict = engine.verifier.verify(&Question::new(&engine.model, a), &Question::new(&engine.model, b));
+        let verdict =
+            engine.verifier.verify(&Question::new(&engine.model, a), &Question::new(&engine.model, b));
         matches!(verdict, Verdict::Score(score) if threshold <= score)
     };
     let (mut right, mut wrong) = (0, 0);
@@ -121,11 +144,19 @@ fn contrast(engine: &Engine<'_>, threshold: f32) -> Result<()> {
         let of: Vec<&Vec<String>> = rows.iter().filter(|row| row[0] == kind).collect();
         let good = of.iter().filter(|row| accepted(&row[1], &row[2])).count();
         let bad: Vec<&&Vec<String>> = of.iter().filter(|row| accepted(&row[1], &row[3])).collect();
-        println!("minimal edits, {kind}: paraphrases accepted {good}, wrong edits accepted {} of {}", bad.len(), of.len());
+        println!(
+            "minimal edits, {kind}: paraphrases accepted {good}, wrong edits accepted {} of {}",
+            bad.len(),
+            of.len()
+        );
         bad.iter().for_each(|row| println!("    {} | {}", row[1], row[3]));
         (right, wrong) = (right + good, wrong + bad.len());
     }
-    println!("minimal edits, all: paraphrases accepted {:.1} %, wrong edits {:.1} %\n", percent(right, rows.len()), percent(wrong, rows.len()));
+    println!(
+        "minimal edits, all: paraphrases accepted {:.1} %, wrong edits {:.1} %\n",
+        percent(right, rows.len()),
+        percent(wrong, rows.len())
+    );
     Ok(())
 }
 
@@ -139,18 +170,30 @@ fn stream(steps: &[Step]) {
     let (hits, wrong) = count(&|step| step.canonical);
     println!("trace dev, canonical: {hits:.1} % hits, {wrong} wrong");
     type Pick = fn(&Step) -> Option<(f32, bool)>;
-    let policies: [(&str, Pick, f32); 3] =
-        [("token overlap", |s| s.overlap, 0.1), ("static cosine", |s| s.nearest, 0.1), ("verified", |s| s.verified, 1.0)];
+    let policies: [(&str, Pick, f32); 3] = [
+        ("token overlap", |s| s.overlap, 0.1),
+        ("static cosine", |s| s.nearest, 0.1),
+        ("verified", |s| s.verified, 1.0),
+    ];
     for (name, of, scale) in policies {
         for rate in RATES {
             if let Some((threshold, hits, wrong)) = trace::loosest(steps, of, scale, rate) {
-                println!("trace dev, {name}, at most {:.2} % wrong: {:.1} % hits, {wrong} wrong, threshold {threshold:.2}", 100.0 * rate, percent(hits, steps.len()));
+                println!(
+                    "trace dev, {name}, at most {:.2} % wrong: {:.1} % hits, {wrong} wrong, threshold {threshold:.2}",
+                    100.0 * rate,
+                    percent(hits, steps.len())
+                );
             }
         }
     }
     for (rate, threshold) in calibration::rows() {
         let (hits, wrong) = trace::served(steps, |step| step.verified, threshold);
-        println!("trace dev, shipped for {:.2} %: {:.1} % hits, {:.2} % of them wrong", 100.0 * rate, percent(hits, steps.len()), percent(wrong, hits));
+        println!(
+            "trace dev, shipped for {:.2} %: {:.1} % hits, {:.2} % of them wrong",
+            100.0 * rate,
+            percent(hits, steps.len()),
+            percent(wrong, hits)
+        );
     }
     println!();
 }
@@ -164,22 +207,34 @@ fn passages(engine: &Engine<'_>, threshold: f32) -> Result<()> {
         let serve = |a: &str, b: &str| {
             let mut page = Page::default();
             page.push(&Small::new(&engine.model.embed(a).0));
-            matches!(engine.decide(b, Scope::default(), &page, [a].as_slice(), threshold), Outcome::Hit { .. })
+            matches!(
+                engine.decide(b, Scope::default(), &page, [a].as_slice(), threshold),
+                Outcome::Hit { .. }
+            )
         };
         let prompt = |question: &str| format!("Answer from this text: {passage} Question: {question}");
         with_context += usize::from(serve(&prompt(first), &prompt(second)));
         alone += usize::from(serve(first, second));
     }
-    println!("same passage, other question: served wrongly {with_context} of {pairs}; the questions alone: {alone}");
+    println!(
+        "same passage, other question: served wrongly {with_context} of {pairs}; the questions alone: {alone}"
+    );
     Ok(())
 }
 
 fn scripts(engine: &Engine<'_>) -> Result<()> {
     let texts = [
-        "如何重置我的密码？", "كيف يمكنني إعادة تعيين كلمة المرور؟", "Как мне сбросить пароль от почты?", "パスワードをリセットする方法", "비밀번호를 재설정하려면 어떻게 해야 하나요?",
-        "πώς μπορώ να αλλάξω τον κωδικό μου", "मैं अपना पासवर्ड कैसे रीसेट करूं", "How do I say Как мне сбросить пароль от почты in English",
+        "如何重置我的密码？",
+        "كيف يمكنني إعادة تعيين كلمة المرور؟",
+        "Как мне сбросить пароль от почты?",
+        "パスワードをリセットする方法",
+        "비밀번호를 재설정하려면 어떻게 해야 하나요?",
+        "πώς μπορώ να αλλάξω τον κωδικό μου",
+        "मैं अपना पासवर्ड कैसे रीसेट करूं",
+        "How do I say Как мне сбросить пароль от почты in English",
     ];
-    let refused = texts.iter().filter(|text| eligible::check(&engine.model, text, Scope::default()).is_err()).count();
+    let refused =
+        texts.iter().filter(|text| eligible::check(&engine.model, text, Scope::default()).is_err()).count();
     println!("other scripts refused: {refused} of {}\n", texts.len());
     Ok(())
 }
@@ -194,9 +249,14 @@ fn speed(engine: &Engine<'_>) -> Result<()> {
         start.elapsed().as_secs_f64() * 1e6 / f64::from(count)
     };
     let embed = time(20_000, &mut || drop(std::hint::black_box(engine.model.embed(text))));
-    let parse = time(2_000, &mut || drop(std::hint::black_box(sluice_semantic::model::Model::parse(EMBEDDED.unwrap_or_default()))));
+    let parse = time(2_000, &mut || {
+        drop(std::hint::black_box(sluice_semantic::model::Model::parse(EMBEDDED.unwrap_or_default())))
+    });
     let verifier = time(500, &mut || drop(std::hint::black_box(Verifier::trained())));
-    println!("native: model parsed {parse:.1} µs, verifier {verifier:.1} µs; embed {embed:.2} µs ({} pieces)", engine.model.embed(text).1.pieces);
+    println!(
+        "native: model parsed {parse:.1} µs, verifier {verifier:.1} µs; embed {embed:.2} µs ({} pieces)",
+        engine.model.embed(text).1.pieces
+    );
     let rows = data::table("clinc150_train")?;
     for size in [1_000, 10_000] {
         let texts: Vec<&str> = rows.iter().take(size).map(|row| row[0].as_str()).collect();
@@ -205,7 +265,13 @@ fn speed(engine: &Engine<'_>) -> Result<()> {
         let query = Small::new(&engine.model.embed(text).0);
         let scan = time(200, &mut || drop(std::hint::black_box(page.nearest(&query, 4, 0.55))));
         let whole = time(200, &mut || {
-            std::hint::black_box(engine.decide("how can i change my credit card limit", Scope { one_user: true, short_lived: true }, &page, texts.as_slice(), 2.0));
+            std::hint::black_box(engine.decide(
+                "how can i change my credit card limit",
+                Scope { one_user: true, short_lived: true },
+                &page,
+                texts.as_slice(),
+                2.0,
+            ));
         });
         println!("native, {} entries: scan {scan:.0} µs, whole decision {whole:.0} µs", texts.len());
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sluice_semantic::{
     canonical::canonical,
-    decide::{Engine, FLOOR, CANDIDATES},
+    decide::{CANDIDATES, Engine, FLOOR},
     eligible::{self, Scope},
     vector::{Page, Small},
     verify::{Question, Verdict},
@@ -43,11 +43,13 @@ pub fn replay(engine: &Engine<'_>, requests: &[Request]) -> Vec<Step> {
         .map(|request| {
             let stored = scopes.entry(request.scope()).or_default();
             let form = canonical(&request.user);
-            let right = |earlier: &Request| earlier.equiv == request.equiv && !request.equiv.contains("#never");
+            let right =
+                |earlier: &Request| earlier.equiv == request.equiv && !request.equiv.contains("#never");
             let question = Question::new(&engine.model, &request.user);
             let small = Small::new(question.vector());
             let words = tokens(&request.user);
-            let allowed = request.temperature <= 0.3 && eligible::check(&engine.model, &request.user, Scope::default()).is_ok();
+            let allowed = request.temperature <= 0.3
+                && eligible::check(&engine.model, &request.user, Scope::default()).is_ok();
             let near = stored.page.nearest(&small, CANDIDATES, FLOOR);
             let verified = near
                 .iter()
@@ -57,7 +59,11 @@ pub fn replay(engine: &Engine<'_>, requests: &[Request]) -> Vec<Step> {
                     Verdict::Vetoed(_) => None,
                 })
                 .max_by(|a, b| a.0.total_cmp(&b.0));
-            let overlap = stored.rows.iter().map(|row| (jaccard(&words, &row.2), right(row.1))).max_by(|a, b| a.0.total_cmp(&b.0));
+            let overlap = stored
+                .rows
+                .iter()
+                .map(|row| (jaccard(&words, &row.2), right(row.1)))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
             let cacheable = request.temperature <= 0.3;
             let step = Step {
                 bytes: stored.bytes.get(request.user.as_str()).filter(|_| cacheable).map(|r| right(r)),
@@ -76,7 +82,12 @@ pub fn replay(engine: &Engine<'_>, requests: &[Request]) -> Vec<Step> {
 }
 
 fn tokens(text: &str) -> Vec<String> {
-    let mut out: Vec<String> = text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect();
+    let mut out: Vec<String> = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .map(str::to_owned)
+        .collect();
     out.sort();
     out.dedup();
     out
@@ -94,12 +105,19 @@ pub fn token_overlap(a: &str, b: &str) -> f32 {
 
 /// Hits and wrong hits at a threshold, canonical matches first.
 pub fn served(steps: &[Step], of: impl Fn(&Step) -> Option<(f32, bool)>, threshold: f32) -> (usize, usize) {
-    let hits = steps.iter().filter_map(|step| step.canonical.or_else(|| of(step).filter(|(score, _)| threshold <= *score).map(|(_, right)| right)));
+    let hits = steps.iter().filter_map(|step| {
+        step.canonical.or_else(|| of(step).filter(|(score, _)| threshold <= *score).map(|(_, right)| right))
+    });
     hits.fold((0, 0), |(hits, wrong), right| (hits + 1, wrong + usize::from(!right)))
 }
 
 /// The lowest threshold at which at most `rate` of the hits are wrong, with the hits there; steps of 0.05 from 12 down.
-pub fn loosest(steps: &[Step], of: impl Fn(&Step) -> Option<(f32, bool)> + Copy, scale: f32, rate: f32) -> Option<(f32, usize, usize)> {
+pub fn loosest(
+    steps: &[Step],
+    of: impl Fn(&Step) -> Option<(f32, bool)> + Copy,
+    scale: f32,
+    rate: f32,
+) -> Option<(f32, usize, usize)> {
     (-160..=240).map(|i| i as f32 * 0.05 * scale).find_map(|threshold| {
         let (hits, wrong) = served(steps, of, threshold);
         (wrong as f32 <= rate * hits as f32).then_some((threshold, hits, wrong))

@@ -70,13 +70,16 @@ impl Analysis {
         self.negations += usize::from(negation);
         let class = lexicon::class(&text);
         // "may", "second" and "march" are modal, ordinal and verb more often than not: capitals tell months apart.
-        let class = class.filter(|_| raw.capital || !matches!(text.as_str(), "may" | "march" | "second" | "fall" | "us" | "turkey"));
+        let class = class.filter(|_| {
+            raw.capital || !matches!(text.as_str(), "may" | "march" | "second" | "fall" | "us" | "turkey")
+        });
         if let Some((class, member)) = class
             && let Some(members) = self.classes.get_mut(class as usize)
         {
             members.push(member);
         }
-        let shaping = class.is_some_and(|(class, _)| matches!(class, Class::Ask | Class::Person | Class::Mode));
+        let shaping =
+            class.is_some_and(|(class, _)| matches!(class, Class::Ask | Class::Person | Class::Mode));
         let mut sum = model.sum();
         let mut pieces: Vec<Piece> = Vec::new();
         normal::for_each_word(&text, |part| model.word_pieces(part, &mut pieces));
@@ -117,7 +120,8 @@ struct Raw {
 
 /// Letters and digits, apostrophes within, separators within numbers; `+`, `#` and `%` right behind a word.
 fn raw_words(text: &str) -> Vec<Raw> {
-    let chars: Vec<char> = text.chars().map(|c| if matches!(c, '\u{2019}' | '\u{2018}') { '\'' } else { c }).collect();
+    let chars: Vec<char> =
+        text.chars().map(|c| if matches!(c, '\u{2019}' | '\u{2018}') { '\'' } else { c }).collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or(' ');
     let (mut out, mut current, mut begins) = (Vec::new(), String::new(), true);
     for (i, &c) in chars.iter().enumerate() {
@@ -125,8 +129,14 @@ fn raw_words(text: &str) -> Vec<Raw> {
         let next = at(i + 1);
         let digit_between = matches!(c, '.' | ',') && before.is_ascii_digit() && next.is_ascii_digit();
         let minus = c == '-' && next.is_ascii_digit() && !before.is_alphanumeric();
-        let tail = matches!(c, '+' | '#') && (before.is_alphanumeric() || before == '+') && !next.is_alphanumeric();
-        if c.is_alphanumeric() || digit_between || minus || tail || (c == '\'' && before.is_alphabetic() && next.is_alphabetic()) {
+        let tail =
+            matches!(c, '+' | '#') && (before.is_alphanumeric() || before == '+') && !next.is_alphanumeric();
+        if c.is_alphanumeric()
+            || digit_between
+            || minus
+            || tail
+            || (c == '\'' && before.is_alphabetic() && next.is_alphabetic())
+        {
             current.push(c);
             continue;
         }
@@ -163,7 +173,10 @@ fn number(word: &str) -> Option<Number> {
         return None;
     }
     let bare: String = word.chars().filter(|c| *c != ',').collect();
-    let stripped = ["st", "nd", "rd", "th"].iter().find_map(|e| bare.strip_suffix(e)).filter(|b| b.chars().all(|c| c.is_ascii_digit()));
+    let stripped = ["st", "nd", "rd", "th"]
+        .iter()
+        .find_map(|e| bare.strip_suffix(e))
+        .filter(|b| b.chars().all(|c| c.is_ascii_digit()));
     let text = stripped.unwrap_or(&bare);
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     Some(text.to_owned())
@@ -194,7 +207,8 @@ mod tests {
     fn words_keep_what_tells_questions_apart() {
         let words = |text: &str| raw_words(text).into_iter().map(|w| w.text).collect::<Vec<_>>();
         assert_eq!(words("Isn't C++ 2.5x (15%) Bob's -3?"), ["Isn't", "C++", "2.5x", "15", "%", "Bob", "-3"]);
-        let names: Vec<bool> = raw_words("Is Paris big? Rome is").iter().map(|w| w.capital && !w.begins).collect();
+        let names: Vec<bool> =
+            raw_words("Is Paris big? Rome is").iter().map(|w| w.capital && !w.begins).collect();
         assert_eq!(names, [false, true, false, false, false]);
     }
 

@@ -11,7 +11,10 @@ pub const DEFAULT_RATE: f32 = 0.01;
 /// where the rate is stricter than anything measured: then only exact match may answer.
 #[must_use]
 pub fn threshold(rate: f32) -> Option<f32> {
-    rows().filter(|(measured, _)| *measured <= rate).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, threshold)| threshold)
+    rows()
+        .filter(|(measured, _)| *measured <= rate)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, threshold)| threshold)
 }
 
 /// The table: (tolerated rate, threshold).

@@ -6,28 +6,62 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-const GREETINGS: &[&str] = &["hello there", "hi there", "hey there", "good morning", "good afternoon", "good evening", "hello", "hi", "hey"];
+const GREETINGS: &[&str] = &[
+    "hello there",
+    "hi there",
+    "hey there",
+    "good morning",
+    "good afternoon",
+    "good evening",
+    "hello",
+    "hi",
+    "hey",
+];
 const BEFORE: &[&str] = &["please", "pls", "plz", "kindly", "ok", "okay", "so", "well"];
 const AFTER: &[&str] = &[
-    "please", "pls", "plz", "thanks", "thank you", "thx", "thanks a lot", "thank you very much", "many thanks", "thanks in advance",
-    "thank you in advance", "cheers",
+    "please",
+    "pls",
+    "plz",
+    "thanks",
+    "thank you",
+    "thx",
+    "thanks a lot",
+    "thank you very much",
+    "many thanks",
+    "thanks in advance",
+    "thank you in advance",
+    "cheers",
 ];
 /// Contractions that read one way only ("'s" and "'d" do not).
 const CONTRACTIONS: &[(&str, &str)] = &[
-    ("can't", "cannot"), ("can not", "cannot"), ("won't", "will not"), ("shan't", "shall not"), ("i'm", "i am"), ("what's", "what is"),
-    ("where's", "where is"), ("who's", "who is"), ("how's", "how is"), ("that's", "that is"), ("it's", "it is"), ("there's", "there is"),
+    ("can't", "cannot"),
+    ("can not", "cannot"),
+    ("won't", "will not"),
+    ("shan't", "shall not"),
+    ("i'm", "i am"),
+    ("what's", "what is"),
+    ("where's", "where is"),
+    ("who's", "who is"),
+    ("how's", "how is"),
+    ("that's", "that is"),
+    ("it's", "it is"),
+    ("there's", "there is"),
 ];
 const ENDINGS: &[(&str, &str)] = &[("n't", " not"), ("'re", " are"), ("'ve", " have"), ("'ll", " will")];
 
 /// The canonical form of a turn. Two turns with the same form are the same question.
 #[must_use]
 pub fn canonical(text: &str) -> String {
-    let plain: String = text.nfkc().filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}')).collect();
+    let plain: String =
+        text.nfkc().filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{ad}')).collect();
     let trimmed = plain.trim();
     if trimmed.contains(['\n', '`', '{', '}', '=']) {
         return trimmed.to_owned();
     }
-    let lower = trimmed.to_lowercase().replace(['\u{2018}', '\u{2019}', '\u{2bc}'], "'").replace(['\u{201c}', '\u{201d}'], "\"");
+    let lower = trimmed
+        .to_lowercase()
+        .replace(['\u{2018}', '\u{2019}', '\u{2bc}'], "'")
+        .replace(['\u{201c}', '\u{201d}'], "\"");
     let mut words: Vec<String> = lower.split_whitespace().map(expand).collect();
     // Politeness may sit inside politeness ("hi, please … thanks!"): peel until nothing moves.
     while let Some(shorter) = peel(&words) {
@@ -54,7 +88,9 @@ fn expand(word: &str) -> String {
 
 /// `words` without one greeting, courtesy or thanks at an end; `None` where there is none or nothing else.
 fn peel(words: &[String]) -> Option<Vec<String>> {
-    let bare = |word: &String| word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '\'' && c != '%').to_owned();
+    let bare = |word: &String| {
+        word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '\'' && c != '%').to_owned()
+    };
     let starts = |phrase: &&str| {
         let count = phrase.split(' ').count();
         let head: Vec<String> = words.iter().take(count).map(bare).collect();
@@ -81,7 +117,13 @@ mod tests {
 
     #[test]
     fn what_cannot_change_an_answer_goes() {
-        for text in ["How do I reset it", "how  do I reset it??", "Hi, please how do I reset it? Thanks!", "HOW DO I RESET IT. thank you", "Hello there! how do i reset it please"] {
+        for text in [
+            "How do I reset it",
+            "how  do I reset it??",
+            "Hi, please how do I reset it? Thanks!",
+            "HOW DO I RESET IT. thank you",
+            "Hello there! how do i reset it please",
+        ] {
             assert_eq!(canonical(text), "how do i reset it", "{text}");
         }
         assert_eq!(canonical("What\u{2019}s new? I can't see"), "what is new? i cannot see");

@@ -71,7 +71,14 @@ impl Engine<'_> {
     /// `page` and `entries` are the scope's: row by row the vector and the turn as written. `threshold` is
     /// [`crate::calibration::threshold`]'s, or higher.
     #[must_use]
-    pub fn decide(&self, text: &str, scope: Scope, page: &Page, entries: &(impl Entries + ?Sized), threshold: f32) -> Outcome {
+    pub fn decide(
+        &self,
+        text: &str,
+        scope: Scope,
+        page: &Page,
+        entries: &(impl Entries + ?Sized),
+        threshold: f32,
+    ) -> Outcome {
         if let Err(refusal) = eligible::check(&self.model, text, scope) {
             return Outcome::Miss(Miss::Refused(refusal));
         }
@@ -92,7 +99,9 @@ impl Engine<'_> {
             }
         }
         match (best, veto) {
-            (Some(Outcome::Hit { score, .. }), _) if score < threshold => Outcome::Miss(Miss::BelowThreshold { score }),
+            (Some(Outcome::Hit { score, .. }), _) if score < threshold => {
+                Outcome::Miss(Miss::BelowThreshold { score })
+            }
             (Some(outcome), _) => outcome,
             (None, Some(veto)) => Outcome::Miss(Miss::Vetoed(veto)),
             (None, None) => Outcome::Miss(Miss::NothingNear),

@@ -36,12 +36,39 @@ pub struct Scope {
 }
 
 const DATED: &[&str] = &[
-    "today", "tonight", "tomorrow", "yesterday", "now", "currently", "latest", "newest", "nowadays", "recent", "recently", "upcoming",
+    "today",
+    "tonight",
+    "tomorrow",
+    "yesterday",
+    "now",
+    "currently",
+    "latest",
+    "newest",
+    "nowadays",
+    "recent",
+    "recently",
+    "upcoming",
 ];
 /// Words that introduce a passage to work on.
 const CONTEXT: &[&str] = &[
-    "context:", "passage:", "document:", "documents:", "text:", "article:", "source:", "sources:", "excerpt:", "following text", "following passage",
-    "based on the", "according to the text", "according to the passage", "given the following", "use the following", "below:", "above text",
+    "context:",
+    "passage:",
+    "document:",
+    "documents:",
+    "text:",
+    "article:",
+    "source:",
+    "sources:",
+    "excerpt:",
+    "following text",
+    "following passage",
+    "based on the",
+    "according to the text",
+    "according to the passage",
+    "given the following",
+    "use the following",
+    "below:",
+    "above text",
 ];
 
 /// Whether `text` may be answered by meaning within `scope`.
@@ -58,14 +85,20 @@ pub fn check(model: &Model<'_>, text: &str, scope: Scope) -> Result<Counts, Refu
     let foreign = text.chars().filter(|c| c.is_alphabetic() && !is_latin(*c)).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let lower = text.to_lowercase();
-    let has = |list: &[&str]| lower.split(|c: char| !c.is_alphanumeric() && c != '\'').any(|word| list.contains(&word));
+    let has = |list: &[&str]| {
+        lower.split(|c: char| !c.is_alphanumeric() && c != '\'').any(|word| list.contains(&word))
+    };
     if MAX_UNKNOWN < counts.unknown_share() || letters < 10 * foreign {
         Err(Refusal::Script)
     } else if MAX_PIECES < counts.pieces {
         Err(Refusal::TooLong)
     } else if counts.pieces < MIN_PIECES {
         Err(Refusal::TooShort)
-    } else if text.contains("```") || 2 < text.trim().lines().count() || text.contains("\n\n") || CONTEXT.iter().any(|c| lower.contains(c)) {
+    } else if text.contains("```")
+        || 2 < text.trim().lines().count()
+        || text.contains("\n\n")
+        || CONTEXT.iter().any(|c| lower.contains(c))
+    {
         Err(Refusal::Context)
     } else if !scope.short_lived && has(DATED) {
         Err(Refusal::Dated)
@@ -78,7 +111,16 @@ pub fn check(model: &Model<'_>, text: &str, scope: Scope) -> Result<Counts, Refu
 
 const PERSONAL: &[&str] = &["my", "mine", "our", "ours"];
 /// Openings under which "my" is anyone's: how a thing is done does not depend on who asks.
-const GENERIC: &[&str] = &["how do i ", "how can i ", "how to ", "how should i ", "how would i ", "what should i ", "can i ", "what is the best way"];
+const GENERIC: &[&str] = &[
+    "how do i ",
+    "how can i ",
+    "how to ",
+    "how should i ",
+    "how would i ",
+    "what should i ",
+    "can i ",
+    "what is the best way",
+];
 
 /// Letters of the Latin blocks.
 fn is_latin(c: char) -> bool {

@@ -13,10 +13,46 @@ pub(crate) const COUNT: usize = 40;
 
 /// Names for tools and tests.
 pub(crate) const NAMES: [&str; COUNT] = [
-    "cosine", "content_cosine", "uncovered_more", "uncovered_less", "worst_word_more", "worst_word_less", "jaccard_content", "jaccard_all",
-    "alone_more", "alone_less", "contained", "length_ratio", "length_gap", "shorter", "trigram_dice", "first_word", "numbers", "negation", "opposite",
-    "names", "order", "turned", "ask", "time", "extreme", "amount", "unit", "form", "language", "place", "audience", "person", "mode", "bigrams",
-    "subsequence", "substituted", "substitute_cosine", "last_content", "weighted_jaccard", "shared_weight",
+    "cosine",
+    "content_cosine",
+    "uncovered_more",
+    "uncovered_less",
+    "worst_word_more",
+    "worst_word_less",
+    "jaccard_content",
+    "jaccard_all",
+    "alone_more",
+    "alone_less",
+    "contained",
+    "length_ratio",
+    "length_gap",
+    "shorter",
+    "trigram_dice",
+    "first_word",
+    "numbers",
+    "negation",
+    "opposite",
+    "names",
+    "order",
+    "turned",
+    "ask",
+    "time",
+    "extreme",
+    "amount",
+    "unit",
+    "form",
+    "language",
+    "place",
+    "audience",
+    "person",
+    "mode",
+    "bigrams",
+    "subsequence",
+    "substituted",
+    "substitute_cosine",
+    "last_content",
+    "weighted_jaccard",
+    "shared_weight",
 ];
 
 /// How well each word of `a` is matched in `b`: share of weight unmatched, and the worst single word's.
@@ -30,7 +66,11 @@ fn cover(a: &[&Word], b: &[&Word]) -> Cover {
     let total: f32 = a.iter().map(|word| word.weight).sum::<f32>().max(1e-6);
     let best: Vec<f32> = a
         .iter()
-        .map(|x| b.iter().map(|y| if x.stem == y.stem { 1.0 } else { dot_f32(&x.vector, &y.vector) }).fold(0.0, f32::max))
+        .map(|x| {
+            b.iter()
+                .map(|y| if x.stem == y.stem { 1.0 } else { dot_f32(&x.vector, &y.vector) })
+                .fold(0.0, f32::max)
+        })
         .collect();
     let lost = a.iter().zip(&best).map(|(word, best)| word.weight * (1.0 - best));
     let worst = lost.clone().fold(0.0, f32::max);
@@ -72,7 +112,12 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn bigrams(of: &Analysis) -> Vec<(&str, &str)> {
-    let mut out: Vec<(&str, &str)> = of.words.iter().zip(of.words.iter().skip(1)).map(|(a, b)| (a.stem.as_str(), b.stem.as_str())).collect();
+    let mut out: Vec<(&str, &str)> = of
+        .words
+        .iter()
+        .zip(of.words.iter().skip(1))
+        .map(|(a, b)| (a.stem.as_str(), b.stem.as_str()))
+        .collect();
     out.sort_unstable();
     out.dedup();
     out
@@ -103,18 +148,27 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
     let (long, short) = (a.words.len().max(b.words.len()), a.words.len().min(b.words.len()));
     let sequence = |of: &Analysis| of.content().map(|word| word.stem.clone()).collect::<Vec<_>>();
     let (order_a, order_b) = (sequence(a), sequence(b));
-    let kept = |order: &[String], other: &[&str]| order.iter().filter(|stem| other.binary_search(&stem.as_str()).is_ok()).cloned().collect::<Vec<_>>();
+    let kept = |order: &[String], other: &[&str]| {
+        order.iter().filter(|stem| other.binary_search(&stem.as_str()).is_ok()).cloned().collect::<Vec<_>>()
+    };
     let (common_a, common_b) = (kept(&order_a, &stems_b), kept(&order_b, &stems_a));
     let text = |of: &[String]| of.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
     let run = |a: &[String], b: &[String]| {
         let (a, b) = (text(a), text(b));
-        subsequence(&a.iter().map(String::as_str).collect::<Vec<_>>(), &b.iter().map(String::as_str).collect::<Vec<_>>())
+        subsequence(
+            &a.iter().map(String::as_str).collect::<Vec<_>>(),
+            &b.iter().map(String::as_str).collect::<Vec<_>>(),
+        )
     };
     let words = |of: &Analysis| of.words.iter().map(|word| word.stem.clone()).collect::<Vec<_>>();
     let weight = |list: &[&Word]| list.iter().map(|word| word.weight).sum::<f32>();
-    let held = |list: &[&Word], best: &[f32]| list.iter().zip(best).filter(|(_, best)| 1.0 <= **best).map(|(word, _)| word.weight).sum::<f32>();
+    let held = |list: &[&Word], best: &[f32]| {
+        list.iter().zip(best).filter(|(_, best)| 1.0 <= **best).map(|(word, _)| word.weight).sum::<f32>()
+    };
     let shared_weight = held(&x, &forth.best).min(held(&y, &back.best));
-    let unmatched = |list: &[&Word], best: &[f32]| list.iter().zip(best).filter(|(_, best)| **best < 1.0).map(|(_, b)| *b).collect::<Vec<_>>();
+    let unmatched = |list: &[&Word], best: &[f32]| {
+        list.iter().zip(best).filter(|(_, best)| **best < 1.0).map(|(_, b)| *b).collect::<Vec<_>>()
+    };
     let (loose_a, loose_b) = (unmatched(&x, &forth.best), unmatched(&y, &back.best));
     let substituted = loose_a.len() == 1 && loose_b.len() == 1;
     let first = |of: &Analysis| of.words.first().map(|word| word.text.clone());

@@ -43,7 +43,9 @@ impl Observed {
 
     /// Adds what another isolate saw.
     pub fn merge(&mut self, other: &Self) {
-        let add = |to: &mut [u32; BINS], from: &[u32; BINS]| to.iter_mut().zip(from).for_each(|(to, from)| *to = to.saturating_add(*from));
+        let add = |to: &mut [u32; BINS], from: &[u32; BINS]| {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = to.saturating_add(*from))
+        };
         add(&mut self.right, &other.right);
         add(&mut self.wrong, &other.wrong);
     }
@@ -103,6 +105,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn a_further_wrong_hit_never_lowers_it(hits in prop::collection::vec((0.0_f32..10.0, any::<bool>(), 1_u32..40), 0..20), score in 0.0_f32..10.0) {
             let before = seen(&hits);
@@ -119,7 +123,7 @@ mod tests {
             let mut state = seed | 1;
             let mut dice = || { state ^= state << 13; state ^= state >> 7; state ^= state << 17; (state >> 40) as f32 / 16_777_216.0 };
             let (mut observed, mut served, mut wrong) = (Observed::default(), 0_u32, 0_u32);
-            for _ in 0..40_000 {
+            for _ in 0..10_000 {
                 let score = 2.0 + 5.0 * dice();
                 let Some(threshold) = tightened(2.0, &observed, 0.01) else { break };
                 if score < threshold { continue; }

@@ -48,7 +48,10 @@ const LISTS: [(Class, &str); CLASSES] = [
          newest=latest highest lowest longest shortest nearest=closest farthest=furthest strongest weakest richest poorest first last next previous \
          most least minimum=min maximum=max average=mean median total",
     ),
-    (Class::Amount, "all=every=each none some any both only=just half=halve double=twice triple few many several always never sometimes often rarely"),
+    (
+        Class::Amount,
+        "all=every=each none some any both only=just half=halve double=twice triple few many several always never sometimes often rarely",
+    ),
     (
         Class::Unit,
         "kilometre=kilometres=kilometer=kilometers=km mile=miles metre=metres=meter=meters centimetre=centimetres=centimeter=centimeters=cm inch=inches \
@@ -84,7 +87,10 @@ const LISTS: [(Class, &str); CLASSES] = [
          employer=employers employee=employees buyer=buyers seller=sellers tenant=tenants landlord=landlords customer=customers \
          dog=dogs=puppy cat=cats=kitten husband wife mother=mom=mum father=dad brother sister son daughter",
     ),
-    (Class::Person, "i=me=my=mine=myself you=your=yours=yourself he=him=his she=her=hers we=us=our=ours they=them=their=theirs"),
+    (
+        Class::Person,
+        "i=me=my=mine=myself you=your=yours=yourself he=him=his she=her=hers we=us=our=ours they=them=their=theirs",
+    ),
     (Class::Mode, "can=could should must=need will=would did was=were has=had"),
 ];
 
@@ -98,10 +104,41 @@ const NEGATIONS: &str = "not no never none nobody nothing neither nor without ca
     hasnt havent hadnt aint except unless lack lacking avoid stop prevent fail fails failed refuse unable hardly barely";
 
 const NUMBERS: &[(&str, u32)] = &[
-    ("zero", 0), ("two", 2), ("three", 3), ("four", 4), ("five", 5), ("six", 6), ("seven", 7), ("eight", 8), ("nine", 9), ("ten", 10), ("eleven", 11),
-    ("twelve", 12), ("thirteen", 13), ("fourteen", 14), ("fifteen", 15), ("sixteen", 16), ("seventeen", 17), ("eighteen", 18), ("nineteen", 19),
-    ("twenty", 20), ("thirty", 30), ("forty", 40), ("fifty", 50), ("sixty", 60), ("seventy", 70), ("eighty", 80), ("ninety", 90), ("hundred", 100),
-    ("thousand", 1_000), ("million", 1_000_000), ("dozen", 12), ("second", 2), ("third", 3), ("fourth", 4), ("fifth", 5),
+    ("zero", 0),
+    ("two", 2),
+    ("three", 3),
+    ("four", 4),
+    ("five", 5),
+    ("six", 6),
+    ("seven", 7),
+    ("eight", 8),
+    ("nine", 9),
+    ("ten", 10),
+    ("eleven", 11),
+    ("twelve", 12),
+    ("thirteen", 13),
+    ("fourteen", 14),
+    ("fifteen", 15),
+    ("sixteen", 16),
+    ("seventeen", 17),
+    ("eighteen", 18),
+    ("nineteen", 19),
+    ("twenty", 20),
+    ("thirty", 30),
+    ("forty", 40),
+    ("fifty", 50),
+    ("sixty", 60),
+    ("seventy", 70),
+    ("eighty", 80),
+    ("ninety", 90),
+    ("hundred", 100),
+    ("thousand", 1_000),
+    ("million", 1_000_000),
+    ("dozen", 12),
+    ("second", 2),
+    ("third", 3),
+    ("fourth", 4),
+    ("fifth", 5),
 ];
 
 /// Antonyms of common words, out of WordNet 3.0 (notice in NOTICE) and our own; one pair a line.
@@ -168,7 +205,10 @@ pub(crate) fn number_word(word: &str) -> Option<u32> {
 pub(crate) fn opposite(a: &str, b: &str) -> bool {
     let listed = |a: &str, b: &str| tables().antonyms.get(a).is_some_and(|list| list.contains(&b));
     let prefixed = |a: &str, b: &str| {
-        3 < b.len() && ["un", "in", "im", "dis", "non", "de", "ir", "il", "mis"].iter().any(|prefix| a.strip_prefix(prefix) == Some(b))
+        3 < b.len()
+            && ["un", "in", "im", "dis", "non", "de", "ir", "il", "mis"]
+                .iter()
+                .any(|prefix| a.strip_prefix(prefix) == Some(b))
     };
     listed(a, b) || prefixed(a, b) || prefixed(b, a)
 }
@@ -178,7 +218,8 @@ pub(crate) fn stem(word: &str) -> &str {
     if word.len() < 4 || word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") {
         return word;
     }
-    for ending in ["ingly", "edly", "ings", "ies", "ing", "est", "ied", "ed", "es", "ly", "er", "s", "e", "y"] {
+    for ending in ["ingly", "edly", "ings", "ies", "ing", "est", "ied", "ed", "es", "ly", "er", "s", "e", "y"]
+    {
         if let Some(stem) = word.strip_suffix(ending).filter(|stem| 3 <= stem.len()) {
             let mut back = stem.chars().rev();
             // "stopp" and "runn" from "stopped" and "running".

@@ -63,8 +63,12 @@ pub enum ModelError {
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAModel => "not a model file of Sluice: give the file that tools/semantic/distil.py writes",
-            Self::Unsupported => "a model file of another version or shape: make it anew with tools/semantic/distil.py",
+            Self::NotAModel => {
+                "not a model file of Sluice: give the file that tools/semantic/distil.py writes"
+            }
+            Self::Unsupported => {
+                "a model file of another version or shape: make it anew with tools/semantic/distil.py"
+            }
             Self::Length => "the model file is cut short or has trailing bytes: copy it again",
         })
     }
@@ -112,9 +116,15 @@ impl<'a> Model<'a> {
         }
         let (head, body) = bytes.split_at_checked(HEADER).ok_or(ModelError::Length)?;
         let number = |at: usize| u32_at(head, at).ok_or(ModelError::Length);
-        let (version, pieces, dims, slots) = (number(8)?, number(12)? as usize, number(16)? as usize, number(20)? as usize);
+        let (version, pieces, dims, slots) =
+            (number(8)?, number(12)? as usize, number(16)? as usize, number(20)? as usize);
         let (groups, strings, checksum) = (number(24)? as usize, number(28)? as usize, number(32)?);
-        let fits = version == 1 && 0 < dims && dims <= DIMS && dims % 32 == 0 && pieces < usize::from(EMPTY) && pieces < slots;
+        let fits = version == 1
+            && 0 < dims
+            && dims <= DIMS
+            && dims % 32 == 0
+            && pieces < usize::from(EMPTY)
+            && pieces < slots;
         if !fits || !slots.is_power_of_two() || 1 << 20 < slots || LENGTHS * 2 < groups {
             return Err(ModelError::Unsupported);
         }
@@ -138,7 +148,8 @@ impl<'a> Model<'a> {
             let &[continuation, length, low, high] = group else { return Err(ModelError::Length) };
             let count = u32::from(u16::from_le_bytes([low, high]));
             let entry = table.get_mut(usize::from(continuation)).and_then(|t| t.get_mut(usize::from(length)));
-            *entry.ok_or(ModelError::Unsupported)? = Group { first_piece: piece, first_byte: byte, pieces: count };
+            *entry.ok_or(ModelError::Unsupported)? =
+                Group { first_piece: piece, first_byte: byte, pieces: count };
             piece += count;
             byte += count * u32::from(length);
             longest = usize::from(length).max(longest);
@@ -146,7 +157,17 @@ impl<'a> Model<'a> {
         if piece as usize != pieces || byte as usize != strings {
             return Err(ModelError::Length);
         }
-        Ok(Self { dims, rows, scales, slots: slot_bytes, strings: string_bytes, groups: table, longest, checksum, body })
+        Ok(Self {
+            dims,
+            rows,
+            scales,
+            slots: slot_bytes,
+            strings: string_bytes,
+            groups: table,
+            longest,
+            checksum,
+            body,
+        })
     }
 
     /// Whether the file's bytes are those it was written with. Reads all of it (about a millisecond).
@@ -245,7 +266,11 @@ impl<'a> Model<'a> {
         let Piece::Known(index) = piece else { return };
         let at = usize::from(index);
         let half = self.dims / 2;
-        let (Some(row), Some(scale)) = (self.rows.get(at * half..(at + 1) * half), f32_at(self.scales, at * 4)) else { return };
+        let (Some(row), Some(scale)) =
+            (self.rows.get(at * half..(at + 1) * half), f32_at(self.scales, at * 4))
+        else {
+            return;
+        };
         let (low, high) = sum.values.split_at_mut(half);
         for ((low, high), &byte) in low.iter_mut().zip(high.iter_mut()).zip(row) {
             *low += scale * f32::from(byte & 15);
@@ -322,7 +347,8 @@ impl Sum {
 /// FNV-1a of a piece's bytes, begun apart for continuations, folded.
 fn hash(bytes: &[u8], continuation: bool) -> u32 {
     let start = 0x811C_9DC5 ^ if continuation { 0x9E37_79B9 } else { 0 };
-    let value = bytes.iter().fold(start, |hash: u32, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let value =
+        bytes.iter().fold(start, |hash: u32, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     value ^ (value >> 15)
 }
 

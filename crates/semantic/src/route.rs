@@ -29,7 +29,9 @@ impl std::fmt::Display for RouteError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::TooFewRoutes => f.write_str("a semantic strategy needs two routes or more"),
-            Self::NoExample(route) => write!(f, "route {route} has no usable example: give it some in English"),
+            Self::NoExample(route) => {
+                write!(f, "route {route} has no usable example: give it some in English")
+            }
             Self::Shape => f.write_str("examples' vectors differ in length: embed them with one model"),
         }
     }
@@ -112,7 +114,8 @@ impl Head {
     /// Probabilities of all routes for a text's vector of length one; they add up to one.
     #[must_use]
     pub fn scores(&self, vector: &[f32]) -> Vec<f32> {
-        let mut scores: Vec<f32> = self.weights.chunks_exact(self.dims + 1).map(|row| logit(row, vector)).collect();
+        let mut scores: Vec<f32> =
+            self.weights.chunks_exact(self.dims + 1).map(|row| logit(row, vector)).collect();
         softmax(&mut scores);
         scores
     }
@@ -168,7 +171,10 @@ fn descend(rows: &[Example<'_>], count: usize, dims: usize) -> Vec<f32> {
     for round in 0..ROUNDS {
         gradient.iter_mut().zip(&ahead).for_each(|(g, w)| *g = ridge * w);
         for example in rows {
-            scores.iter_mut().zip(ahead.chunks_exact(width)).for_each(|(score, row)| *score = logit(row, example.vector));
+            scores
+                .iter_mut()
+                .zip(ahead.chunks_exact(width))
+                .for_each(|(score, row)| *score = logit(row, example.vector));
             softmax(&mut scores);
             if let Some(own) = scores.get_mut(example.route) {
                 *own -= 1.0;
@@ -222,7 +228,11 @@ mod tests {
 
     #[test]
     fn examples_come_back_to_their_route_and_what_is_between_abstains() {
-        let routes = vec![vec![vec![1.0, 0.0, 0.0], vec![0.9, 0.1, 0.0]], vec![vec![0.0, 1.0, 0.0]], vec![vec![0.0, 0.0, 1.0]]];
+        let routes = vec![
+            vec![vec![1.0, 0.0, 0.0], vec![0.9, 0.1, 0.0]],
+            vec![vec![0.0, 1.0, 0.0]],
+            vec![vec![0.0, 0.0, 1.0]],
+        ];
         let mut head = Head::fit(&routes, NEVER).unwrap();
         for (route, examples) in routes.iter().enumerate() {
             for example in examples {

@@ -48,8 +48,13 @@ impl Trees {
         }
         let (head, body) = bytes.split_at_checked(HEADER).ok_or(ModelError::Length)?;
         let number = |at: usize| u32_at(head, at).ok_or(ModelError::Length);
-        let (version, features, trees, nodes) = (number(8)?, number(12)?, number(16)? as usize, number(20)? as usize);
-        if version != 1 || features as usize != COUNT || usize::from(u16::MAX) < nodes || usize::from(u16::MAX) < trees {
+        let (version, features, trees, nodes) =
+            (number(8)?, number(12)?, number(16)? as usize, number(20)? as usize);
+        if version != 1
+            || features as usize != COUNT
+            || usize::from(u16::MAX) < nodes
+            || usize::from(u16::MAX) < trees
+        {
             return Err(ModelError::Unsupported);
         }
         if body.len() != trees * 2 + nodes * 10 || crc32fast::hash(body) != number(32)? {
@@ -75,7 +80,9 @@ impl Trees {
     /// The score: larger is likelier the same question. The unit is log-odds on the training pairs, no more.
     pub(crate) fn score(&self, features: &Features) -> f32 {
         let [cosine, ..] = features;
-        self.bias + self.cosine * cosine + self.roots.iter().map(|root| self.walk(*root, features)).sum::<f32>()
+        self.bias
+            + self.cosine * cosine
+            + self.roots.iter().map(|root| self.walk(*root, features)).sum::<f32>()
     }
 
     fn walk(&self, root: u16, features: &Features) -> f32 {

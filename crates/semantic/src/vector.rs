@@ -170,6 +170,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
         #[test]
         fn bytes_keep_the_cosine(a in vector(), b in vector()) {
             let exact = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f32>()

@@ -45,8 +45,14 @@ pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
         return Some(Veto::Opposite);
     }
     let classes = [
-        (Class::Unit, Veto::Unit), (Class::Time, Veto::Time), (Class::Extreme, Veto::Extreme), (Class::Amount, Veto::Extreme),
-        (Class::Audience, Veto::Audience), (Class::Form, Veto::Form), (Class::Place, Veto::Name), (Class::Language, Veto::Name),
+        (Class::Unit, Veto::Unit),
+        (Class::Time, Veto::Time),
+        (Class::Extreme, Veto::Extreme),
+        (Class::Amount, Veto::Extreme),
+        (Class::Audience, Veto::Audience),
+        (Class::Form, Veto::Form),
+        (Class::Place, Veto::Name),
+        (Class::Language, Veto::Name),
     ];
     if let Some((_, veto)) = classes.into_iter().find(|(class, _)| conflict(a, b, *class) == 2) {
         return Some(veto);
@@ -83,13 +89,18 @@ pub(crate) fn numbers(of: &Analysis) -> Vec<&str> {
 pub(crate) fn opposites(a: &Analysis, b: &Analysis) -> bool {
     let lacks = |of: &Analysis, word: &Word| of.words.iter().all(|w| w.stem != word.stem);
     a.words.iter().filter(|word| lacks(b, word)).any(|x| {
-        b.words.iter().filter(|word| lacks(a, word)).any(|y| lexicon::opposite(&x.text, &y.text) || lexicon::opposite(&x.stem, &y.stem))
+        b.words
+            .iter()
+            .filter(|word| lacks(a, word))
+            .any(|y| lexicon::opposite(&x.text, &y.text) || lexicon::opposite(&x.stem, &y.stem))
     })
 }
 
 /// Names on both sides that the other text does not hold in any spelling near it.
 pub(crate) fn names_differ(a: &Analysis, b: &Analysis) -> bool {
-    let strange = |a: &Analysis, b: &Analysis| a.words.iter().any(|word| word.name && word.content && b.words.iter().all(|other| !near(word, other)));
+    let strange = |a: &Analysis, b: &Analysis| {
+        a.words.iter().any(|word| word.name && word.content && b.words.iter().all(|other| !near(word, other)))
+    };
     strange(a, b) && strange(b, a)
 }
 
@@ -100,7 +111,9 @@ fn near(a: &Word, b: &Word) -> bool {
 /// Both ask with a question word that asks for another kind of thing.
 fn asks_differ(a: &Analysis, b: &Analysis) -> bool {
     // Positions in the list: what 0, how 1, why 2, when 3, where 4, who 5. "What" and "which" stand for any of them.
-    let hard = |of: &Analysis| of.class(Class::Ask).iter().copied().filter(|ask| (2..=5).contains(ask)).collect::<Vec<_>>();
+    let hard = |of: &Analysis| {
+        of.class(Class::Ask).iter().copied().filter(|ask| (2..=5).contains(ask)).collect::<Vec<_>>()
+    };
     let how = |of: &Analysis| of.class(Class::Ask) == [1];
     let (x, y) = (hard(a), hard(b));
     (!x.is_empty() && !y.is_empty() && x != y) || (how(a) && !y.is_empty()) || (how(b) && !x.is_empty())
@@ -112,8 +125,9 @@ pub(crate) fn turned(a: &Analysis, b: &Analysis) -> bool {
     let pairs = directed(a);
     let others = directed(b);
     // "from A to B" against "from B to A": what follows a preposition here follows its counterpart there.
-    let crossed = pairs.iter().any(|(side, word)| others.iter().any(|(other, same)| side != other && word == same))
-        && !pairs.iter().any(|pair| others.contains(pair));
+    let crossed =
+        pairs.iter().any(|(side, word)| others.iter().any(|(other, same)| side != other && word == same))
+            && !pairs.iter().any(|pair| others.contains(pair));
     if crossed {
         return true;
     }
@@ -131,7 +145,12 @@ fn stems(of: &Analysis) -> Vec<&str> {
 }
 
 fn symmetric(of: &Analysis) -> bool {
-    of.words.iter().any(|word| matches!(word.stem.as_str(), "and" | "or" | "vs" | "versus" | "differenc" | "differ" | "between" | "compar"))
+    of.words.iter().any(|word| {
+        matches!(
+            word.stem.as_str(),
+            "and" | "or" | "vs" | "versus" | "differenc" | "differ" | "between" | "compar"
+        )
+    })
 }
 
 /// Which side of a direction each word of content stands on: (true for "to", "into", "before" …, the stem).

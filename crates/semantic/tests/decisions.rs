@@ -1,5 +1,6 @@
 //! Whole decisions with the committed model and verifier.
 #![cfg(feature = "embedded-model")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use proptest::prelude::*;
 use sluice_semantic::{
@@ -31,7 +32,11 @@ fn the_same_question_in_other_words_is_a_hit() {
         ("What's the best way to learn Rust?", "What is the best way to learn Rust?"),
         ("How can I increase my credit limit?", "How do I increase my credit limit?"),
     ] {
-        assert!(matches!(ask(&engine, &["Who painted the Mona Lisa?", a], b), Outcome::Hit { row: 1, .. }), "{a} | {b}: {:?}", ask(&engine, &[a], b));
+        assert!(
+            matches!(ask(&engine, &["Who painted the Mona Lisa?", a], b), Outcome::Hit { row: 1, .. }),
+            "{a} | {b}: {:?}",
+            ask(&engine, &[a], b)
+        );
     }
 }
 
@@ -55,7 +60,10 @@ fn differences_of_kind_are_vetoed() {
     ] {
         let question = |text| Question::new(&engine.model, text);
         assert_eq!(veto(&question(a), &question(b)), Some(kind), "{a} | {b}");
-        assert!(matches!(ask(&engine, &[a], b), Outcome::Miss(Miss::Vetoed(_) | Miss::NothingNear)), "{a} | {b}");
+        assert!(
+            matches!(ask(&engine, &[a], b), Outcome::Miss(Miss::Vetoed(_) | Miss::NothingNear)),
+            "{a} | {b}"
+        );
     }
 }
 
@@ -75,8 +83,18 @@ fn what_is_not_to_be_answered_by_meaning_is_refused() {
         assert_eq!(ask(&engine, &[&text], &text), Outcome::Miss(Miss::Refused(refusal)), "{text}");
     }
     let mine = Scope { one_user: true, short_lived: true };
-    let page = { let mut page = Page::default(); page.push(&Small::new(&engine.model.embed("Where is my order today?").0)); page };
-    let outcome = engine.decide("Where is my order today?", mine, &page, ["Where is my order today?"].as_slice(), -20.0);
+    let page = {
+        let mut page = Page::default();
+        page.push(&Small::new(&engine.model.embed("Where is my order today?").0));
+        page
+    };
+    let outcome = engine.decide(
+        "Where is my order today?",
+        mine,
+        &page,
+        ["Where is my order today?"].as_slice(),
+        -20.0,
+    );
     assert!(matches!(outcome, Outcome::Hit { .. }), "{outcome:?}");
 }
 
@@ -109,15 +127,38 @@ fn an_entry_that_is_gone_is_no_candidate() {
 fn routes_by_examples_and_the_rest_to_the_default() {
     let engine = engine();
     let routes = [
-        ["write a python function", "fix this bug in my code", "why does this rust code not compile", "refactor this class"],
-        ["translate this into french", "how do you say hello in german", "what is the spanish word for dog", "say this in italian"],
-        ["what is two plus two", "solve this equation", "integrate x squared", "what is the square root of nine"],
+        [
+            "write a python function",
+            "fix this bug in my code",
+            "why does this rust code not compile",
+            "refactor this class",
+        ],
+        [
+            "translate this into french",
+            "how do you say hello in german",
+            "what is the spanish word for dog",
+            "say this in italian",
+        ],
+        [
+            "what is two plus two",
+            "solve this equation",
+            "integrate x squared",
+            "what is the square root of nine",
+        ],
     ];
-    let vectors: Vec<Vec<Vec<f32>>> = routes.iter().map(|texts| texts.iter().map(|text| engine.model.embed(text).0).collect()).collect();
+    let vectors: Vec<Vec<Vec<f32>>> =
+        routes.iter().map(|texts| texts.iter().map(|text| engine.model.embed(text).0).collect()).collect();
     let head = Head::fit(&vectors, Abstain { score: 0.5, margin: 0.1 }).unwrap();
     assert_eq!(head, Head::fit(&vectors, Abstain { score: 0.5, margin: 0.1 }).unwrap());
-    for (text, expected) in [("debug my javascript code", 0), ("translate good morning into spanish", 1), ("solve the equation x + 3 = 9", 2)] {
-        assert!(matches!(head.route(&engine.model.embed(text).0), Routed::To { route, .. } if route == expected), "{text}");
+    for (text, expected) in [
+        ("debug my javascript code", 0),
+        ("translate good morning into spanish", 1),
+        ("solve the equation x + 3 = 9", 2),
+    ] {
+        assert!(
+            matches!(head.route(&engine.model.embed(text).0), Routed::To { route, .. } if route == expected),
+            "{text}"
+        );
     }
     for text in ["book a table for dinner", "如何重置"] {
         let routed = head.route(&engine.model.embed(text).0);

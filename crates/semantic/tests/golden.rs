@@ -1,5 +1,6 @@
 //! The tokenizer and the vectors against the reference implementations' output (`tools/semantic/golden.py`).
 #![cfg(feature = "embedded-model")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::{fs, path::Path};
 
@@ -9,7 +10,8 @@ use sluice_semantic::model::{EMBEDDED, Model, ModelError, Piece};
 
 fn rows<T: DeserializeOwned>(name: &str) -> Vec<T> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    let rows: Vec<T> = fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<T> =
+        fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(!rows.is_empty());
     rows
 }
@@ -45,8 +47,18 @@ fn every_text_is_cut_as_the_reference_cuts_it() {
         });
         assert_eq!(counts.pieces as usize, found.len());
         if found != row.ids {
-            let named = |ids: &[Option<u16>]| ids.iter().map(|id| id.and_then(|id| model.piece(id)).unwrap_or("[UNK]".into())).collect::<Vec<_>>().join(" ");
-            failed.push(format!("{:?}\n  expected {}\n  found    {}", row.text, named(&row.ids), named(&found)));
+            let named = |ids: &[Option<u16>]| {
+                ids.iter()
+                    .map(|id| id.and_then(|id| model.piece(id)).unwrap_or("[UNK]".into()))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            };
+            failed.push(format!(
+                "{:?}\n  expected {}\n  found    {}",
+                row.text,
+                named(&row.ids),
+                named(&found)
+            ));
         }
     }
     assert!(failed.is_empty(), "{} texts:\n{}", failed.len(), failed.join("\n"));
