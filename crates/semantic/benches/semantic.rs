@@ -38,7 +38,7 @@ fn semantic(criterion: &mut Criterion) {
             .bench_function(&format!("scan {size}"), |b| b.iter(|| page.nearest(black_box(&query), 4, 0.55)));
         let scope = Scope { one_user: true, short_lived: true };
         criterion.bench_function(&format!("decide among {size}"), |b| {
-            b.iter(|| engine.decide(black_box(TEXT), scope, &page, texts.as_slice(), 2.0))
+            b.iter(|| engine.decide(black_box(TEXT), scope, &page, texts.as_slice(), 2.0));
         });
     }
 }

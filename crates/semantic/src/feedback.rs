@@ -43,11 +43,11 @@ impl Observed {
 
     /// Adds what another isolate saw.
     pub fn merge(&mut self, other: &Self) {
-        let add = |to: &mut [u32; BINS], from: &[u32; BINS]| {
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = to.saturating_add(*from))
-        };
-        add(&mut self.right, &other.right);
-        add(&mut self.wrong, &other.wrong);
+        for (to, from) in
+            self.right.iter_mut().zip(&other.right).chain(self.wrong.iter_mut().zip(&other.wrong))
+        {
+            *to = to.saturating_add(*from);
+        }
     }
 }
 
