@@ -10,8 +10,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
 CRATE = REPO / "crates" / "semantic"
-DATA = Path(os.environ.get("SLUICE_SEMANTIC_DATA", "/work/shared/data/semantic"))
-GUARDRAILS_DATA = Path(os.environ.get("SLUICE_GUARDRAILS_DATA", "/work/shared/data/guardrails"))
+ROOT = Path(os.environ.get("SLUICE_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "data"))
+DATA = ROOT / "semantic"
+GUARDRAILS_DATA = ROOT / "guardrails"
 # The `dict` folder of Debian's wordnet-base (apt-get download wordnet-base && dpkg -x wordnet-base*.deb wn).
 WORDNET = Path(os.environ.get("SLUICE_WORDNET", "/tmp/semwork/wn/usr/share/wordnet"))
 WORK = Path(os.environ.get("SLUICE_SEMANTIC_WORK", "/tmp/semwork"))

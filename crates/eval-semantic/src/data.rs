@@ -32,7 +32,7 @@ impl Request {
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(
-        env::var("SLUICE_SEMANTIC_DATA").unwrap_or_else(|_| "/work/shared/data/semantic".to_owned()),
+        env::var("SLUICE_DATA").unwrap_or_else(|_| "../shared/data".to_owned()) + "/semantic",
     )
     .join(name)
 }
@@ -40,7 +40,7 @@ fn path(name: &str) -> PathBuf {
 fn text(name: &str) -> Result<Option<String>> {
     let path = path(name);
     let Ok(file) = File::open(&path) else {
-        println!("missing: {} (set SLUICE_SEMANTIC_DATA); left out", path.display());
+        println!("missing: {} (set SLUICE_DATA); left out", path.display());
         return Ok(None);
     };
     let mut out = String::new();

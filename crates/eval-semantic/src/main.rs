@@ -1,6 +1,6 @@
 //! Measures the semantic engine on the shared data (`cargo xtask eval semantic`), and writes features for training.
 //!
-//! The data is read from `SLUICE_SEMANTIC_DATA` (default `/work/shared/data/semantic`); where it is missing that is said and
+//! The data is read from `$SLUICE_DATA/semantic` (default `../shared/data`); where it is missing that is said and
 //! nothing fails. Quora's pairs are measured only.
 
 #![allow(clippy::disallowed_methods, reason = "a native tool: it has a clock and an environment")]
