@@ -120,7 +120,8 @@ mod tests {
             search: 10_000_000,
             ..Price::default()
         };
-        let usage = Usage { input_uncached: 10, image_in: 3, image_out: 100, searches: 2, ..Usage::default() };
+        let usage =
+            Usage { input_uncached: 10, image_in: 3, image_out: 100, searches: 2, ..Usage::default() };
         // 10·5000 + 3·10000 + 100·40000 nano-dollars, half a cent, and twice a cent
         assert_eq!(price.cost(&usage), NanoUsd(50_000 + 30_000 + 4_000_000 + 5_000_000 + 20_000_000));
         assert_eq!((usage.input(), usage.output(), usage.total()), (13, 100, 113));

@@ -128,7 +128,8 @@ pub fn ceiling<'a>(most: &Most, targets: impl Iterator<Item = &'a Target>) -> u6
 /// `price` with its dearest kind of token for every token: nobody knows before how many will be of which kind.
 fn dearest(price: &Price, most: &Most) -> Price {
     // An hour in the cache costs 1.6 times what five minutes do, and is had by asking only.
-    let cache = price.cache_write.map(|five| if most.hour { five.saturating_mul(8).div_ceil(5) } else { five });
+    let cache =
+        price.cache_write.map(|five| if most.hour { five.saturating_mul(8).div_ceil(5) } else { five });
     let seen = [price.image_in.filter(|_| most.pictures), price.audio_in.filter(|_| most.sound), cache];
     let written = [price.reasoning, price.audio_out, price.image_out];
     let top = |usual: u64, others: [Option<u64>; 3]| others.into_iter().flatten().fold(usual, u64::max);

@@ -279,7 +279,9 @@ mod tests {
             told("data: {\"usage\":{\"input_tokens\":1},\"type\":\"x\"}\n\ndata: [DONE]"),
             Some((1, 0))
         );
-        let heard = usage_at_end(br#""usage":{"input_tokens":9,"input_token_details":{"audio_tokens":7},"output_tokens":2}}"#);
+        let heard = usage_at_end(
+            br#""usage":{"input_tokens":9,"input_token_details":{"audio_tokens":7},"output_tokens":2}}"#,
+        );
         let heard = heard.unwrap();
         assert_eq!((heard.audio_in, heard.input_uncached, heard.output_text), (7, 2, 2));
         let drawn = usage_at_end(

@@ -54,8 +54,8 @@ const KNOWN: &[&str] = &[
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     let wire: Wire<'_> = serde_json::from_str(raw.get()).ok()?;
     let count = |number: &Number| number.count().unwrap_or_default();
-    let shown = pictures(&wire.prompt_tokens_details)
-        .saturating_add(pictures(&wire.tool_use_prompt_tokens_details));
+    let shown =
+        pictures(&wire.prompt_tokens_details).saturating_add(pictures(&wire.tool_use_prompt_tokens_details));
     let heard =
         audio(&wire.prompt_tokens_details).saturating_add(audio(&wire.tool_use_prompt_tokens_details));
     let input = count(&wire.prompt_token_count).saturating_add(count(&wire.tool_use_prompt_token_count));
@@ -129,7 +129,8 @@ pub(super) fn write(out: &mut Vec<u8>, usage: &Usage, rest: &Members<'_>) {
 }
 
 fn modalities(out: &mut Vec<u8>, text: u64, audio: u64, pictures: u64) {
-    let told = [("TEXT", text), ("AUDIO", audio), ("IMAGE", pictures)].into_iter().filter(|(_, count)| 0 < *count);
+    let told =
+        [("TEXT", text), ("AUDIO", audio), ("IMAGE", pictures)].into_iter().filter(|(_, count)| 0 < *count);
     list(out, told, |out, (modality, count)| {
         let mut object = ObjectWriter::open(out);
         object.set("modality", modality);
