@@ -10,6 +10,7 @@ mod auth;
 mod before_commit;
 mod budgets;
 mod builtin;
+mod cache;
 mod chat;
 mod cors;
 mod costs;

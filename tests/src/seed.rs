@@ -180,6 +180,7 @@ fn config(mock: &Mock) -> Value {
                 "breaker": { "failures": 2, "open": "1500ms" },
                 "retry": once,
             },
+            "kept": { "targets": ["openai-mock/m"], "cache": { "mode": "exact" }, "retry": once },
             "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
             "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },
         },

@@ -3,6 +3,7 @@
 //! It works on files and on what is compiled in, and talks to a running gateway's operator's API.
 
 mod audit;
+mod cache;
 mod config;
 mod costs;
 mod key;
@@ -42,6 +43,9 @@ enum Command {
     Budget(tenant::Budget),
     /// What requests used and cost
     Costs(costs::Arguments),
+    /// Delete answers that are given again
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Who changed what, and whether the log is whole
     #[command(subcommand)]
     Audit(audit::Command),
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Command::Tenant(command) => tenant::run(&remote, &command),
         Command::Budget(command) => tenant::budget(&remote, &command),
         Command::Costs(arguments) => costs::run(&remote, &arguments),
+        Command::Cache(command) => cache::run(&remote, &command),
         Command::Audit(command) => audit::run(&remote, &command),
         Command::Price(arguments) => price::run(&arguments),
         Command::Providers(arguments) => list::providers(&arguments),

@@ -39,6 +39,8 @@ pub enum Admin<'a> {
     Revoke(&'a str, &'a str),
     /// `tenants/{id}/budgets`: how its limits and budgets stand.
     Budgets(&'a str),
+    /// `tenants/{id}/cache`: the answers that are kept.
+    Cache(&'a str),
     /// `usage`
     Usage,
     /// `audit`
@@ -64,6 +66,7 @@ impl<'a> Admin<'a> {
             [Some("tenants"), None, ..] => Self::Tenants,
             [Some("tenants"), Some(id), None, ..] => Self::Tenant(id),
             [Some("tenants"), Some(id), Some("budgets"), None, ..] => Self::Budgets(id),
+            [Some("tenants"), Some(id), Some("cache"), None, ..] => Self::Cache(id),
             [Some("tenants"), Some(id), Some("keys"), None, ..] => Self::Keys(id),
             [Some("tenants"), Some(id), Some("keys"), Some(key), None, _] => Self::Key(id, key),
             [Some("tenants"), Some(id), Some("keys"), Some(key), Some("rotate"), None] => {
@@ -80,6 +83,7 @@ impl<'a> Admin<'a> {
     pub fn methods(self) -> &'static [Method] {
         match self {
             Self::Costs | Self::Targets | Self::Usage | Self::Audit | Self::Budgets(_) => &[Method::GET],
+            Self::Cache(_) => &[Method::DELETE],
             Self::Tenants | Self::Keys(_) => &[Method::GET, Method::POST],
             Self::Tenant(_) | Self::Key(..) => &[Method::GET, Method::PATCH, Method::DELETE],
             Self::Rotate(..) | Self::Revoke(..) | Self::Rollup | Self::Target(_) => &[Method::POST],

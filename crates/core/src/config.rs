@@ -38,7 +38,7 @@ use document::Document;
 pub use group::{Group, Member, Strategy, To};
 pub use path::{Problem, Warning};
 
-use crate::routing::breaker::Policy;
+use crate::{cache, routing::breaker::Policy};
 
 /// The configuration that is compiled into the bundle, as JSON: `sluice.yaml` as it was when the bundle was built.
 pub const EMBEDDED: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
@@ -130,19 +130,31 @@ pub struct Model {
     pub hedge: Option<Hedge>,
     /// Where copies of requests go after their answer.
     pub mirror: Option<Mirror>,
+    /// Whether and how answers are given again.
+    pub cache: cache::Policy,
+    /// The guardrails to run, by name, in order.
+    pub guardrails: Vec<String>,
 }
 
 impl Model {
     /// A model with nothing said about it but its one target.
     fn plain(name: &str, target: Target) -> Self {
+        let group = Group::single(name, &target.id);
+        Self::of(name.to_owned(), group, vec![target])
+    }
+
+    /// A model with nothing said about it but where its requests go.
+    fn of(name: String, group: Group, targets: Vec<Target>) -> Self {
         Self {
-            name: name.to_owned(),
-            group: Group::single(name, &target.id),
-            targets: vec![target],
+            name,
+            group,
+            targets,
             strict: false,
             deadline: None,
             hedge: None,
             mirror: None,
+            cache: document::Cache::default().into(),
+            guardrails: Vec::new(),
         }
     }
 }

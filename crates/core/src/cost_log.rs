@@ -17,7 +17,7 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::routing::explain::Explanation;
+use crate::{cache::Note, routing::explain::Explanation};
 
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
@@ -86,6 +86,9 @@ pub struct Record {
     /// The request of which this is a mirrored copy: paid by the operator, and in no sum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_of: Option<String>,
+    /// What the cache had to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Note>,
 }
 
 /// An attempt that was cancelled because another was quicker.

@@ -11,6 +11,7 @@
 mod admin;
 mod admit;
 mod attempt;
+mod cache;
 mod chat;
 mod configure;
 mod costs;
@@ -43,8 +44,8 @@ use sluice_types::{
 };
 
 use self::{
-    admit::Keys, chat::Asked, configure::Current, reply::Problem, responses::Recent, routes::Routes,
-    send::GoogleTokens,
+    admit::Keys, cache::Answers, chat::Asked, configure::Current, reply::Problem, responses::Recent,
+    routes::Routes, send::GoogleTokens,
 };
 pub use self::{
     reply::{Reply, ReplyBody},
@@ -77,6 +78,7 @@ pub struct Gateway {
     keys: Keys,
     google: GoogleTokens,
     recent: Recent,
+    answers: Answers,
     journal: Journal,
     routes: Routes,
 }
@@ -107,6 +109,7 @@ impl Gateway {
             keys: Keys::default(),
             google: GoogleTokens::default(),
             recent: Recent::default(),
+            answers: Answers::default(),
             journal: Journal::default(),
             routes: Routes::default(),
         })

@@ -2,6 +2,7 @@
 //! [`port`].
 
 pub mod admin;
+pub mod cache;
 pub mod capability;
 pub mod config;
 pub mod cors;

@@ -10,11 +10,12 @@
 //! is read into events and written anew. What a guardrail will have to see are the events between reader and writer.
 
 use sluice_providers::{
+    collect::Collector,
     format::{Chat, Meta, Protocol, Reader, Writer},
     frames::Decoder,
 };
 use sluice_types::{
-    answer::FinishReason,
+    answer::{Answer, FinishReason},
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Raw,
@@ -105,6 +106,7 @@ pub struct Relay {
     committed: bool,
     ended: bool,
     usage_told: bool,
+    collector: Option<Collector>,
 }
 
 impl Relay {
@@ -132,7 +134,20 @@ impl Relay {
             committed: false,
             ended: false,
             usage_told: false,
+            collector: None,
         }
+    }
+
+    /// The same, gathering what is told up to `limit` bytes, for [`Relay::collected`].
+    #[must_use]
+    pub fn collecting(mut self, limit: Option<usize>) -> Self {
+        self.collector = limit.map(Collector::new);
+        self
+    }
+
+    /// The whole answer, once it has ended, if it was to be gathered.
+    pub fn collected(&mut self) -> Option<Answer<'static>> {
+        if self.ended { self.collector.take()?.answer() } else { None }
     }
 
     /// The same, with what was done to the request undone to the answer.
@@ -228,12 +243,15 @@ impl Relay {
             if self.ended {
                 return Ok(());
             }
-            let Self { decoder, reader, undo, writer, seen, committed, .. } = self;
+            let Self { decoder, reader, undo, writer, seen, committed, collector, .. } = self;
             let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
             let mut told = |event: Event<'_>| {
                 seen.event(&event);
+                if let Some(collector) = collector {
+                    collector.event(&event);
+                }
                 match &event {
                     Event::Start { .. } => tells.start = true,
                     Event::Delta { .. } => tells.output = true,

@@ -3,12 +3,14 @@
 pub mod auth;
 pub mod builtin;
 pub mod catalog;
+pub mod collect;
 pub mod event_stream;
 pub mod forced_tool;
 pub mod format;
 pub mod frames;
 pub mod lines;
 pub mod operation;
+pub mod percent;
 pub mod prices;
 pub mod replay;
 pub mod sse;

@@ -1,4 +1,5 @@
-//! What a provider may offer beside chat, in OpenAI's formats, or Cohere's for rerank.
+//! What a provider may offer beside chat: in OpenAI's formats, Cohere's for rerank, some in their own for embeddings
+//! (see [`embeddings`](crate::format::embeddings)).
 
 use serde::{Deserialize, Serialize};
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sluice_providers::{
     catalog,
-    format::{Chat, Dialect, Meta, Protocol, Target, Written, openai_embeddings, plain},
+    format::{Chat, Dialect, Meta, Protocol, Target, Written, embeddings, openai_embeddings, plain},
     frames::Framing,
 };
 use sluice_types::{
@@ -26,7 +26,7 @@ use sluice_types::{
     json::Raw,
     seal::Maker,
 };
-use support::{Folder, pretty, stream};
+use support::{Folder, frames, pretty, stream};
 
 /// The formats there are cases for.
 const CALLERS: &[Protocol] = &Protocol::ALL;
@@ -267,11 +267,11 @@ fn streams(upstream: Chat) {
             assert_eq!(run(&mut bytes.chunks(1)), whole, "{name} byte by byte");
         }
         // Only the decoder sees where bytes were cut: the same frames make the same stream.
-        let frames = stream::frames(upstream, &mut [bytes.as_slice()].into_iter());
+        let frames = frames::frames(upstream.framing(), [bytes.as_slice()].into_iter());
         for cut in 1..bytes.len() {
             let (left, right) = bytes.split_at(cut);
             assert_eq!(
-                stream::frames(upstream, &mut [left, right].into_iter()),
+                frames::frames(upstream.framing(), [left, right].into_iter()),
                 frames,
                 "{name} cut at {cut}"
             );
@@ -338,8 +338,34 @@ fn embeddings_are_answered_in_the_asked_encoding() {
         openai_embeddings::read_request(&body).unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let sent = plain::patch_json(&body, &target(&dialect, true, true)).unwrap();
         folder.expect(&name, "sent", "json", pretty(std::str::from_utf8(&sent.body).unwrap()).as_bytes());
+        for (of, format) in EMBEDDINGS {
+            let write = |strict| format.write_request(&body, &target(&dialect, strict, true));
+            let written = sent_or_told(&name, write);
+            folder.expect(&name, of, "json", written.as_bytes());
+        }
     }
     folder.close();
+
+    for (of, format) in EMBEDDINGS {
+        let folder = Folder::open(&format!("embeddings/{of}"), "json");
+        for (name, body) in folder.cases() {
+            for (encoding, word) in [(Encoding::Float, "float"), (Encoding::Base64, "base64")] {
+                let answered = format.answer(&body, encoding, "upstream-model").unwrap();
+                let text = pretty(std::str::from_utf8(&answered.body).unwrap());
+                folder.expect(&name, word, "json", text.as_bytes());
+                let read = openai_embeddings::read_answer(&answered.body).unwrap();
+                assert_eq!(
+                    read.usage.map_or(0, |usage| usage.input()),
+                    answered.usage.map_or(0, |usage| usage.input())
+                );
+            }
+            for cut in 0..body.trim_ascii_end().len() {
+                let failure = format.answer(&body[..cut], Encoding::Float, "m").expect_err(&name);
+                assert_eq!(failure.kind, ErrorKind::UpstreamTruncated, "{name} cut at {cut}: {failure}");
+            }
+        }
+        folder.close();
+    }
 
     let folder = Folder::open("embeddings/answer", "json");
     for (name, body) in folder.cases() {
@@ -367,6 +393,15 @@ fn embeddings_are_answered_in_the_asked_encoding() {
         folder.expect(&name, "error", "json", told(&failure).as_bytes());
     }
     folder.close();
+}
+
+/// Formats of embeddings that are not the caller's.
+const EMBEDDINGS: [(&str, embeddings::Format); 2] =
+    [("cohere", embeddings::Format::Cohere), ("gemini", embeddings::Format::Gemini)];
+
+/// What is sent, or why nothing is.
+fn sent_or_told(name: &str, write: impl Fn(bool) -> Result<Written, Failure>) -> String {
+    sent(name, write).map_or_else(|failure| told(&failure), |(_, expected)| expected)
 }
 
 /// The folder of cases.

@@ -8,42 +8,23 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/frames.rs"]
+mod support;
+
 use crc::{CRC_32_ISO_HDLC, Crc};
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
     event_stream::Decoder,
     format::{Chat, Meta, Protocol, Reader, Writer},
-    frames::{FrameError, MAX_FRAME},
+    frames::{FrameError, Framing, MAX_FRAME},
 };
 use sluice_types::event::Event;
+use support::Read;
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
-
 fn frames<'c>(chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
-    let mut decoder = Decoder::default();
-    let mut frames = Vec::new();
-    for chunk in chunks {
-        decoder.push(chunk);
-        drain(&mut decoder, &mut frames);
-    }
-    decoder.finish();
-    drain(&mut decoder, &mut frames);
-    frames
-}
-
-fn drain(decoder: &mut Decoder, frames: &mut Vec<Read>) {
-    loop {
-        match decoder.next() {
-            Ok(None) => return,
-            Ok(Some(frame)) => {
-                let event = frame.event.map(str::to_owned);
-                frames.push(Ok((event, frame.data.to_owned(), frame.raw.to_owned())));
-            }
-            Err(error) => frames.push(Err(error)),
-        }
-    }
+    support::frames(Framing::EventStream, chunks)
 }
 
 /// A frame around any headers and payload, with the right lengths and checksums.

@@ -9,6 +9,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "support/frames.rs"]
+mod support;
+
 use std::time::Duration;
 
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -25,43 +28,14 @@ use sluice_types::{
     event::{Delta, Event},
     json::{Members, Raw},
 };
+use support::frames;
 
 /// The formats that are fed with anything.
 const CALLERS: &[Protocol] = &Protocol::ALL;
 const UPSTREAMS: &[Chat] = &Chat::ALL;
 
-type Read = Result<(Option<String>, String, Vec<u8>), FrameError>;
-
 /// The framings that any bytes are fed to.
 const FRAMINGS: &[Framing] = &[Framing::Sse, Framing::Lines];
-
-fn frames<'c>(framing: Framing, chunks: impl Iterator<Item = &'c [u8]>) -> Vec<Read> {
-    let mut decoder = Decoder::new(framing);
-    let mut frames = Vec::new();
-    for chunk in chunks {
-        decoder.push(chunk);
-        drain(&mut decoder, &mut frames);
-    }
-    decoder.finish();
-    drain(&mut decoder, &mut frames);
-    frames
-}
-
-fn drain(decoder: &mut Decoder, frames: &mut Vec<Read>) {
-    loop {
-        match decoder.next() {
-            Ok(None) => return,
-            Ok(Some(frame)) => {
-                frames.push(Ok((
-                    frame.event.map(str::to_owned),
-                    frame.data.to_owned(),
-                    frame.raw.to_owned(),
-                )));
-            }
-            Err(error) => frames.push(Err(error)),
-        }
-    }
-}
 
 /// Bytes of which streams are made, and some of which they are not.
 fn stream() -> impl Strategy<Value = Vec<u8>> {

@@ -16,6 +16,8 @@
 //! POST [/f/CLAUSES]/v1/{moderations,images/generations,audio/speech,audio/transcriptions}  media
 //! POST [/f/CLAUSES]/model/ID/converse[-stream]  JSON and AWS frames  bedrock
 //! POST [/f/CLAUSES]/v2/chat                  JSON and SSE            cohere
+//! POST [/f/CLAUSES]/v1beta/models/MODEL:batchEmbedContents               gemini
+//! POST [/f/CLAUSES]/v2/embed                 numbers                 cohere
 //! POST [/f/CLAUSES]/v2/rerank                by shared words         cohere
 //! GET  [/f/CLAUSES]/v1/models[/ID]                                   models
 //! POST [/f/CLAUSES]/api/chat                 JSON and NDJSON         ollama

@@ -1,5 +1,7 @@
 //! A whole answer.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     chat::Part,
     json::{Members, Str},
@@ -7,9 +9,10 @@ use crate::{
 };
 
 /// A whole answer to a chat request.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Answer<'a> {
     /// The provider's id for it.
+    #[serde(borrow)]
     pub id: Str<'a>,
     /// The model that answered, as the provider names it.
     pub model: Str<'a>,
@@ -20,28 +23,32 @@ pub struct Answer<'a> {
     /// Tokens counted; `None` where the provider did not say.
     pub usage: Option<Usage>,
     /// Members that mean nothing here, in order; only a caller of the same format gets them.
+    #[serde(default, skip_serializing_if = "Members::is_empty")]
     pub extra: Members<'a>,
 }
 
 /// One of the answers asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice<'a> {
     /// Counted from 0.
     pub index: u32,
     /// What was said: text, reasoning, tool calls, refusals, in order.
+    #[serde(borrow)]
     pub parts: Vec<Part<'a>>,
     /// Why it ended.
     pub finish: Finish<'a>,
     /// Members of the message that mean nothing here, in order; only a caller of the same format gets them.
+    #[serde(default, skip_serializing_if = "Members::is_empty")]
     pub extra: Members<'a>,
 }
 
 /// Why an answer ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finish<'a> {
     /// The reason in our words.
     pub reason: FinishReason,
     /// The stop text that was met, where the provider says which.
+    #[serde(borrow)]
     pub stop_sequence: Option<Str<'a>>,
     /// The reason in the provider's words.
     pub raw: Option<Str<'a>>,
@@ -64,7 +71,8 @@ impl Finish<'_> {
 }
 
 /// Why an answer ended, in our words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// The model was done.
     Stop,

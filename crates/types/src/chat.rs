@@ -3,6 +3,8 @@
 //! Blocks follow the richer format of each pair: an assistant's turn is a list of parts, tool results are parts of a
 //! user's turn, tool arguments are JSON text that nobody re-serialises.
 
+use serde::{Deserialize, Serialize};
+
 use crate::json::{Members, Raw, Str};
 
 /// A chat request, borrowed from the caller's body.
@@ -77,13 +79,16 @@ pub enum Role {
 }
 
 /// A piece of a turn.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part<'a> {
     /// Plain text.
     Text {
         /// The text.
+        #[serde(borrow)]
         text: Str<'a>,
         /// `cache_control` as the caller wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
     },
     /// A picture.
@@ -91,8 +96,10 @@ pub enum Part<'a> {
         /// Where its bytes are.
         source: Media<'a>,
         /// OpenAI's `detail`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<Str<'a>>,
         /// `cache_control` as the caller wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
     },
     /// A document such as a PDF.
@@ -100,8 +107,10 @@ pub enum Part<'a> {
         /// Where its bytes are.
         source: Media<'a>,
         /// Its file name or title.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<Str<'a>>,
         /// `cache_control` as the caller wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
     },
     /// Sound.
@@ -120,8 +129,10 @@ pub enum Part<'a> {
         /// The arguments as JSON text, exactly as they came; may be empty or broken if the model was cut off.
         arguments: Str<'a>,
         /// Members of the call that mean nothing here, in order; only the caller's own format gets them.
+        #[serde(default, skip_serializing_if = "Members::is_empty")]
         extra: Members<'a>,
         /// `cache_control` as the caller wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
     },
     /// What a tool answered.
@@ -133,6 +144,7 @@ pub enum Part<'a> {
         /// Whether the tool failed.
         is_error: bool,
         /// `cache_control` as the caller wrote it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
     },
     /// What the model thought.
@@ -141,6 +153,7 @@ pub enum Part<'a> {
         text: Str<'a>,
         /// The maker's seal over the thought. Only its maker's family takes the part back, and only unchanged;
         /// `None` means nobody does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         signature: Option<Str<'a>>,
     },
     /// What the model thought, sealed by its maker.
@@ -163,10 +176,11 @@ pub enum Part<'a> {
 }
 
 /// Where the bytes of a picture or document are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Media<'a> {
     /// At an address that the provider fetches.
-    Url(Str<'a>),
+    Url(#[serde(borrow)] Str<'a>),
     /// In the request.
     Base64 {
         /// Such as `image/png`.

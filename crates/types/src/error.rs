@@ -35,6 +35,8 @@ pub enum ErrorKind {
     BudgetExceeded,
     /// A guardrail of ours refused.
     GuardrailDenied,
+    /// Only a cached answer would have done, and there is none.
+    CacheMiss,
     /// The provider says too many requests.
     UpstreamRateLimited,
     /// The provider is down or overloaded: 5xx, 529, 408, 409, 425.
@@ -94,7 +96,7 @@ impl ErrorKind {
             | Self::GuardrailDenied => 400,
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
-            Self::NotFound | Self::ModelNotFound | Self::UpstreamModelNotFound => 404,
+            Self::NotFound | Self::ModelNotFound | Self::UpstreamModelNotFound | Self::CacheMiss => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::TooLarge => 413,
@@ -125,6 +127,7 @@ impl ErrorKind {
             Self::ContentFilter | Self::GuardrailDenied => "content_filter",
             Self::RateLimited | Self::UpstreamRateLimited => "rate_limit_exceeded",
             Self::BudgetExceeded => "insufficient_quota",
+            Self::CacheMiss => "cache_miss",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamNetwork => "upstream_network",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -194,6 +197,7 @@ impl ErrorKind {
             | Self::RateLimited
             | Self::BudgetExceeded
             | Self::GuardrailDenied
+            | Self::CacheMiss
             | Self::StoreUnavailable
             | Self::Internal => Retry::Never,
         }

@@ -40,8 +40,8 @@ pub struct Arguments {
     /// How often each is made
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Write the table into docs/performance.md
-    #[arg(long, conflicts_with = "only")]
+    /// Write the table into docs/performance.md; with --only, just the sections that were measured
+    #[arg(long)]
     write_docs: bool,
 }
 
@@ -71,7 +71,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let serving = wanted(Part::Worker) || wanted(Part::Spin);
     let programs = if serving { Some(server::Programs::build()?) } else { None };
 
-    let mut text = machine::facts()?;
+    let facts = machine::facts()?;
+    let mut text = facts.clone();
     if let Some(programs) = programs.as_ref().filter(|_| wanted(Part::Worker)) {
         let results = suite::worker(programs, arguments)?;
         save("worker", &results)?;
@@ -94,7 +95,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     writeln!(std::io::stdout(), "{text}")?;
     if arguments.write_docs {
-        write_docs(&text)?;
+        let whole = arguments.only.is_empty();
+        write_docs(|page| if whole { between(page, &text) } else { sections(page, &text, &facts) })?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,10 +114,11 @@ fn save(name: &str, results: &impl Serialize) -> Result<()> {
     fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn write_docs(table: &str) -> Result<()> {
+fn write_docs(update: impl FnOnce(&str) -> Option<String>) -> Result<()> {
     let file = root().join(DOCS);
     let text = fs::read_to_string(&file).with_context(|| format!("cannot read {DOCS}"))?;
-    let text = between(&text, table).with_context(|| format!("{DOCS} lacks the lines {BEGIN} and {END}"))?;
+    let text = update(&text)
+        .with_context(|| format!("{DOCS} lacks the lines {BEGIN} and {END}, or one of the sections"))?;
     fs::write(&file, text).with_context(|| format!("cannot write {DOCS}"))
 }
 
@@ -124,6 +127,21 @@ fn between(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{}\n{END}{after}", table.trim()))
+}
+
+/// `text` with those sections replaced that `table` has, each with what it was measured on, since the others were measured
+/// at another time.
+fn sections(text: &str, table: &str, facts: &str) -> Option<String> {
+    let (_, kept) = text.split_once(BEGIN)?;
+    let mut kept = kept.split_once(END)?.0.to_owned();
+    for section in table.split("\n### ").skip(1) {
+        let (title, body) = section.split_once('\n')?;
+        let start = kept.find(&format!("### {title}\n"))?;
+        let (before, rest) = kept.split_at_checked(start)?;
+        let after = rest.find("\n### ").and_then(|end| rest.get(end..)).unwrap_or_default();
+        kept = format!("{before}### {title}\n\nMeasured by itself: {facts}\n{}\n{after}", body.trim());
+    }
+    between(text, &kept)
 }
 
 #[cfg(test)]
@@ -135,5 +153,15 @@ mod tests {
         let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
         assert_eq!(between(&text, "new\n").unwrap(), format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
         assert_eq!(between("a", "new"), None);
+    }
+
+    #[test]
+    fn a_section_replaces_the_one_of_its_title() {
+        let text = format!("a\n{BEGIN}\nfacts\n\n### A\n\n1\n\n### B\n\n2\n{END}\nb\n");
+        let a = format!("a\n{BEGIN}\nfacts\n\n### A\n\nMeasured by itself: x\n\n3\n\n### B\n\n2\n{END}\nb\n");
+        assert_eq!(sections(&text, "x\n\n### A\n\n3\n", "x\n").unwrap(), a);
+        let b = format!("a\n{BEGIN}\nfacts\n\n### A\n\n1\n\n### B\n\nMeasured by itself: x\n\n3\n{END}\nb\n");
+        assert_eq!(sections(&text, "x\n\n### B\n\n3\n", "x\n").unwrap(), b);
+        assert_eq!(sections(&text, "x\n\n### C\n\n3\n", "x\n"), None);
     }
 }

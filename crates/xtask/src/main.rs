@@ -8,6 +8,7 @@ mod build;
 mod children;
 mod codegen;
 mod dev;
+mod eval;
 mod process;
 mod progress;
 mod seed;
@@ -41,6 +42,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
+    /// Measure how well the checks do on the data sets
+    Eval(eval::Arguments),
 }
 
 /// Where a bundle runs.
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
     });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

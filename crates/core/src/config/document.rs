@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use model::{
-    Affinity, Breaker, Cache, CacheMode, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled, Strategy,
-    Target,
+    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
+    Strategy, Target,
 };
 pub use one_or_more::OneOrMore;
 pub use policy::{Action, Check, CheckName, Cors, Embeddings, Guardrail, Limits, Tenants};

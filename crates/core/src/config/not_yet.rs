@@ -14,8 +14,11 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     };
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
-        if model.cache.mode != CacheMode::Off {
-            not_yet(at.key("cache"), "the cache is");
+        if model.cache.mode == CacheMode::Semantic {
+            not_yet(
+                at.key("cache").key("mode"),
+                "semantic matching is (equal requests are answered from the cache)",
+            );
         }
         if !model.guardrails.is_empty() {
             not_yet(at.key("guardrails"), "guardrails are");

@@ -1,19 +1,6 @@
 //! Percent-encoding, there and back.
 
-use std::fmt::Write;
-
-/// `text` with everything but letters, digits and `-_.~` encoded.
-pub fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
+pub use sluice_providers::percent::encode;
 
 /// The text that percent-encoded `text` stands for: SDKs encode the slash of `provider/model` in paths.
 pub fn decode(text: &str) -> Option<String> {

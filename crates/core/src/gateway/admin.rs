@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     admin::{self, AUDIT, Admin},
+    cache::{self, Entry},
     key::{self, KeyKind, KeyRecord, TenantRecord},
     limit::{self, Who},
     port::{Body, CountersError, Host, Kv, KvError},
@@ -97,7 +98,7 @@ impl Gateway {
         let changes = *method != Method::GET && *method != Method::HEAD;
         let body = if changes { receive::body(context, body).await? } else { Bytes::new() };
         let asked_of = match asked {
-            Admin::Tenant(id) | Admin::Keys(id) | Admin::Budgets(id) => Some(id),
+            Admin::Tenant(id) | Admin::Keys(id) | Admin::Budgets(id) | Admin::Cache(id) => Some(id),
             Admin::Key(id, _) | Admin::Rotate(id, _) | Admin::Revoke(id, _) => Some(id),
             Admin::Costs
             | Admin::Targets
@@ -201,6 +202,11 @@ impl Gateway {
                 reply
             }
             Admin::Budgets(_) => budgets(context, &tenant, query).await?,
+            Admin::Cache(id) => {
+                let reply = purge(context, id, query).await?;
+                self.answers.forget();
+                reply
+            }
             Admin::Usage => usage(context, query).await?,
             Admin::Audit => {
                 let found = admin::query(query, &["after", "limit"])?;
@@ -408,7 +414,7 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
     let mut more = false;
-    for kind in ["cost", "usage", "response"] {
+    for kind in ["cost", "usage", "response", "response_item", "cache"] {
         for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
             if left == 0 {
                 more = true;
@@ -423,6 +429,60 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
         host.delete(&key::tenant_store_key(id)).await.map_err(admit::store_down)?;
     }
     Ok(told(&json!({"id": id, "object": "tenant", "deleted": !more, "more": more})))
+}
+
+/// Deletes a tenant's cached answers: all, or those of a model, with a tag, or made before a time. `next` is where to go on
+/// from if there are more than one request may touch.
+async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Result<Reply<H::Body>, Failure> {
+    let found = admin::query(query, &["model", "tag", "before", "after"])?;
+    let named = |name: &str| found.get(name).and_then(Value::as_str);
+    let tag = match named("tag") {
+        None => None,
+        Some(tag) => Some(tag.split_once('=').ok_or_else(|| Failure::invalid("tag", "must be NAME=VALUE"))?),
+    };
+    let before = match named("before") {
+        None => None,
+        Some(time) => Some(
+            time.parse()
+                .map(Timestamp)
+                .map_err(|_| Failure::invalid("before", "must be a time in milliseconds since 1970"))?,
+        ),
+    };
+    let host = context.host;
+    let asked = json!({"model": named("model"), "tag": named("tag"), "before": before});
+    audit(context, "cache.purge", id, None, Some(&asked)).await?;
+    let prefix =
+        named("model").map_or_else(|| cache::tenant_prefix(id), |model| cache::model_prefix(id, model));
+    let after = named("after").unwrap_or_default();
+    let (mut deleted, mut left, mut last, mut next) = (0_u64, DELETES, None, None);
+    for listed in host.list(&prefix).await.map_err(admit::store_down)? {
+        if listed.key.as_str() <= after {
+            continue;
+        }
+        if left == 0 {
+            next = last;
+            break;
+        }
+        last = Some(listed.key.clone());
+        if tag.is_some() || before.is_some() {
+            left -= 1;
+            let bytes = host.get(&listed.key).await.map_err(admit::store_down)?.unwrap_or_default();
+            // What cannot be read is of no use to anybody.
+            let entry: Option<Entry<'_>> = serde_json::from_slice(&bytes).ok();
+            let tagged = |entry: &Entry<'_>| {
+                tag.is_none_or(|(name, value)| entry.tags.get(name).is_some_and(|had| had == value))
+            };
+            let meant =
+                |entry: &Entry<'_>| tagged(entry) && before.is_none_or(|before| entry.created_at < before);
+            if !entry.as_ref().is_none_or(meant) {
+                continue;
+            }
+        }
+        host.delete(&listed.key).await.map_err(admit::store_down)?;
+        left = left.saturating_sub(1);
+        deleted += 1;
+    }
+    Ok(told(&json!({"object": "cache.purge", "deleted": deleted, "next": next})))
 }
 
 /// How a tenant's limits and budgets stand; those of a key, user, model or tag where the query names one.

@@ -130,6 +130,9 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     if let Some(route) = &session.record.route {
         super::reply::set(headers, "sluice-explain", &route.header());
     }
+    if let Some(cache) = &session.record.cache {
+        super::reply::set(headers, "sluice-cache", &cache.header());
+    }
     if !dropped.is_empty() {
         super::reply::set(headers, "sluice-dropped", &dropped.join(", "));
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures::future::LocalBoxFuture;
+use futures::future::{LocalBoxFuture, join};
 use http::{HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
@@ -20,6 +20,7 @@ use sluice_types::{
 use super::{
     Context, Gateway, Reply, ReplyBody, attempt,
     attempt::Deadline,
+    cache::{self, Ticket},
     receive,
     reply::Problem,
     reserve::Need,
@@ -43,6 +44,8 @@ pub(super) struct Ask<'a> {
     pub strict: bool,
     /// Whether a stream is a JSON list, as Gemini's may be.
     pub as_list: bool,
+    /// The answer's place in the cache.
+    pub ticket: Option<Rc<Ticket>>,
 }
 
 /// Where a caller says which model is to answer.
@@ -88,13 +91,33 @@ impl Gateway {
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
         let need = Need::of_chat(&request);
-        let model = self.reserve(context, &caller, model, &session, &need).await?;
+        let ticket = self.ticket(context, &caller, &model, &request)?;
+        let reserved = self.reserve(context, &caller, model, &session, &need);
+        let found = self.look_up(context.host, ticket.as_deref(), request.stream);
+        let (model, found) = join(reserved, found).await;
+        let model = model?;
 
-        let ask = Ask { protocol: context.protocol, body: &body, request, strict: model.strict, as_list };
-        let attempt =
-            async |target: &Target, session: &Shared| self.attempt_chat(context, &ask, target, session).await;
-        let subject = Subject::Chat(&ask.request);
-        let outcome = self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await;
+        let (protocol, strict) = (context.protocol, model.strict);
+        let ask = Ask { protocol, body: &body, request, strict, as_list, ticket };
+        let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
+        let outcome = match (kept, &ask.ticket) {
+            (Some((found, entry)), _) => {
+                session.borrow_mut().hit(&entry, found.note.clone());
+                if found.stale {
+                    self.refresh(context, &caller, &model, &ask);
+                }
+                Some(Ok(replayed(context, &ask, &entry.answer, &session)))
+            }
+            (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
+            (None, ticket) => {
+                session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
+                let attempt = async |target: &Target, session: &Shared| {
+                    self.attempt_chat(context, &ask, target, session).await
+                };
+                let subject = Subject::Chat(&ask.request);
+                self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
+            }
+        };
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
             let input_uncached = tokens::request(&ask.request);
@@ -107,7 +130,9 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
-        self.mirror(context, &caller, &model, &ask);
+        if found.is_none() {
+            self.mirror(context, &caller, &model, &ask);
+        }
         let mut reply = match outcome {
             Outcome::Whole { body, dropped } => {
                 let mut reply = Reply::json(body);
@@ -149,7 +174,8 @@ impl Gateway {
         match &target.provider.upstream {
             Upstream::Builtin => {
                 let answer = builtin::answer(&target.model, &ask.request)?;
-                Ok(ready(context, ask, &answer, session))
+                session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
+                Ok(replayed(context, ask, &answer, session))
             }
             Upstream::Http(provider) => self.call(context, ask, target, provider, session).await,
         }
@@ -183,40 +209,43 @@ impl Gateway {
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
             let estimate = tokens::request(&ask.request);
             session.borrow_mut().input_estimate = estimate;
-            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate).undoing(undo);
-            let opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
+            let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
+            let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
+            let relay = relay.undoing(undo).collecting(gathered);
+            let mut opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
+            opened.ticket.clone_from(&ask.ticket);
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
         let bytes = attempt::whole(context.host, response, &deadline).await?;
         let answer = upstream.read_answer(&bytes)?;
         let same = upstream == ask.protocol.format() && undo.is_nothing();
         let answer = undo.answer(answer);
-        if ask.request.stream {
-            return Ok(ready(context, ask, &answer, session));
-        }
         session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
+        self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
+        if ask.request.stream {
+            return Ok(replayed(context, ask, &answer, session));
+        }
         let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
 }
 
 /// An answer that is there as a whole, in the form the caller asked for.
-fn ready<H: Host, B>(
+fn replayed<H: Host, B>(
     context: &Context<'_, H>,
     ask: &Ask<'_>,
     answer: &Answer<'_>,
     session: &Shared,
 ) -> Outcome<B> {
-    let usage = usage(ask, answer);
     let mut session = session.borrow_mut();
-    session.used(usage, Some(answer.model.to_string()));
     let meta = meta(context, ask);
     if !ask.request.stream {
         let body = ask.protocol.write_answer(answer, &meta).into();
         return Outcome::Whole { body, dropped: Vec::new() };
     }
     session.first_token(context.host.now());
-    let mut relay = Relay::new(ask.protocol.format(), ask.protocol, false, &meta, usage.input());
+    let input = usage(ask, answer).input();
+    let mut relay = Relay::new(ask.protocol.format(), ask.protocol, false, &meta, input);
     let note = |usage: &Usage| session.note(usage);
     let mut pieces = Vec::new();
     replay::events(answer, &mut |event| {

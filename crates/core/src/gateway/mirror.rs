@@ -1,4 +1,5 @@
-//! Copies of requests for comparison: sent when the answer is on its way, paid by nobody but the operator.
+//! Requests sent again when their answer is on its way: copies for comparison, paid by nobody but the operator, and those
+//! that make a cached answer fresh.
 
 use std::rc::Rc;
 
@@ -10,7 +11,9 @@ use sluice_types::error::Failure;
 use super::{
     Context, Gateway,
     admit::Caller,
+    cache::Ticket,
     chat::{Ask, Outcome},
+    reserve::Need,
     settle::{Session, Shared},
     stream,
     walk::Subject,
@@ -34,9 +37,34 @@ impl Gateway {
         if f64::from(*percent) <= dice::unit(context.host.random()) * 100.0 {
             return;
         }
+        self.send_again(context, caller, model, ask, ask.request.stream, Purpose::Compare);
+    }
+
+    /// Asks again what was answered from the cache, and has the new answer kept. Returns at once.
+    pub(super) fn refresh<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        caller: &Rc<Caller>,
+        model: &Rc<Model>,
+        ask: &Ask<'_>,
+    ) {
+        let Some(ticket) = &ask.ticket else { return };
+        self.send_again(context, caller, model, ask, false, Purpose::Refresh(ticket.clone()));
+    }
+
+    fn send_again<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        caller: &Rc<Caller>,
+        model: &Rc<Model>,
+        ask: &Ask<'_>,
+        stream: bool,
+        purpose: Purpose,
+    ) {
         let copy = Copy {
             gateway: self.clone(),
             host: context.host.clone(),
+            purpose,
             of: context.id.to_owned(),
             id: format!("req_{:016x}{:016x}", context.host.random(), context.host.random()),
             protocol: context.protocol,
@@ -46,16 +74,25 @@ impl Gateway {
             model: model.clone(),
             body: ask.body.clone(),
             name: ask.request.model.to_string(),
-            stream: ask.request.stream,
+            stream,
         };
         context.host.later(copy.run().boxed_local());
     }
+}
+
+/// What a request is sent again for.
+enum Purpose {
+    /// To see what another model says.
+    Compare,
+    /// To keep the answer under this.
+    Refresh(Rc<Ticket>),
 }
 
 /// A copy of a request, with all it needs to be asked again.
 struct Copy<H> {
     gateway: Rc<Gateway>,
     host: H,
+    purpose: Purpose,
     of: String,
     id: String,
     protocol: sluice_providers::format::Protocol,
@@ -70,20 +107,43 @@ struct Copy<H> {
 
 impl<H: Host> Copy<H> {
     async fn run(self) {
-        let Self { gateway, host, of, id, protocol, headers, config, caller, model, body, name, stream } =
-            self;
+        let Self {
+            gateway,
+            host,
+            purpose,
+            of,
+            id,
+            protocol,
+            headers,
+            config,
+            caller,
+            model,
+            body,
+            name,
+            stream,
+        } = self;
         let started = host.now();
         let context = Context { host: &host, id: &id, started, protocol, headers: &headers, config };
         let Ok(mut request) = protocol.read_request(&body) else { return };
         (request.model, request.stream) = (name.into(), stream);
         let session = Session::begin(&context, &caller, "chat", &request.model, request.user.as_deref());
         let Ok(session) = session else { return };
-        {
-            let mut session = session.borrow_mut();
-            session.record.stream = stream;
-            session.record.shadow_of = Some(of);
-        }
-        let ask = Ask { protocol, body: &body, request, strict: false, as_list: false };
+        session.borrow_mut().record.stream = stream;
+        let (model, ticket) = match purpose {
+            Purpose::Compare => {
+                session.borrow_mut().record.shadow_of = Some(of);
+                (model, None)
+            }
+            Purpose::Refresh(ticket) => {
+                session.borrow_mut().record.cache = Some(ticket.refreshing());
+                let need = Need::of_chat(&request);
+                let Ok(model) = gateway.reserve(&context, &caller, model, &session, &need).await else {
+                    return;
+                };
+                (model, Some(ticket))
+            }
+        };
+        let ask = Ask { protocol, body: &body, request, strict: false, as_list: false, ticket };
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =
                 gateway.attempt_chat(&context, &ask, target, session).await;

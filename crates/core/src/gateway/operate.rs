@@ -12,7 +12,7 @@ use futures::{
 };
 use http::{HeaderValue, Response, StatusCode, header};
 use sluice_providers::{
-    format::{self, Chat, openai_embeddings, plain, plain::Plain, rerank},
+    format::{self, Chat, embeddings, openai_embeddings, plain, plain::Plain, rerank},
     operation::Operation,
     tokens,
 };
@@ -141,9 +141,13 @@ impl Gateway {
             default_max_tokens: None,
             same_format: true,
         };
+        let embeddings = embeddings::Format::of(provider.chat.first().copied());
         let (body, dropped) = match ask.operation {
             Operation::Transcriptions => {
                 (plain::patch_form(ask.content_type()?, ask.body, &target.model)?, Vec::new())
+            }
+            Operation::Embeddings => {
+                embeddings.write_request(ask.body, &spec).map(|written| (written.body, written.dropped))?
             }
             _ => plain::patch_json(ask.body, &spec).map(|written| (written.body, written.dropped))?,
         };
@@ -152,7 +156,7 @@ impl Gateway {
             provider,
             // Providers tell errors of these in the shape of their chat's, which OpenAI's is the model of.
             format: provider.chat.first().copied().unwrap_or(Chat::OpenaiChat),
-            address: provider.address(path, &target.model),
+            address: provider.address(&embeddings::path(path, &target.model)?, &target.model),
             content_type: ask.content_type.clone(),
             body: Bytes::from(body),
         };
@@ -168,7 +172,7 @@ impl Gateway {
             }
             Operation::Embeddings => {
                 let bytes = attempt::whole(context.host, response, &total).await?;
-                let answer = openai_embeddings::answer_in(&bytes, ask.encoding)?;
+                let answer = embeddings.answer(&bytes, ask.encoding, &target.model)?;
                 (answer.body.into_owned().into(), answer.usage, Some(answer.model))
             }
             Operation::Rerank => {

@@ -20,6 +20,7 @@ use super::{
     routes::Run,
 };
 use crate::{
+    cache::{Entry as Kept, Note},
     config::{Model, Target},
     cost_log::{Duty, Entry, Raced, Record},
     port::Host,
@@ -99,6 +100,7 @@ impl Session {
             route: None,
             raced: None,
             shadow_of: None,
+            cache: None,
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
@@ -160,7 +162,20 @@ impl Session {
 
     /// Calls made so far, the one under way included.
     pub fn calls(&self) -> usize {
-        self.record.attempts.len() + 1 + usize::from(self.record.raced.is_some())
+        let last = usize::from(self.trying.is_some());
+        self.record.attempts.len() + last + usize::from(self.record.raced.is_some())
+    }
+
+    /// A kept answer is given: nothing is used.
+    pub fn hit(&mut self, entry: &Kept<'_>, note: Note) {
+        self.record.target.clone_from(&entry.target);
+        self.record.provider = entry
+            .target
+            .as_ref()
+            .and_then(|target| target.split_once('/'))
+            .map(|(provider, _)| provider.to_owned());
+        self.record.response_model = Some(entry.answer.model.to_string());
+        self.record.cache = Some(note);
     }
 
     /// The target now tried, of `model`.
@@ -210,8 +225,12 @@ impl Session {
         self.record.status = CLIENT_CLOSED_REQUEST;
     }
 
-    /// What `usage` costs at the target now tried, and what was lost in a race; `None` where a price is unknown.
+    /// What `usage` costs at the target now tried, and what was lost in a race; `None` where a price is unknown. What no
+    /// target was asked for costs nothing.
     pub fn cost(&self, usage: &Usage) -> Option<NanoUsd> {
+        if self.trying.is_none() {
+            return self.lost;
+        }
         sum(self.own_cost(usage), self.lost)
     }
 
@@ -244,6 +263,7 @@ impl Session {
             "target": self.record.target,
             "attempts": self.calls(),
             "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
+            "cache": self.record.cache.as_ref().map(Note::header),
         }))
     }
 }

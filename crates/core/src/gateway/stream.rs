@@ -23,6 +23,7 @@ use sluice_types::{error::Failure, time::Timestamp, usage::Usage};
 use super::{
     Gateway,
     attempt::{self, Deadline},
+    cache::Ticket,
     receive,
     settle::Shared,
 };
@@ -40,6 +41,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// A stream that has begun to speak.
 pub(super) struct Opened<B> {
+    /// Its answer's place in the cache.
+    pub ticket: Option<Rc<Ticket>>,
     body: B,
     relay: Relay,
     held: Vec<u8>,
@@ -68,7 +71,7 @@ pub(super) async fn open<H: Host>(
         }
     }
     session.borrow_mut().first_token(host.now());
-    Ok(Opened { body, relay, held, total })
+    Ok(Opened { ticket: None, body, relay, held, total })
 }
 
 /// What the stream and its watcher share.
@@ -115,7 +118,7 @@ pub(super) fn run<H: Host>(
     session: Shared,
     gone: LocalBoxFuture<'static, ()>,
 ) -> LocalBoxStream<'static, Bytes> {
-    let Opened { body, relay, held, total } = opened;
+    let Opened { ticket, body, relay, held, total } = opened;
     let state = Cell::new(if relay.ended() { State::Done } else { State::Open });
     let live = Rc::new(Live { body: RefCell::new(Some(body)), relay: RefCell::new(relay), state });
     if live.state.get() == State::Done {
@@ -123,7 +126,8 @@ pub(super) fn run<H: Host>(
     }
     let (ended_sender, ended) = oneshot::channel();
     let (cancel, cancelled) = oneshot::channel();
-    host.later(Box::pin(watch(gateway, host.clone(), live.clone(), session.clone(), gone, ended, cancel)));
+    let keeper = Keeper { gateway, host: host.clone(), session: session.clone(), ticket };
+    host.later(Box::pin(watch(keeper, live.clone(), gone, ended, cancel)));
     let id = session.borrow().record.id.clone();
     let live_is_open = live.state.get() == State::Open;
     let flow = Flow {
@@ -142,22 +146,32 @@ pub(super) fn run<H: Host>(
     Box::pin(unfold(flow, |mut flow| async move { flow.next().await.map(|piece| (piece, flow)) }))
 }
 
-/// Waits for the stream's end or the caller's leaving, then settles.
-async fn watch<H: Host>(
+/// Who keeps what is left of a stream.
+struct Keeper<H> {
     gateway: Rc<Gateway>,
     host: H,
-    live: Rc<Live<H::Body>>,
     session: Shared,
+    ticket: Option<Rc<Ticket>>,
+}
+
+/// Waits for the stream's end or the caller's leaving, then settles.
+async fn watch<H: Host>(
+    keeper: Keeper<H>,
+    live: Rc<Live<H::Body>>,
     gone: LocalBoxFuture<'static, ()>,
     ended: oneshot::Receiver<()>,
     cancel: oneshot::Sender<()>,
 ) {
     _ = select(gone, ended).await;
+    let Keeper { gateway, host, session, ticket } = keeper;
     let body = live.body.take();
     match live.state.get() {
         State::Open => {}
         State::Failed => return gateway.settle(&host, &session),
         State::Done => {
+            if let Some(answer) = live.relay.borrow_mut().collected() {
+                gateway.remember(&host, ticket.as_deref(), &session.borrow(), &answer);
+            }
             gateway.settle(&host, &session);
             if let Some(mut body) = body {
                 let rest = async { while let Ok(Some(_)) = body.chunk().await {} };

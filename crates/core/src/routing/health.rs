@@ -69,6 +69,7 @@ pub fn verdict(kind: ErrorKind) -> Verdict {
         | ErrorKind::RateLimited
         | ErrorKind::BudgetExceeded
         | ErrorKind::GuardrailDenied
+        | ErrorKind::CacheMiss
         | ErrorKind::StoreUnavailable
         | ErrorKind::Internal => Verdict::Unknown,
     }

@@ -20,8 +20,8 @@ mod usage;
 /// What other formats go by as well.
 pub(super) mod shared {
     pub(in crate::format) use super::request::{
-        Body, Conversation, Mode, Sampled, Sampling, Thinking, drop_foreign, family_of, input, tool_id,
-        trimmed, write_schema,
+        Body, Conversation, Mode, Sampled, Sampling, Thinking, drop_foreign, family_of, tool_id, trimmed,
+        write_schema,
     };
 }
 

@@ -84,7 +84,7 @@ pub(super) fn kind<'p>(part: &'p Part<'_>) -> &'p str {
 }
 
 /// Whether a member asks for nothing: left out, nothing is lost.
-fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
+pub(super) fn is_neutral(name: &str, value: &Raw<'_>) -> bool {
     match value.text() {
         "null" | "false" | "{}" | "[]" | "0" => true,
         // How OpenAI's frames are padded; whether they tell usage is read.

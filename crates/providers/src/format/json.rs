@@ -322,3 +322,33 @@ pub(crate) fn write_inside(out: &mut Vec<u8>, text: &str) {
     write(&mut quoted, text);
     out.extend_from_slice(quoted.get(1..quoted.len() - 1).unwrap_or_default());
 }
+
+/// A call's arguments as the object they must be, as they were written.
+///
+/// # Errors
+///
+/// [`InvalidRequest`](ErrorKind::InvalidRequest) if they are something else.
+pub(crate) fn arguments<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
+    match arguments.trim() {
+        "" | "null" => Ok("{}"),
+        text if text.starts_with('{') && Raw::parse(text).is_some() => Ok(text),
+        _ => {
+            let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
+            Err(Failure::invalid("messages", predicate))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_become_an_object_unread() {
+        assert_eq!(arguments("a", " {\"q\" : 1.0} ").unwrap(), "{\"q\" : 1.0}");
+        assert_eq!(arguments("a", "").unwrap(), "{}");
+        for broken in ["{\"q\":", "[1]", "\"x\"", "{} {}"] {
+            assert!(arguments("call_7", broken).unwrap_err().message.contains("call_7"));
+        }
+    }
+}

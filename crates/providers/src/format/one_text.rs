@@ -7,7 +7,6 @@ use serde::Serialize;
 use sluice_types::{
     chat::{Effort, Request, Tool, ToolChoice},
     error::Failure,
-    json::Raw,
     time::Timestamp,
 };
 
@@ -110,22 +109,6 @@ fn write_tool(out: &mut Vec<u8>, tool: &Tool<'_>) {
     object.close();
 }
 
-/// A call's arguments as the object they must be, as they were written.
-///
-/// # Errors
-///
-/// [`InvalidRequest`](sluice_types::error::ErrorKind::InvalidRequest) if they are something else.
-pub(super) fn arguments<'s>(id: &str, arguments: &'s str) -> Result<&'s str, Failure> {
-    match arguments.trim() {
-        "" | "null" => Ok("{}"),
-        text if text.starts_with('{') && Raw::parse(text).is_some() => Ok(text),
-        _ => {
-            let predicate = format!("has a tool call `{id}` whose arguments are not a JSON object");
-            Err(Failure::invalid("messages", predicate))
-        }
-    }
-}
-
 /// One of three levels of thinking for an effort.
 pub(super) fn level(effort: Effort) -> &'static str {
     match effort {
@@ -172,15 +155,6 @@ pub(super) fn call_id(seed: &str, index: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn arguments_become_an_object_unread() {
-        assert_eq!(arguments("a", " {\"q\" : 1.0} ").unwrap(), "{\"q\" : 1.0}");
-        assert_eq!(arguments("a", "").unwrap(), "{}");
-        for broken in ["{\"q\":", "[1]", "\"x\"", "{} {}"] {
-            assert!(arguments("call_7", broken).unwrap_err().message.contains("call_7"));
-        }
-    }
 
     #[test]
     fn times_are_read_with_their_zone() {

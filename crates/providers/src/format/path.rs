@@ -1,8 +1,8 @@
 //! Model names in addresses.
 
-use std::fmt::Write;
-
 use sluice_types::error::{ErrorKind, Failure};
+
+use crate::percent;
 
 /// `model` as one segment of a path, percent-encoded.
 pub(super) fn segment(model: &str) -> Result<String, Failure> {
@@ -23,18 +23,7 @@ fn encode(model: &str, kept: &str) -> Result<String, Failure> {
             ..Failure::new(ErrorKind::InvalidRequest, message)
         });
     }
-    let mut out = String::with_capacity(model.len());
-    for byte in model.bytes() {
-        if byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_' | b'.' | b'~')
-            || kept.as_bytes().contains(&byte)
-        {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    Ok(out)
+    Ok(percent::encode_but(model, kept))
 }
 
 #[cfg(test)]

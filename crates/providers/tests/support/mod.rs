@@ -1,5 +1,6 @@
 //! What the walk through `tests/cases` needs: folders of cases, readable JSON, streams run from bytes to bytes.
 
+pub mod frames;
 pub mod stream;
 
 use std::{

@@ -24,36 +24,6 @@ pub struct Run {
     pub frames: Vec<u8>,
 }
 
-/// The frames of a stream given in `chunks`: event, data, own bytes; or why one could not be read.
-pub fn frames(format: Chat, chunks: &mut Chunks<'_, '_>) -> Vec<(Option<String>, String, Vec<u8>)> {
-    let mut decoder = Decoder::new(format.framing());
-    let mut frames = Vec::new();
-    let mut over = false;
-    while !over {
-        match chunks.next() {
-            Some(chunk) => decoder.push(chunk),
-            None => {
-                decoder.finish();
-                over = true;
-            }
-        }
-        loop {
-            match decoder.next() {
-                Ok(None) => break,
-                Ok(Some(frame)) => {
-                    frames.push((
-                        frame.event.map(str::to_owned),
-                        frame.data.to_owned(),
-                        frame.raw.to_owned(),
-                    ));
-                }
-                Err(error) => frames.push((None, error.to_string(), Vec::new())),
-            }
-        }
-    }
-    frames
-}
-
 /// Runs a provider's stream, given in `chunks`, to its end or its failure.
 pub fn run(
     upstream: Chat,

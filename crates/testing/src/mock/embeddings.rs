@@ -10,7 +10,7 @@ use super::check::{self, Checked, ensure, refuse};
 use super::openai_chat;
 
 /// How long a vector is when the request does not say.
-const DIMENSIONS: usize = 64;
+pub(super) const DIMENSIONS: usize = 64;
 
 /// A request, checked.
 pub struct Embed {
@@ -122,7 +122,7 @@ impl Embed {
 }
 
 /// A vector of length one, the same for the same input.
-fn vector(input: &[u8], dimensions: usize) -> Vec<f32> {
+pub(super) fn vector(input: &[u8], dimensions: usize) -> Vec<f32> {
     let mut state = hash(input) | 1;
     let numbers: Vec<f32> = (0..dimensions)
         .map(|_| {

@@ -1,8 +1,12 @@
 //! Gemini: `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`, and the same under Vertex's
-//! `/v1/projects/{project}/locations/{location}/publishers/google`.
+//! `/v1/projects/{project}/locations/{location}/publishers/google`; `POST /v1beta/models/{model}:batchEmbedContents`.
 //!
 //! Like the provider, it gives calls no ids but to models named `gemini-3…`, seals the first call of an answer or the end
 //! of its text, and takes seals of its own only; `gemini-3…` wants the seal of a call back.
+
+mod embed;
+
+pub use self::embed::embed;
 
 use axum::http::HeaderMap;
 use serde_json::{Map, Value, json};

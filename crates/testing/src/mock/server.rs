@@ -363,6 +363,12 @@ impl Asked<'_> {
                 let reply = chat(&ask, &faults, shape, cohere::json, cohere::frames);
                 Ok((faults, reply))
             }
+            ("POST", "/v2/embed") => {
+                let (answer, text) = cohere::embed(self.headers, self.body)?;
+                let faults = faults(&text)?;
+                let reply = plain(answer, &faults, shape);
+                Ok((faults, reply))
+            }
             ("POST", "/v2/rerank") => {
                 let (answer, query) = cohere::rerank(self.headers, self.body)?;
                 let faults = faults(&query)?;
@@ -410,6 +416,12 @@ impl Asked<'_> {
             }
             ("POST", path) if shape == Shape::Gemini => {
                 let path = decode(path);
+                if let Some(embedded) = gemini::embed(&path, self.headers, self.body) {
+                    let (answer, text) = embedded?;
+                    let faults = faults(&text)?;
+                    let reply = plain(answer, &faults, shape);
+                    return Ok((faults, reply));
+                }
                 let Some(route) = gemini::route(&path) else { return Err(unknown_url("POST", &path)) };
                 let ask = gemini::read(&route, self.query, self.headers, self.body)?;
                 let faults = faults(&ask.prompt)?;

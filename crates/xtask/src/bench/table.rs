@@ -1,5 +1,6 @@
 //! Results as Markdown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::load::Shape;
@@ -59,14 +60,39 @@ pub fn sizes(sizes: &[Size]) -> String {
     text
 }
 
-/// The core by itself.
+/// The core by itself: a table for each kind of bench, with callers' formats across where it goes from one to another.
 pub fn native(times: &[Time]) -> String {
-    let mut text = "\n### The core by itself, native\n\n| what | time |\n|---|--:|\n".to_owned();
+    let mut text = "\n### The core by itself, native\n".to_owned();
+    let mut groups: BTreeMap<String, Group<'_>> = BTreeMap::new();
     for Time { name, microseconds } in times {
-        _ = writeln!(text, "| {} | {microseconds:.2} µs |", name.replace('/', ", ").replace('_', " "));
+        let mut parts = name.split('/');
+        let (kind, what, of) = (parts.next(), parts.next().unwrap_or_default(), parts.next());
+        let title = [kind, of].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let (from, to) = what.split_once(" to ").unwrap_or((what, ""));
+        groups.entry(title).or_default().entry(from).or_default().insert(to, *microseconds);
     }
-    text
+    for (title, group) in &groups {
+        let columns: BTreeSet<&str> = group.values().flat_map(|row| row.keys().copied()).collect();
+        _ = write!(text, "\n| {title}, µs |");
+        columns.iter().for_each(|to| _ = write!(text, " {} |", if to.is_empty() { "" } else { to }));
+        text += "\n|---|";
+        columns.iter().for_each(|_| text += "--:|");
+        for (from, row) in group {
+            _ = write!(text, "\n| {from} |");
+            for to in &columns {
+                match row.get(to) {
+                    Some(microseconds) => _ = write!(text, " {microseconds:.2} |"),
+                    None => text += " |",
+                }
+            }
+        }
+        text += "\n";
+    }
+    text.replace('_', " ")
 }
+
+/// Times in microseconds: from which format, to which.
+type Group<'t> = BTreeMap<&'t str, BTreeMap<&'t str, f64>>;
 
 /// A time as a person reads it.
 fn time(microseconds: f64) -> String {
@@ -80,6 +106,23 @@ fn time(microseconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn formats_stand_against_each_other() {
+        let time = |name: &str, microseconds| Time { name: name.to_owned(), microseconds };
+        let times = [
+            time("chunk/a_b to c", 0.5),
+            time("chunk/a_b to d", 1.0),
+            time("chunk/e to d", 2.0),
+            time("answer/c", 3.0),
+        ];
+        let text = native(&times);
+        assert!(
+            text.contains("| chunk, µs | c | d |\n|---|--:|--:|\n| a b | 0.50 | 1.00 |\n| e | | 2.00 |\n"),
+            "{text}"
+        );
+        assert!(text.contains("| answer, µs |  |\n|---|--:|\n| c | 3.00 |\n"), "{text}");
+    }
 
     #[test]
     fn times_have_three_digits_or_so() {

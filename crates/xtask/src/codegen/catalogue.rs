@@ -59,7 +59,8 @@ enum None {
     None,
 }
 
-/// What it speaks: `chat` in one of the formats of `sluice_providers::format::Chat`, every other operation in the one format it has.
+/// What it speaks: `chat` in one of the formats of `sluice_providers::format::Chat`, embeddings in the format that goes with it, every other
+/// operation in the one format it has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Formats {
@@ -111,12 +112,40 @@ macro_rules! only {
 }
 
 only! {
-    Embeddings: OpenaiEmbeddings;
     Rerank: CohereRerank;
     Moderations: OpenaiModerations;
     Images: OpenaiImages;
     Speech: OpenaiSpeech;
     Transcriptions: OpenaiTranscriptions;
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Embeddings {
+    OpenaiEmbeddings,
+    CohereEmbed,
+    GeminiEmbed,
+}
+
+impl Embeddings {
+    /// The format of embeddings of a provider whose usual format of chat is `chat`, as
+    /// `sluice_providers::format::embeddings::Format::of` has it.
+    fn of(chat: Option<&ChatFormat>) -> Self {
+        match chat {
+            Some(ChatFormat::CohereChat) => Self::CohereEmbed,
+            Some(ChatFormat::Gemini) => Self::GeminiEmbed,
+            _ => Self::OpenaiEmbeddings,
+        }
+    }
+
+    /// Where it is asked, unless the file says otherwise.
+    fn path(self) -> &'static str {
+        match self {
+            Self::OpenaiEmbeddings => "/embeddings",
+            Self::CohereEmbed => "/embed",
+            Self::GeminiEmbed => "/models/{model}:batchEmbedContents",
+        }
+    }
 }
 
 impl Formats {
@@ -131,7 +160,12 @@ impl Formats {
     /// Operations beside chat: name in the catalogue, name in Rust, usual path.
     fn operations(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         [
-            (self.embeddings.is_some(), "embeddings", "Embeddings", "/embeddings"),
+            (
+                self.embeddings.is_some(),
+                "embeddings",
+                "Embeddings",
+                self.embeddings.map_or("", Embeddings::path),
+            ),
             (self.rerank.is_some(), "rerank", "Rerank", "/rerank"),
             (self.moderations.is_some(), "moderations", "Moderations", "/moderations"),
             (self.images.is_some(), "images", "Images", "/images/generations"),
@@ -217,6 +251,12 @@ fn check(provider: &Provider) -> Result<()> {
     let formats = &provider.formats;
     let operations = formats.operations();
     ensure!(formats.chat.is_some() || !operations.is_empty(), "formats: chat, another operation or both");
+    if let Some(embeddings) = formats.embeddings {
+        ensure!(
+            embeddings == Embeddings::of(formats.chat().first()),
+            "formats: embeddings go by the usual format of chat: `cohere_embed` with `cohere_chat`, `gemini_embed` with `gemini`"
+        );
+    }
     for (name, path) in &provider.paths {
         ensure!(operations.iter().any(|(known, ..)| known == name), "paths: no format of `{name}` is given");
         ensure!(path.starts_with('/'), "paths: `{path}` must begin with a slash");

@@ -6,6 +6,7 @@ use sluice_types::error;
 
 use super::{Notes, group::Tree};
 use crate::{
+    cache::LONGEST,
     config::{
         Hedge, Mirror, Model, Provider, RetryOn, RetryPolicy, Target, Upstream,
         document::{self, Document, RetryClass},
@@ -49,7 +50,11 @@ pub fn compile(
         Some(mirror) => Some(mirror?),
     };
     let (name, deadline) = (name.to_owned(), written.deadline.map(|deadline| deadline.0));
-    Some(Model { name, group, targets, strict: written.strict, deadline, hedge, mirror })
+    if LONGEST < written.cache.ttl.0 {
+        notes.problem(at.key("cache").key("ttl"), "must be at most 30 days");
+    }
+    let (cache, guardrails) = (written.cache.into(), written.guardrails.clone());
+    Some(Model { name, group, targets, strict: written.strict, deadline, hedge, mirror, cache, guardrails })
 }
 
 /// Where copies go: a model with the one target.
@@ -68,8 +73,7 @@ fn compile_mirror(
     let group = tree.mirror(&written.target, &at.key("target"))?;
     let targets = tree.targets;
     let name = written.target.to_string();
-    let model = Model { name, group, targets, strict: false, deadline: None, hedge: None, mirror: None };
-    Some(Mirror { model: Rc::new(model), percent: written.percent })
+    Some(Mirror { model: Rc::new(Model::of(name, group, targets)), percent: written.percent })
 }
 
 fn check_retry(retry: &document::Retry, at: &Path, notes: &mut Notes) {

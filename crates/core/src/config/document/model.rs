@@ -393,20 +393,48 @@ impl Default for Breaker {
 }
 
 /// Whether answers are kept and given again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Cache {
     /// Which requests count as the same.
     pub mode: CacheMode,
-    /// How long an answer is kept.
+    /// How long an answer is good; at most 30 days. Default: 1 hour.
     pub ttl: Period,
+    /// How long after that it may still be given, while a fresh one is fetched. Default: not at all.
+    pub stale: Period,
+    /// Who shares answers. Default: the tenant.
+    pub scope: CacheScope,
+    /// Whether requests with tools are cached, and answers that call them. Default: false.
+    pub tools: bool,
+    /// The highest temperature at which answers are cached. Default: 1.
+    pub max_temperature: Ratio,
 }
 
 impl Default for Cache {
     fn default() -> Self {
-        Self { mode: CacheMode::Off, ttl: seconds(3_600) }
+        Self {
+            mode: CacheMode::Off,
+            ttl: seconds(3_600),
+            stale: seconds(0),
+            scope: CacheScope::Tenant,
+            tools: false,
+            max_temperature: Ratio::percent(100),
+        }
     }
+}
+
+/// Who shares cached answers. Publishable keys never share with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CacheScope {
+    /// All keys of a tenant.
+    Tenant,
+    /// All requests with one key.
+    Key,
+    /// All requests of one end user; those that name none are not cached.
+    User,
 }
 
 /// Which requests count as the same.

@@ -14,7 +14,7 @@ mod write;
 
 pub(super) use self::content::read_parts;
 pub(in crate::format) use self::{
-    blocks::{input, tool_id},
+    blocks::tool_id,
     body::Body,
     sampling::Sampled,
     thinking::{Mode, Sampling, Thinking, family_of},

@@ -10,9 +10,9 @@ use sluice_types::{
     error::Failure,
 };
 
-use super::arguments;
 use crate::format::{
     dropped::{Dropped, kind},
+    json,
     openai_chat::plain_text,
 };
 
@@ -166,7 +166,7 @@ impl<'t> Messages<'_, 't> {
                 Part::Reasoning { .. } | Part::RedactedReasoning { .. } => {}
                 Part::ToolCall { id, name, arguments: told, .. } => {
                     self.called.insert(id, name);
-                    calls.push(Called { id, name, arguments: arguments(id, told)? });
+                    calls.push(Called { id, name, arguments: json::arguments(id, told)? });
                 }
                 part => self.dropped.add_if(!said.take(part), kind(part))?,
             }

@@ -15,7 +15,7 @@ use super::{document, model::Kin};
 use crate::format::{
     anthropic_messages::shared,
     dropped::{Dropped, kind},
-    json::ObjectWriter,
+    json::{self, ObjectWriter},
 };
 
 /// Whether a part can be said; what is left out unsaid (empty text, thoughts nobody takes back) means nothing to the
@@ -182,7 +182,7 @@ impl Blocks {
                 let mut call = ObjectWriter::open(block.member("toolUse"));
                 call.set("toolUseId", &tool_id(id));
                 call.set("name", name);
-                call.raw("input", shared::input(id, arguments)?);
+                call.raw("input", json::arguments(id, arguments)?);
                 call.close();
             }
             Part::ToolResult { call_id, parts, is_error, .. } => {

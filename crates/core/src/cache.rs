@@ -1,0 +1,294 @@
+//! Answers given again: which requests count as the same, which may be answered so, and what is kept.
+//!
+//! ```text
+//! cache/{tenant}/{model}/{fingerprint}  →  an [`Entry`] as JSON; `model` is the first 16 digits of its name's SHA-256
+//! ```
+//!
+//! A fingerprint covers all that can change an answer, and whom it is for: nothing of one tenant is ever found by another.
+
+mod fingerprint;
+mod wish;
+
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use sluice_types::{
+    answer::{Answer, FinishReason},
+    chat::{Media, Part, Request},
+    money::NanoUsd,
+    time::Timestamp,
+};
+
+pub use self::{
+    fingerprint::fingerprint,
+    wish::{LONGEST, Wish, wish},
+};
+use crate::{
+    config::document::{Cache, CacheMode, CacheScope},
+    key,
+};
+
+/// How a model's answers are cached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// Which requests count as the same.
+    pub mode: CacheMode,
+    /// How long an answer is good.
+    pub ttl: Duration,
+    /// How long after that it may still be given, while a fresh one is fetched.
+    pub stale: Duration,
+    /// Who shares answers.
+    pub scope: CacheScope,
+    /// Whether requests with tools are cached.
+    pub tools: bool,
+    /// The highest temperature at which answers are cached.
+    pub max_temperature: f64,
+}
+
+impl From<Cache> for Policy {
+    fn from(written: Cache) -> Self {
+        let Cache { mode, ttl, stale, scope, tools, max_temperature } = written;
+        let max_temperature = max_temperature.get();
+        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature }
+    }
+}
+
+/// Whom an answer is for, and what made it: with the request, all that a fingerprint covers.
+#[derive(Clone, Copy, Debug)]
+pub struct Partition<'a> {
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The key or the user within it, where answers are not shared further.
+    pub within: Option<&'a str>,
+    /// The model as the caller names it.
+    pub model: &'a str,
+    /// The targets that may answer, in order.
+    pub targets: &'a [&'a str],
+    /// The guardrails that saw the request and the answer.
+    pub guardrails: &'a [String],
+}
+
+/// Whether the answer to `request` may come from a cache, as far as it goes by the request.
+pub fn fits(request: &Request<'_>, policy: &Policy) -> bool {
+    let steady = request.temperature.is_none_or(|temperature| temperature <= policy.max_temperature);
+    let tools = policy.tools || request.tools.is_empty();
+    steady
+        && tools
+        && request.turns.iter().flat_map(|turn| &turn.parts).all(|part| is_said(part, policy.tools))
+}
+
+/// Whether `part` says all of itself: what stands at an address may change.
+fn is_said(part: &Part<'_>, tools: bool) -> bool {
+    match part {
+        Part::Text { .. } | Part::Refusal { .. } | Part::Audio { .. } => true,
+        Part::Reasoning { .. } | Part::RedactedReasoning { .. } => true,
+        Part::Image { source, .. } | Part::Document { source, .. } => !matches!(source, Media::Url(_)),
+        Part::ToolCall { .. } => tools,
+        Part::ToolResult { parts, .. } => tools && parts.iter().all(|part| is_said(part, tools)),
+        Part::Other { .. } => tools,
+    }
+}
+
+/// Whether `answer` may be given again: it came to its own end, and was not refused.
+pub fn keeps(answer: &Answer<'_>, policy: &Policy) -> bool {
+    let good = |reason| match reason {
+        FinishReason::Stop | FinishReason::StopSequence => true,
+        FinishReason::ToolCalls => policy.tools,
+        FinishReason::Length
+        | FinishReason::ContextWindow
+        | FinishReason::ContentFilter
+        | FinishReason::Pause => false,
+    };
+    let said = |part: &Part<'_>| match part {
+        Part::Text { .. } | Part::Reasoning { .. } | Part::RedactedReasoning { .. } => true,
+        Part::ToolCall { .. } => policy.tools,
+        // Kinds that a replay cannot tell, and refusals.
+        _ => false,
+    };
+    !answer.choices.is_empty()
+        && answer.choices.iter().all(|choice| {
+            good(choice.finish.reason) && !choice.parts.is_empty() && choice.parts.iter().all(said)
+        })
+}
+
+/// The store's key of the answers to a request.
+pub fn store_key(partition: &Partition<'_>, fingerprint: &key::Digest) -> String {
+    format!("{}{}", model_prefix(partition.tenant, partition.model), key::hex(fingerprint))
+}
+
+/// What the keys of a tenant's answers begin with.
+pub fn tenant_prefix(tenant: &str) -> String {
+    format!("cache/{tenant}/")
+}
+
+/// What the keys of a tenant's answers by `model` begin with.
+pub fn model_prefix(tenant: &str, model: &str) -> String {
+    let mut prefix = tenant_prefix(tenant);
+    for byte in key::digest(model).iter().take(8) {
+        _ = write!(prefix, "{byte:02x}");
+    }
+    prefix.push('/');
+    prefix
+}
+
+/// A kept answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Entry<'a> {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// The model as the caller named it.
+    pub model: String,
+    /// Who answered.
+    pub target: Option<String>,
+    /// What it cost.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// The tags of the request that it answered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// The answer.
+    #[serde(borrow)]
+    pub answer: Answer<'a>,
+}
+
+/// How fresh a kept answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is good.
+    Fresh,
+    /// It may be given while another is fetched.
+    Stale,
+    /// Its time is over.
+    Over,
+}
+
+impl Entry<'_> {
+    /// How fresh it is at `now`, if it may be given for `stale` beyond its time.
+    pub fn freshness(&self, now: Timestamp, stale: Duration) -> Freshness {
+        if now < self.expires_at {
+            Freshness::Fresh
+        } else if now < self.expires_at.plus(stale) {
+            Freshness::Stale
+        } else {
+            Freshness::Over
+        }
+    }
+}
+
+/// What a record tells about the cache.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Note {
+    /// `hit`, `stale`, `miss`, `refresh`.
+    pub status: &'static str,
+    /// How old the answer was, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<u64>,
+    /// What the answer had cost, and now did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saved_nano_usd: Option<NanoUsd>,
+}
+
+impl Note {
+    /// One about an answer that was not kept.
+    pub fn plain(status: &'static str) -> Self {
+        Self { status, age_s: None, saved_nano_usd: None }
+    }
+
+    /// The value of header `sluice-cache`.
+    pub fn header(&self) -> String {
+        match self.age_s {
+            Some(age) => format!("{}; age={age}", self.status),
+            None => self.status.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_types::{
+        answer::{Choice, Finish},
+        chat::{Role, Tool, Turn},
+        json::Members,
+    };
+
+    use super::*;
+
+    const POLICY: Policy = Policy {
+        mode: CacheMode::Exact,
+        ttl: Duration::from_secs(60),
+        stale: Duration::from_secs(30),
+        scope: CacheScope::Tenant,
+        tools: false,
+        max_temperature: 1.0,
+    };
+
+    fn text(text: &'static str) -> Part<'static> {
+        Part::Text { text: text.into(), cache: None }
+    }
+
+    fn asked(parts: Vec<Part<'static>>) -> Request<'static> {
+        let turn = Turn { role: Role::User, name: None, parts, extra: Members::default() };
+        Request { turns: vec![turn], ..Request::default() }
+    }
+
+    #[test]
+    fn what_may_change_or_act_is_not_cached() {
+        let picture = |source| Part::Image { source, detail: None, cache: None };
+        let inline = Media::Base64 { media_type: "image/png".into(), data: "AA".into() };
+        assert!(fits(&asked(vec![text("hi"), picture(inline)]), &POLICY));
+        assert!(!fits(&asked(vec![picture(Media::Url("https://a.test/x.png".into()))]), &POLICY));
+        assert!(!fits(&Request { temperature: Some(1.1), ..asked(vec![text("hi")]) }, &POLICY));
+        let tool = Tool::Function {
+            name: "f".into(),
+            description: None,
+            parameters: None,
+            strict: None,
+            cache: None,
+        };
+        let with_tools = Request { tools: vec![tool], ..asked(vec![text("hi")]) };
+        assert!(!fits(&with_tools, &POLICY));
+        assert!(fits(&with_tools, &Policy { tools: true, ..POLICY }));
+    }
+
+    #[test]
+    fn only_whole_answers_are_kept() {
+        let answer = |reason, parts| Answer {
+            choices: vec![Choice {
+                index: 0,
+                parts,
+                finish: Finish::plain(reason),
+                extra: Members::default(),
+            }],
+            ..Answer::default()
+        };
+        assert!(keeps(&answer(FinishReason::Stop, vec![text("yes")]), &POLICY));
+        for reason in [FinishReason::Length, FinishReason::ContentFilter, FinishReason::ToolCalls] {
+            assert!(!keeps(&answer(reason, vec![text("yes")]), &POLICY), "{reason:?}");
+        }
+        assert!(!keeps(&answer(FinishReason::Stop, Vec::new()), &POLICY));
+        assert!(!keeps(&answer(FinishReason::Stop, vec![Part::Refusal { text: "no".into() }]), &POLICY));
+        assert!(!keeps(&Answer::default(), &POLICY));
+    }
+
+    #[test]
+    fn an_answer_grows_stale_and_then_old() {
+        let entry = Entry {
+            created_at: Timestamp(0),
+            expires_at: Timestamp(60_000),
+            model: "m".to_owned(),
+            target: None,
+            cost_nano_usd: None,
+            tags: BTreeMap::new(),
+            answer: Answer::default(),
+        };
+        for (now, freshness) in [
+            (59_999, Freshness::Fresh),
+            (60_000, Freshness::Stale),
+            (89_999, Freshness::Stale),
+            (90_000, Freshness::Over),
+        ] {
+            assert_eq!(entry.freshness(Timestamp(now), POLICY.stale), freshness, "{now}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Answers given again: looked up before a target is asked, kept once one has answered.
+
+use std::{cell::RefCell, collections::HashSet, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use sluice_types::{
+    answer::Answer,
+    chat::Request,
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
+
+use super::{Context, Gateway, admit, admit::Caller, receive, settle::Session};
+use crate::{
+    cache::{self, Entry, Freshness, Note, Partition, Policy},
+    config::{
+        Model,
+        document::{CacheMode, CacheScope},
+    },
+    generations::Generations,
+    key::KeyKind,
+    port::{Host, Kv},
+};
+
+/// The largest answer that is kept, in bytes of text.
+pub(super) const MAX_ANSWER: usize = 500_000;
+
+/// The largest entry that an isolate keeps in memory, in bytes.
+const MAX_RECENT: usize = 64 << 10;
+
+/// How long an isolate believes its memory: by then the store shows what was written, and what was purged.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// How often a request that waits for another's answer looks whether it is there.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The longest it waits.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Answers kept lately, which the store may not show yet, and requests under way whose answers will be kept.
+pub(super) struct Answers {
+    recent: RefCell<Generations<String, (Bytes, Timestamp)>>,
+    under_way: Rc<RefCell<HashSet<String>>>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self { recent: RefCell::new(Generations::new(128)), under_way: Rc::default() }
+    }
+}
+
+impl Answers {
+    /// Forgets everything: what the operator purges here is gone here at once.
+    pub fn forget(&self) {
+        *self.recent.borrow_mut() = Generations::new(128);
+    }
+}
+
+/// That an answer is under way; others who ask the same may wait for it.
+struct UnderWay {
+    key: String,
+    all: Rc<RefCell<HashSet<String>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.borrow_mut().remove(&self.key);
+    }
+}
+
+/// A request's place in the cache.
+pub(super) struct Ticket {
+    key: String,
+    policy: Policy,
+    /// Whether a kept answer will do.
+    look_up: bool,
+    /// Whether nothing else will do.
+    pub only: bool,
+    under_way: RefCell<Option<UnderWay>>,
+}
+
+impl Ticket {
+    /// What the record of a request tells that no kept answer did for.
+    pub fn note(&self) -> Note {
+        if self.look_up { Note::plain("miss") } else { self.refreshing() }
+    }
+
+    /// What the record of a request tells that is to make the kept answer fresh.
+    pub fn refreshing(&self) -> Note {
+        Note::plain("refresh")
+    }
+}
+
+/// A kept answer that will do.
+pub(super) struct Found {
+    bytes: Bytes,
+    pub note: Note,
+    /// Whether a fresh one is to be fetched.
+    pub stale: bool,
+}
+
+impl Found {
+    /// What was kept.
+    pub fn entry(&self) -> Option<Entry<'_>> {
+        serde_json::from_slice(&self.bytes).ok()
+    }
+}
+
+/// The failure of a request that only a kept answer would have done for.
+pub(super) fn miss() -> Failure {
+    let message =
+        "nothing is cached for this request, and `sluice-cache: only-if-cached` asks for nothing else";
+    Failure::new(ErrorKind::CacheMiss, message)
+}
+
+impl Gateway {
+    /// The place of `request` in the cache; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// If the headers say what cannot be, or ask for a kept answer only where there can be none.
+    pub(super) fn ticket<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        caller: &Caller,
+        model: &Model,
+        request: &Request<'_>,
+    ) -> Result<Option<Rc<Ticket>>, Failure> {
+        let header = |name| receive::text(context.headers, name);
+        let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
+        let mut policy = model.cache;
+        policy.mode = wish.mode.unwrap_or(policy.mode);
+        policy.ttl = wish.ttl.unwrap_or(policy.ttl);
+        let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
+        // Whoever holds a page's key or an end user's token shares with nobody else.
+        let own = caller.key.kind == KeyKind::Publishable || caller.user.is_some();
+        let within = match policy.scope {
+            CacheScope::Tenant if !own => Some(None),
+            CacheScope::Tenant | CacheScope::Key if caller.user.is_none() => {
+                Some(Some(format!("key/{}", caller.key.id)))
+            }
+            CacheScope::Tenant | CacheScope::Key | CacheScope::User => {
+                user.map(|user| Some(format!("user/{}/{user}", caller.key.id)))
+            }
+        };
+        let Some(within) = within.filter(|_| policy.mode != CacheMode::Off && cache::fits(request, &policy))
+        else {
+            return if wish.only { Err(miss()) } else { Ok(None) };
+        };
+        let targets: Vec<&str> = model.targets.iter().map(|target| target.id.as_str()).collect();
+        let partition = Partition {
+            tenant: &caller.tenant.id,
+            within: within.as_deref(),
+            model: &model.name,
+            targets: &targets,
+            guardrails: &model.guardrails,
+        };
+        let key = cache::store_key(&partition, &cache::fingerprint(&partition, request));
+        let ticket =
+            Ticket { key, policy, look_up: wish.look_up, only: wish.only, under_way: RefCell::default() };
+        Ok(Some(Rc::new(ticket)))
+    }
+
+    /// A kept answer for `ticket`. Where the same is being asked already, waits for that answer, unless the caller wants a
+    /// stream, which begins sooner on its own.
+    pub(super) async fn look_up<H: Host>(
+        &self,
+        host: &H,
+        ticket: Option<&Ticket>,
+        stream: bool,
+    ) -> Option<Found> {
+        let ticket = ticket?;
+        if ticket.look_up {
+            if let Some(found) = self.kept(host, ticket).await {
+                return Some(found);
+            }
+            let asked = host.now();
+            while !stream && self.answers.under_way.borrow().contains(&ticket.key) {
+                if WAIT < host.now().since(asked) {
+                    return None;
+                }
+                host.sleep(LOOK_AGAIN).await;
+                if let Some(found) = self.recently(host, ticket) {
+                    return Some(found);
+                }
+            }
+        }
+        if !ticket.only && self.answers.under_way.borrow_mut().insert(ticket.key.clone()) {
+            let under_way = UnderWay { key: ticket.key.clone(), all: self.answers.under_way.clone() };
+            *ticket.under_way.borrow_mut() = Some(under_way);
+        }
+        None
+    }
+
+    async fn kept<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
+        if let Some(found) = self.recently(host, ticket) {
+            return Some(found);
+        }
+        match Kv::get(host, &ticket.key).await {
+            Ok(bytes) => good(bytes?, host.now(), &ticket.policy),
+            Err(error) => {
+                host.log(&format!("cache: {error}"));
+                None
+            }
+        }
+    }
+
+    fn recently<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
+        let (bytes, written) = self.answers.recent.borrow_mut().get(&ticket.key)?;
+        let now = host.now();
+        if now.since(written) < BELIEVED { good(bytes, now, &ticket.policy) } else { None }
+    }
+
+    /// Has `answer` kept, if it may be given again. Returns at once; the write happens after the answer.
+    pub(super) fn remember<H: Host>(
+        &self,
+        host: &H,
+        ticket: Option<&Ticket>,
+        session: &Session,
+        answer: &Answer<'_>,
+    ) {
+        let Some(ticket) = ticket.filter(|ticket| cache::keeps(answer, &ticket.policy)) else { return };
+        let (now, record) = (host.now(), &session.record);
+        let entry = Entry {
+            created_at: now,
+            expires_at: now.plus(ticket.policy.ttl),
+            model: record.request_model.clone(),
+            target: record.target.clone(),
+            cost_nano_usd: record.cost_nano_usd,
+            tags: record.tags.clone(),
+            answer: answer.clone(),
+        };
+        let Ok(bytes) = serde_json::to_vec(&entry).map(Bytes::from) else { return };
+        if 2 * MAX_ANSWER < bytes.len() {
+            return;
+        }
+        if bytes.len() <= MAX_RECENT {
+            self.answers.recent.borrow_mut().put(ticket.key.clone(), (bytes.clone(), now));
+        }
+        *ticket.under_way.borrow_mut() = None;
+        let (writer, key) = (host.clone(), ticket.key.clone());
+        let lifetime = ticket.policy.ttl.saturating_add(ticket.policy.stale);
+        host.later(Box::pin(async move {
+            if let Err(error) = writer.put_for(&key, bytes, lifetime).await {
+                writer.log(&format!("cache: an answer was not kept: {error}"));
+            }
+        }));
+    }
+}
+
+/// `bytes` as an answer that will do at `now`.
+fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
+    let (stale, note) = {
+        let entry: Entry<'_> = serde_json::from_slice(&bytes).ok()?;
+        let stale = match entry.freshness(now, policy.stale) {
+            Freshness::Fresh => false,
+            Freshness::Stale => true,
+            Freshness::Over => return None,
+        };
+        let age = now.since(entry.created_at).as_secs();
+        let status = if stale { "stale" } else { "hit" };
+        (stale, Note { status, age_s: Some(age), saved_nano_usd: entry.cost_nano_usd })
+    };
+    Some(Found { bytes, note, stale })
+}

@@ -1,0 +1,220 @@
+//! What the linear model sees of a text: per window of 32 tokens, which classes and ordered pairs of classes stand in
+//! it, and its other words and word pairs by hash. The trainer and the detector read features through this one file.
+//!
+//! Windows overlap by half. A pair belongs to the window of its later token. Pairs of classes count once a window, at
+//! full weight, so that a long window does not dilute them; words count by their share of it.
+
+use super::lexicon::CLASSES;
+use super::tokens::Token;
+
+/// Tokens a window moves on by; a window is two steps.
+pub const STEP: usize = 16;
+/// How many places before a token its pairs reach.
+const REACH: usize = 8;
+/// Near pairs are at most this many places apart.
+const NEAR: usize = 2;
+/// Buckets of hashed words and word pairs.
+pub const BUCKETS: usize = 1 << 16;
+/// Ordered pairs of classes.
+pub const PAIRS: usize = CLASSES * CLASSES;
+const WORDS: usize = PAIRS / 64;
+
+/// Gathers the hashed words of a step: their weights' sum when judging, the buckets themselves when training.
+pub trait Words: Default {
+    /// One more word or word pair.
+    fn add(&mut self, bucket: u16, weights: &[i8]);
+}
+
+/// The sum of the weights.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum(pub i32);
+
+impl Words for Sum {
+    fn add(&mut self, bucket: u16, weights: &[i8]) {
+        self.0 += weights.get(usize::from(bucket)).map_or(0, |weight| i32::from(*weight));
+    }
+}
+
+impl Words for Vec<u16> {
+    fn add(&mut self, bucket: u16, _weights: &[i8]) {
+        self.push(bucket);
+    }
+}
+
+/// A set of ordered pairs of classes.
+#[derive(Clone, Debug)]
+pub struct PairSet([u64; WORDS]);
+
+impl PairSet {
+    const EMPTY: Self = Self([0; WORDS]);
+
+    fn set(&mut self, first: u8, second: u8) {
+        let pair = usize::from(first) * CLASSES + usize::from(second);
+        if let Some(word) = self.0.get_mut(pair / 64) {
+            *word |= 1 << (pair % 64);
+        }
+    }
+
+    /// Calls `each` with every pair in this set or the other.
+    pub fn union(&self, other: &Self, mut each: impl FnMut(usize)) {
+        for (index, (left, right)) in self.0.iter().zip(&other.0).enumerate() {
+            let mut bits = left | right;
+            while bits != 0 {
+                each(index * 64 + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+    }
+}
+
+/// The features of 16 tokens.
+#[derive(Clone, Debug)]
+pub struct Step<W> {
+    /// Classes present, a bit each.
+    pub classes: u64,
+    /// Pairs at most two places apart.
+    pub near: PairSet,
+    /// Pairs at most eight places apart.
+    pub far: PairSet,
+    /// Everything else.
+    pub words: W,
+    /// Tokens read.
+    pub tokens: usize,
+    /// First byte of the first token.
+    pub start: usize,
+    /// Byte after the last token.
+    pub end: usize,
+}
+
+impl<W: Words> Step<W> {
+    fn new() -> Self {
+        Self {
+            classes: 0,
+            near: PairSet::EMPTY,
+            far: PairSet::EMPTY,
+            words: W::default(),
+            tokens: 0,
+            start: 0,
+            end: 0,
+        }
+    }
+}
+
+/// Makes steps of tokens.
+pub struct Extractor<W> {
+    /// Step before and step under way: together the window.
+    last: Step<W>,
+    now: Step<W>,
+    recent: [u8; REACH],
+    place: usize,
+    previous: u32,
+}
+
+impl<W: Words> Extractor<W> {
+    /// At the start of a text.
+    pub fn new() -> Self {
+        // The beginning of a text is the end of a statement: what follows is an imperative's place.
+        let mut recent = [0; REACH];
+        if let Some(last) = recent.last_mut() {
+            *last = super::lexicon::STOP;
+        }
+        Self {
+            last: Step::new(),
+            now: Step::new(),
+            recent,
+            place: 0,
+            previous: u32::from(super::lexicon::STOP),
+        }
+    }
+
+    /// Takes a token; when a step is full, the window of the last two.
+    pub fn push(&mut self, token: Token, weights: &[i8]) -> Option<(&Step<W>, &Step<W>)> {
+        if self.now.tokens == STEP {
+            self.last = std::mem::replace(&mut self.now, Step::new());
+        }
+        let now = &mut self.now;
+        if now.tokens == 0 {
+            now.start = token.start;
+        }
+        now.tokens += 1;
+        now.end = token.end;
+        let unit = if token.class == 0 { token.hash } else { u32::from(token.class) };
+        if token.class == 0 {
+            now.words.add(bucket(unit), weights);
+        } else {
+            now.classes |= 1 << u32::from(token.class).min(63);
+            for back in 1..=REACH {
+                let place = self.place.wrapping_sub(back) % REACH;
+                let earlier = self.recent.get(place).copied().unwrap_or(0);
+                if earlier != 0 {
+                    now.far.set(earlier, token.class);
+                    if back <= NEAR {
+                        now.near.set(earlier, token.class);
+                    }
+                }
+            }
+        }
+        now.words.add(bucket(super::lexicon::pair(self.previous, unit)), weights);
+        self.previous = unit;
+        if let Some(slot) = self.recent.get_mut(self.place % REACH) {
+            *slot = token.class;
+        }
+        self.place = self.place.wrapping_add(1);
+        (self.now.tokens == STEP).then_some((&self.last, &self.now))
+    }
+
+    /// The last window, where a step was left unfinished.
+    pub fn finish(&self) -> Option<(&Step<W>, &Step<W>)> {
+        (0 < self.now.tokens && self.now.tokens < STEP).then_some((&self.last, &self.now))
+    }
+}
+
+impl<W: Words> Default for Extractor<W> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn bucket(hash: u32) -> u16 {
+    (hash.wrapping_mul(0x85eb_ca6b) >> 16) as u16
+}
+
+/// A word's part of a window of so many tokens.
+pub fn share(tokens: usize) -> f32 {
+    1.0 / (tokens.max(4) as f32).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tokens::Tokens;
+    use super::*;
+
+    fn windows(text: &str) -> usize {
+        let mut extractor = Extractor::<Sum>::new();
+        let full = Tokens::new(text).filter(|token| extractor.push(*token, &[]).is_some()).count();
+        full + usize::from(extractor.finish().is_some())
+    }
+
+    #[test]
+    fn there_is_a_window_every_sixteen_tokens() {
+        assert_eq!(windows(""), 0);
+        assert_eq!(windows("word"), 1);
+        assert_eq!(windows(&"word ".repeat(16)), 1);
+        assert_eq!(windows(&"word ".repeat(33)), 3);
+    }
+
+    #[test]
+    fn pairs_keep_their_order() {
+        let pairs = |text: &str| {
+            let mut extractor = Extractor::<Sum>::new();
+            for token in Tokens::new(text) {
+                extractor.push(token, &[]);
+            }
+            let mut found = Vec::new();
+            let (last, now) = extractor.finish().expect("a window");
+            last.near.union(&now.near, |pair| found.push((pair / CLASSES, pair % CLASSES)));
+            found
+        };
+        assert_ne!(pairs("ignore instructions"), pairs("instructions ignore"));
+    }
+}

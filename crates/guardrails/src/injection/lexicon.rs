@@ -1,0 +1,212 @@
+//! The words that give an attack away, by class, in seventeen languages: `lexicon.txt`, read once.
+
+use std::sync::LazyLock;
+
+/// The list as it is written.
+const TEXT: &str = include_str!("lexicon.txt");
+
+/// Classes of punctuation, before those of the list.
+const PUNCTUATION: [&str; 5] = ["", "stop", "marker", "open", "url"];
+/// The end of a statement.
+pub const STOP: u8 = 1;
+/// A line drawn, or the edge of a tag or comment: `###`, `<|`, `</`.
+pub const MARKER: u8 = 2;
+/// A bracket right before a word: `<system`, `[INST`.
+pub const OPEN: u8 = 3;
+/// An address.
+pub const URL: u8 = 4;
+
+/// How many classes there may be.
+pub const CLASSES: usize = 56;
+/// The longest `stem*`, in letters.
+pub const LONGEST_STEM: usize = 10;
+/// Hash of no letters (FNV-1a).
+pub const SEED: u32 = 0x811c_9dc5;
+/// What every number hashes to.
+pub const NUMBER: u32 = 7;
+
+/// Lower case of letters and digits, 0 for everything else.
+pub const LOWER: [u8; 256] = {
+    let mut table = [0_u8; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        if byte.is_ascii_alphanumeric() {
+            #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+            {
+                table[byte as usize] = byte.to_ascii_lowercase();
+            }
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The list, ready to look words up in.
+pub struct Lexicon {
+    names: Vec<&'static str>,
+    exact: Table,
+    stems: Table,
+}
+
+static SHARED: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(TEXT));
+
+impl Lexicon {
+    /// The one that ships.
+    pub fn shared() -> &'static Self {
+        &SHARED
+    }
+
+    fn parse(text: &'static str) -> Self {
+        let mut names = PUNCTUATION.to_vec();
+        let mut exact = Vec::new();
+        let mut stems = Vec::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let Some((head, words)) = line.split_once(':') else { continue };
+            let name = head.split_whitespace().next().unwrap_or_default();
+            let class = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+                names.push(name);
+                names.len() - 1
+            });
+            let Ok(class) = u8::try_from(class) else { continue };
+            for word in words.split_whitespace() {
+                for form in [word.to_owned(), without_accents(word)] {
+                    match form.strip_suffix('*') {
+                        Some(stem) => stems.push((hash_word(stem), class)),
+                        None => exact.push((hash_entry(&form), class)),
+                    }
+                }
+            }
+        }
+        Self { names, exact: Table::of(&exact), stems: Table::of(&stems) }
+    }
+
+    /// The class of the word with this hash.
+    pub fn exact(&self, hash: u32) -> Option<u8> {
+        self.exact.find(hash)
+    }
+
+    /// The class of words whose first letters have this hash.
+    pub fn stem(&self, hash: u32) -> Option<u8> {
+        self.stems.find(hash)
+    }
+
+    /// The class of this name.
+    pub fn class(&self, name: &str) -> Option<u8> {
+        self.names.iter().position(|known| *known == name).and_then(|class| u8::try_from(class).ok())
+    }
+}
+
+/// The name of a class, empty for none.
+pub fn name(class: u8) -> &'static str {
+    SHARED.names.get(usize::from(class)).copied().unwrap_or_default()
+}
+
+/// An ASCII letter or digit.
+pub fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// One more letter.
+pub fn step(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+}
+
+/// One more letter beyond ASCII, in lower case.
+pub fn step_char(hash: u32, char: char) -> u32 {
+    char.to_lowercase().fold(hash, |hash, lower| {
+        let mut bytes = [0_u8; 4];
+        lower.encode_utf8(&mut bytes).bytes().fold(hash, step)
+    })
+}
+
+/// Of two words in a row.
+pub fn pair(first: u32, second: u32) -> u32 {
+    (first.rotate_left(5) ^ second).wrapping_mul(0x9e37_79b1)
+}
+
+fn hash_word(word: &str) -> u32 {
+    word.chars().filter(|char| *char != '\'').fold(SEED, step_char)
+}
+
+fn hash_entry(entry: &str) -> u32 {
+    match entry.split_once(['_', '-']) {
+        Some((first, second)) => pair(hash_word(first), hash_word(second)),
+        None => hash_word(entry),
+    }
+}
+
+/// Latin letters without their marks.
+fn without_accents(word: &str) -> String {
+    word.chars().map(crate::canonical::latin_base).collect()
+}
+
+/// Open addressing over hashes; half empty, so that a miss costs one look.
+struct Table {
+    slots: Vec<(u32, u8)>,
+    mask: usize,
+}
+
+impl Table {
+    fn of(entries: &[(u32, u8)]) -> Self {
+        let size = (entries.len() * 4).next_power_of_two().max(16);
+        let mut table = Self { slots: vec![(0, 0); size], mask: size - 1 };
+        for (hash, class) in entries {
+            table.insert(*hash, *class);
+        }
+        table
+    }
+
+    fn insert(&mut self, hash: u32, class: u8) {
+        for probe in 0..=self.mask {
+            if let Some(slot) = self.slots.get_mut((place(hash) + probe) & self.mask) {
+                if slot.1 == 0 {
+                    *slot = (hash, class);
+                    return;
+                }
+                if slot.0 == hash {
+                    return;
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn find(&self, hash: u32) -> Option<u8> {
+        let mut at = place(hash);
+        loop {
+            match self.slots.get(at & self.mask) {
+                Some((_, 0)) | None => return None,
+                Some((known, class)) if *known == hash => return Some(*class),
+                Some(_) => at += 1,
+            }
+        }
+    }
+}
+
+fn place(hash: u32) -> usize {
+    (hash ^ (hash >> 15)) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_is_read() {
+        let lexicon = Lexicon::shared();
+        assert!(lexicon.names.len() <= CLASSES, "{} classes", lexicon.names.len());
+        for line in TEXT.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let (head, words) = line.split_once(':').expect(line);
+            let (class, language) = head.split_once(' ').expect(line);
+            assert!(lexicon.class(class).is_some() && language.len() == 2, "{line}");
+            for word in words.split_whitespace() {
+                let parts = word.trim_end_matches('*').split(['_', '-']).count();
+                assert!(parts <= 3, "{word}");
+                assert_eq!(word.to_lowercase(), word);
+                if let Some(stem) = word.strip_suffix('*') {
+                    assert!((2..=LONGEST_STEM + 4).contains(&stem.chars().count()), "{word}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Which words and groups belong to one segment although blanks part them.
+
+use super::{Kind, Settings, address, address::Style, context::Topics, date, iban, person};
+use crate::text;
+
+/// Decides what joins a segment that begins at one place.
+pub(crate) struct Joiner {
+    iban: bool,
+    date: bool,
+    name: bool,
+    address: Option<Style>,
+}
+
+/// Words a name may have.
+const NAMES: usize = 3;
+
+/// Words an address may have.
+const STREET: usize = 7;
+
+impl Joiner {
+    /// Looks at the first run of a segment, `text[at..end]`.
+    pub fn new(settings: &Settings, text: &str, at: usize, end: usize) -> Self {
+        let run = text::part(text, at, end);
+        let kinds = settings.kinds;
+        let upper = run.chars().next().is_some_and(char::is_uppercase);
+        let left = || text::part(text, text::back(text, at, super::CONTEXT), at);
+        let begins_date = || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
+        Self {
+            iban: run.len() <= 9 && iban::head(run).is_some(),
+            date: kinds.has(Kind::DateOfBirth) && begins_date() && super::context::of(left()).any(Topics::BIRTH),
+            name: upper && kinds.has(Kind::Person) && person::part_of_name(run) && person::expected(text, at),
+            address: if kinds.has(Kind::Address) { address::style(run) } else { None },
+        }
+    }
+
+    /// Where the run begins that may join what ends at `end`: `Some(None)` where none does, `None` where that cannot
+    /// be told yet.
+    pub fn next(&self, text: &str, at: usize, end: usize, last: bool) -> Option<Option<usize>> {
+        let bytes = text.as_bytes();
+        let so_far = text::part(text, at, end);
+        let numeric = numeric(so_far);
+        let comma = self.date && text::byte(bytes, end) == b',';
+        if !numeric && !self.iban && !self.date && !self.name && self.address.is_none() {
+            return Some(None);
+        }
+        let blank = end + usize::from(comma);
+        let wide = bytes.get(blank..blank + 2) == Some(&[0xc2, 0xa0]);
+        match bytes.get(blank) {
+            None => return if last { Some(None) } else { None },
+            Some(b' ') => {}
+            Some(_) if wide && numeric => {}
+            Some(_) => return Some(None),
+        }
+        let start = blank + 1 + usize::from(wide);
+        let Some(next) = text::char_at(text, start) else { return if last { Some(None) } else { None } };
+        let digit = next.is_ascii_digit();
+        let joins = numeric && !comma && (digit || matches!(next, '(' | '+'))
+            || self.iban && !comma && (digit || next.is_ascii_uppercase())
+            || self.date && next.is_alphanumeric() && so_far.split(' ').count() < 3
+            || self.name && next.is_uppercase() && !so_far.ends_with("..") && so_far.split(' ').count() < NAMES
+            || self.continues_address(so_far, next);
+        Some(joins.then_some(start))
+    }
+
+    fn continues_address(&self, so_far: &str, next: char) -> bool {
+        let words = so_far.split(' ').count();
+        let recent = so_far.rsplit(' ').next().unwrap_or("");
+        match self.address {
+            None => false,
+            Some(Style::NumberFirst) => words < STREET && next.is_alphanumeric() && (words < 3 || !address::last(recent)),
+            Some(Style::StreetFirst) => words < STREET && next.is_alphanumeric() && !address::house(recent),
+            Some(Style::OneWord) => words == 1 && next.is_ascii_digit(),
+        }
+    }
+
+    /// Whether the run `text[start..end]` joins the segment that began at `at`.
+    pub fn takes(&self, text: &str, at: usize, start: usize, end: usize) -> bool {
+        let run = text::part(text, start, end);
+        let so_far = text::part(text, at, start).trim_end();
+        let digit = run.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '(' | '+'));
+        let group = run.trim_end_matches(['.', '!', '?', ':']);
+        numeric(so_far) && digit
+            || self.iban
+                && group.len() <= 4
+                && group.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+            || self.date && (digit || date::is_month(run))
+            || self.name && person::part_of_name(run)
+            || match self.address {
+                None => false,
+                Some(Style::NumberFirst) => address::middle(run),
+                Some(Style::StreetFirst) => address::middle(run) || address::house(group),
+                Some(Style::OneWord) => address::house(group),
+            }
+    }
+}
+
+/// Whether a run ends in a group of a number, so that another group may follow.
+fn numeric(run: &str) -> bool {
+    let ends = run.ends_with(|character: char| character.is_ascii_digit() || character == ')');
+    if !ends {
+        return false;
+    }
+    let sign = |character: char| character.is_ascii_digit() || matches!(character, '+' | '-' | '.' | '(' | ')' | '/' | ' ' | '\u{a0}');
+    let kept = run.trim_end_matches(sign);
+    !text::wordy(kept.chars().next_back()) && kept.len() < run.len()
+}

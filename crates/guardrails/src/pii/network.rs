@@ -1,0 +1,81 @@
+//! Addresses of machines: IPv4, IPv6, MAC.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::{Kind, context, context::Topics};
+use crate::{
+    scan::{Flags, Segment},
+    text,
+};
+
+/// Adds addresses of machines.
+pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
+    let colon = segment.flags.any(Flags::COLON);
+    let run = segment.str();
+    let part_of = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':' | '-');
+    let mut at = 0;
+    for piece in run.split(|character: char| !part_of(character)) {
+        let start = segment.start + at;
+        at += piece.len();
+        at += text::char_at(run, at).map_or(0, char::len_utf8);
+        if piece.len() < 6 {
+            continue;
+        }
+        let trimmed = piece.trim_end_matches(['.', ':', '-']);
+        let (from, to) = (start, start + trimmed.len());
+        if !segment.begins(from) || !segment.ends(start + piece.len()) {
+            // `phone:1.2.3.4` splits at the letters before the colon.
+            four_parts(segment, from, trimmed, add);
+            continue;
+        }
+        if colon && mac(trimmed, b':') || mac(trimmed, b'-') || cisco(trimmed) {
+            add(Kind::MacAddress, from, to);
+        } else if colon && six(trimmed) {
+            add(Kind::IpAddress, from, to);
+        } else {
+            four_parts(segment, from, trimmed, add);
+        }
+    }
+}
+
+/// Adds IPv4 addresses of a piece: four numbers up to 255 that are no part of a longer row and no version.
+fn four_parts(segment: &Segment<'_>, start: usize, piece: &str, add: &mut impl FnMut(Kind, usize, usize)) {
+    let mut at = 0;
+    for row in piece.split([':', '-']) {
+        let from = start + at;
+        at += row.len() + 1;
+        let row_end = row.trim_end_matches('.');
+        let public = row_end.parse::<Ipv4Addr>().is_ok_and(|address| {
+            !address.is_unspecified() && !address.is_loopback() && !address.is_broadcast()
+        });
+        let to = from + row_end.len();
+        let alone = segment.begins(from) && segment.ends(to) && segment.before(from) != Some('.');
+        // `7.3.5.3` is more often a section than a machine.
+        let tiny = row_end.len() == 7 && !context::before(segment, from).any(Topics::NETWORK);
+        if public && alone && !tiny && !context::close(segment, from).any(Topics::VERSION) {
+            add(Kind::IpAddress, from, to);
+        }
+    }
+}
+
+/// Six pairs of hex digits.
+fn mac(piece: &str, sign: u8) -> bool {
+    piece.len() == 17
+        && piece.bytes().enumerate().all(|(at, byte)| if at % 3 == 2 { byte == sign } else { byte.is_ascii_hexdigit() })
+}
+
+/// Three groups of four hex digits, as routers print them.
+fn cisco(piece: &str) -> bool {
+    let letters = piece.bytes().any(|byte| byte.is_ascii_alphabetic());
+    piece.len() == 14
+        && letters
+        && piece.bytes().enumerate().all(|(at, byte)| if at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() })
+}
+
+/// An IPv6 address that is no path of a program (`a::b`) and not the machine itself.
+fn six(piece: &str) -> bool {
+    let groups = piece.split(':').filter(|group| !group.is_empty()).count();
+    let digits = piece.bytes().filter(u8::is_ascii_digit).count();
+    2 <= groups && 2 <= digits && 3 <= piece.matches(':').count() + usize::from(piece.contains("::"))
+        && piece.parse::<Ipv6Addr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
+}

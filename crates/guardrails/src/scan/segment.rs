@@ -1,0 +1,247 @@
+//! Where a segment ends.
+
+use std::ops::{BitOr, BitOrAssign, Range};
+
+use super::{LEFT, Search};
+use crate::{pii, text};
+
+/// Bytes over which the groups of one number, or the words of one address, may stretch.
+pub(super) const JOINED_CAP: usize = 96;
+
+/// Bytes the longest joined entity may have: an IBAN in groups of four.
+const LONGEST_JOINED: usize = 42;
+
+/// Kinds of characters seen in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flags(u16);
+
+impl Flags {
+    pub const DIGIT: Self = Self(1);
+    pub const UPPER: Self = Self(2);
+    pub const LOWER: Self = Self(4);
+    pub const AT: Self = Self(8);
+    pub const COLON: Self = Self(16);
+    pub const SLASHES: Self = Self(32);
+    pub const LONG: Self = Self(64);
+    pub const ALL: Self = Self(u16::MAX);
+
+    pub fn any(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl BitOr for Flags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Flags {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+/// Characters of a run from which on it is long enough to hold a secret.
+const LONG: usize = 12;
+
+const STOP: u8 = 0;
+const LETTER_LOWER: u8 = 1;
+const LETTER_UPPER: u8 = 2;
+const NUMBER: u8 = 3;
+const MARK: u8 = 4;
+const SIGN_AT: u8 = 5;
+const SIGN_COLON: u8 = 6;
+const SLASH: u8 = 7;
+const OPEN: u8 = 8;
+const CLOSE: u8 = 9;
+const WIDE: u8 = 10;
+
+/// What each byte is to a run.
+static CLASS: [u8; 256] = classes();
+
+#[expect(clippy::indexing_slicing, reason = "computed at build time, where a wrong index does not compile")]
+const fn classes() -> [u8; 256] {
+    let mut table = [STOP; 256];
+    let mut at = 0;
+    while at < 256 {
+        table[at] = match at as u8 {
+            b'a'..=b'z' => LETTER_LOWER,
+            b'A'..=b'Z' => LETTER_UPPER,
+            b'0'..=b'9' => NUMBER,
+            b'@' => SIGN_AT,
+            b':' => SIGN_COLON,
+            b'/' => SLASH,
+            b'(' => OPEN,
+            b')' => CLOSE,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+' | b'-' | b'.' | b'=' | b'?' | b'^' | b'_' | b'~' => MARK,
+            128..=255 => WIDE,
+            _ => STOP,
+        };
+        at += 1;
+    }
+    table
+}
+
+/// The end of a run or a segment, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub end: usize,
+    pub flags: Flags,
+    /// The run goes on after `end`.
+    pub cut: bool,
+    /// More groups follow than one entity can have.
+    pub window: bool,
+    /// Only asked whether something reaches the end that could go on.
+    pub probe: bool,
+}
+
+/// The run at `at`: characters of words, numbers, addresses and tokens. `None` where the text ends before it does.
+/// The first `seen` bytes are known to belong to it.
+pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ended> {
+    let bytes = text.as_bytes();
+    let mut end = at + seen;
+    let mut flags = if seen == 0 { Flags::default() } else { Flags::ALL };
+    let mut paren = false;
+    while let Some(&byte) = bytes.get(end) {
+        match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
+            LETTER_LOWER => flags |= Flags::LOWER,
+            LETTER_UPPER => flags |= Flags::UPPER,
+            NUMBER => flags |= Flags::DIGIT,
+            MARK => {}
+            SIGN_AT => flags |= Flags::AT,
+            SIGN_COLON => flags |= Flags::COLON,
+            SLASH => flags |= Flags::SLASHES,
+            OPEN | CLOSE if super::CAP <= end - at => break,
+            OPEN => match bytes.get(end + 1) {
+                None if !last => return None,
+                Some(next) if next.is_ascii_digit() || *next == b'+' => paren = true,
+                Some(_) | None => break,
+            },
+            CLOSE if paren => paren = false,
+            WIDE => match text::char_at(text, end) {
+                Some(character) if belongs(character) => {
+                    flags |= Flags::LOWER;
+                    end += character.len_utf8() - 1;
+                }
+                Some(_) | None => break,
+            },
+            _ => break,
+        }
+        end += 1;
+    }
+    if LONG <= end - at {
+        flags |= Flags::LONG;
+    }
+    if end == text.len() && !last { None } else { Some(Ended { end, flags, cut: false, window: false, probe: false }) }
+}
+
+/// Whether a character outside ASCII can be part of a name or an address: letters of alphabets and their accents, not
+/// ideographs, punctuation or blanks.
+fn belongs(character: char) -> bool {
+    character < '\u{2000}' && (character.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&character))
+}
+
+/// A run with everything that continues it. `None` where more text could still join.
+pub(super) fn joined(search: &Search, text: &str, at: usize, first: Ended, last: bool) -> Option<Ended> {
+    let mut whole = first;
+    let words = search.pii.as_ref().map(|settings| pii::Joiner::new(settings, text, at, first.end));
+    loop {
+        // `None` of the joiner says that what follows cannot be told yet.
+        let next = match words.as_ref() {
+            Some(joiner) => joiner.next(text, at, whole.end, last)?,
+            None => None,
+        };
+        let Some(start) = next else { return Some(whole) };
+        let run = match run(text, start, 0, last) {
+            Some(run) => run,
+            None if text.len() < at + JOINED_CAP => return None,
+            None => return Some(Ended { window: true, ..whole }),
+        };
+        if at + JOINED_CAP <= run.end {
+            return Some(Ended { window: true, ..whole });
+        }
+        if !words.as_ref().is_some_and(|joiner| joiner.takes(text, at, start, run.end)) {
+            return Some(whole);
+        }
+        whole = Ended { end: run.end, flags: whole.flags | run.flags, ..whole };
+    }
+}
+
+/// Where to cut a segment of more groups than one entity has: after what was found at its beginning, else where
+/// anything that begins before lies whole inside.
+pub(super) fn settled(text: &str, at: usize, end: usize, found: Option<Range<usize>>) -> usize {
+    let safe = at + JOINED_CAP - LONGEST_JOINED;
+    if let Some(found) = found.filter(|found| found.start < safe) {
+        return found.end;
+    }
+    let early = text::part(text, at, text::floor(text, safe.min(end))).rfind(' ').filter(|&blank| 0 < blank);
+    early.map_or_else(|| text::part(text, at, end).find(' ').map_or(end, |blank| at + blank), |blank| at + blank)
+}
+
+/// Where to cut a run that is too long: at the last sign between its parts in its second half, else at the cap.
+pub(super) fn soft_end(text: &str, at: usize, end: usize) -> usize {
+    let middle = text::floor(text, at + (end - at) / 2);
+    let signs = |character: char| matches!(character, '/' | '?' | '&' | '=' | '#' | ':' | '!' | '*');
+    text::part(text, middle, end).rfind(signs).map_or(end, |sign| middle + sign + 1)
+}
+
+/// Whether a run is, or holds, a link.
+pub(super) fn is_link(run: &str) -> bool {
+    memchr::memmem::find(run.as_bytes(), b"//").is_some() || run.starts_with("www.")
+}
+
+/// One closed segment and what may be read to its left.
+pub(crate) struct Segment<'t> {
+    /// The text the segment is in: nothing after `end` and nothing before `left` may be read.
+    pub text: &'t str,
+    pub start: usize,
+    pub end: usize,
+    /// Where the left context begins.
+    pub left: usize,
+    pub flags: Flags,
+    /// Whether the run goes on after `end`.
+    pub cut: bool,
+    /// Whether this is the beginning of a run that is only asked for what could go on.
+    pub probe: bool,
+}
+
+impl<'t> Segment<'t> {
+    pub fn new(text: &'t str, start: usize, ended: Ended) -> Self {
+        let end = ended.end;
+        let text = text::part(text, 0, end);
+        Self { text, start, end, left: text::back(text, start, LEFT), flags: ended.flags, cut: ended.cut, probe: ended.probe }
+    }
+
+    /// The segment itself.
+    pub fn str(&self) -> &'t str {
+        text::part(self.text, self.start, self.end)
+    }
+
+    /// The byte at an offset of the text; 0 past the segment.
+    pub fn byte(&self, at: usize) -> u8 {
+        text::byte(self.text.as_bytes(), at)
+    }
+
+    /// The last `count` characters before `at` that may be read.
+    pub fn left_of(&self, at: usize, count: usize) -> &'t str {
+        text::part(self.text, text::back(self.text, at, count).max(self.left), at)
+    }
+
+    /// The character before `at`.
+    pub fn before(&self, at: usize) -> Option<char> {
+        if at <= self.left { None } else { text::char_before(self.text, at) }
+    }
+
+    /// Whether what ends at `at` ends there for good: no letter, digit or `_` follows.
+    pub fn ends(&self, at: usize) -> bool {
+        if at == self.end { !self.cut } else { !text::wordy(text::char_at(self.text, at)) }
+    }
+
+    /// Whether what begins at `at` begins there: no letter, digit or `_` comes before.
+    pub fn begins(&self, at: usize) -> bool {
+        !text::wordy(self.before(at))
+    }
+}

@@ -1,0 +1,80 @@
+//! Small readers over text that never panic, whatever the offsets.
+
+/// The byte at `at`, or 0 past the end.
+pub(crate) fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+/// The text from `from` to `to`, or nothing where that is not a range on character boundaries.
+pub(crate) fn part(text: &str, from: usize, to: usize) -> &str {
+    text.get(from..to).unwrap_or("")
+}
+
+/// The character that ends at `at`.
+pub(crate) fn char_before(text: &str, at: usize) -> Option<char> {
+    text.get(..at).and_then(|left| left.chars().next_back())
+}
+
+/// The character that begins at `at`.
+pub(crate) fn char_at(text: &str, at: usize) -> Option<char> {
+    text.get(at..).and_then(|right| right.chars().next())
+}
+
+/// Where the last `count` characters before `at` begin.
+pub(crate) fn back(text: &str, at: usize, count: usize) -> usize {
+    let left = text.get(..at).unwrap_or("");
+    left.char_indices().rev().take(count).last().map_or(at, |(start, _)| start)
+}
+
+/// The nearest character boundary at or before `at`.
+pub(crate) fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at = at.saturating_sub(1);
+    }
+    at
+}
+
+/// Whether a character makes the one before it part of a longer word or number.
+pub(crate) fn wordy(character: Option<char>) -> bool {
+    character.is_some_and(|character| character.is_alphanumeric() || character == '_')
+}
+
+/// Lower-case words of `text`: split at everything but letters and digits, and where `camelCase` turns.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + use<> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut lower_before = false;
+    for character in text.chars() {
+        if !character.is_alphanumeric() || (character.is_uppercase() && lower_before) {
+            if !word.is_empty() {
+                words.push(std::mem::take(&mut word));
+            }
+        }
+        if character.is_alphanumeric() {
+            word.extend(character.to_lowercase());
+        }
+        lower_before = character.is_lowercase();
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_turn_at_capitals_and_punctuation() {
+        assert_eq!(words("phoneNumber: my_ÄRGER 2x").collect::<Vec<_>>(), ["phone", "number", "my", "ärger", "2x"]);
+    }
+
+    #[test]
+    fn going_back_counts_characters_not_bytes() {
+        assert_eq!(back("añb", 4, 2), 1);
+        assert_eq!(back("ab", 2, 9), 0);
+        assert_eq!(floor("añb", 2), 1);
+    }
+}
