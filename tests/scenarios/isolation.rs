@@ -20,6 +20,7 @@ const OPERATORS: &[(&str, &str)] = &[
     ("POST", "/admin/v1/tenants/test/keys/key_test/rotate"),
     ("POST", "/admin/v1/tenants/test/keys/key_test/revoke"),
     ("GET", "/admin/v1/tenants/test/budgets"),
+    ("DELETE", "/admin/v1/tenants/test/cache"),
     ("GET", "/admin/v1/usage"),
     ("GET", "/admin/v1/costs?tenant=test"),
     ("GET", "/admin/v1/audit"),
@@ -68,7 +69,10 @@ fn a_key_finds_nothing_under_another_tenants_name(gateway: &Gateway) {
 fn a_stored_response_is_its_tenants(gateway: &Gateway) {
     let send = |tenant: &str, method: &str, path: &str, body: Option<serde_json::Value>| {
         let request = gateway.request(method, path).key(&seed::key(tenant));
-        body.map_or_else(|| request.send(), |body| request.json(&body).send())
+        match body {
+            Some(body) => request.json(&body).send(),
+            None => request.send(),
+        }
     };
     let body = json!({"model": "chat-openai", "input": "a secret of victim's", "store": true});
     let made = send("victim", "POST", "/v1/responses", Some(body)).expect(200).json();
