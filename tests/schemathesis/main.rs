@@ -11,7 +11,8 @@ use sluice_tests::seed::{self, ADMIN_KEY};
 use sluice_tests::{on_every_host, place};
 
 /// Who asks, for which paths, for how many seconds.
-const RUNS: [(&str, &str, u32); 2] = [("operator", "^/admin/", 30), ("caller", "^/(v1|v2|v1beta|healthz|readyz|openapi)", 25)];
+const RUNS: [(&str, &str, u32); 2] =
+    [("operator", "^/admin/", 30), ("caller", "^/(v1|v2|v1beta|healthz|readyz|openapi)", 25)];
 
 fn nothing_made_up_breaks_it(shared: &Gateway) {
     let gateway = Gateway::start(shared.host, &seed::seed());
@@ -22,7 +23,16 @@ fn nothing_made_up_breaks_it(shared: &Gateway) {
         command.args(["--header", &format!("Authorization:Bearer {key}")]);
         command.args(["--checks", "not_a_server_error,ignored_auth", "--continue-on-failure"]);
         command.args(["--max-time", &seconds.to_string(), "--request-timeout", "15", "--seed", "5"]);
-        command.args(["--suppress-health-check", "all", "--warnings", "off", "--no-shrink", "--no-color", "--generation-database", "none"]);
+        command.args([
+            "--suppress-health-check",
+            "all",
+            "--warnings",
+            "off",
+            "--no-shrink",
+            "--no-color",
+            "--generation-database",
+            "none",
+        ]);
         let status = command.current_dir(std::env::temp_dir()).env("CI", "1").status();
         let status = status.unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         assert!(status.success(), "{who} on {}: {status}: {command:?}", shared.host);

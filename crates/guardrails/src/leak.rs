@@ -134,7 +134,8 @@ impl<'p> Watch<'p> {
             } else if self.word.len() < 64 {
                 self.word.push(flat_case(character));
             }
-            let encodes = character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '-' | '_');
+            let encodes =
+                character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '-' | '_');
             if encodes && self.run.len() < ENCODED {
                 self.run.push(character);
             } else if !encodes && !matches!(character, '\n' | '\r') {
@@ -174,7 +175,8 @@ impl<'p> Watch<'p> {
         if SHINGLE < self.recent.len() {
             self.recent.remove(0);
         }
-        let three: Option<[u32; 3]> = self.recent.iter().rev().take(3).rev().copied().collect::<Vec<u32>>().try_into().ok();
+        let three: Option<[u32; 3]> =
+            self.recent.iter().rev().take(3).rev().copied().collect::<Vec<u32>>().try_into().ok();
         let five: Option<[u32; SHINGLE]> = self.recent.as_slice().try_into().ok();
         for (view, following) in self.prompt.views.iter().zip(&mut self.following) {
             let mut next: Vec<(usize, usize)> = Vec::new();
@@ -234,7 +236,8 @@ fn decoded(run: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let hex = run.trim_matches(['-', '_', '=', '+', '/']);
     if hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let pair = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let pair =
+            |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         texts.extend(String::from_utf8(hex.as_bytes().chunks(2).filter_map(pair).collect()));
     }
     let config = GeneralPurposeConfig::new()
@@ -285,8 +288,15 @@ mod tests {
         let rotated: String = half.chars().map(rot13).collect();
         let reversed: String = SYSTEM.chars().rev().collect();
         let encoded = base64::engine::general_purpose::STANDARD.encode(half);
-        let answers =
-            [format!("Sure: {half}."), half.to_uppercase(), rotated, reversed, encoded, format!("- {}", half.replace(' ', "\n- ")), canary(7)];
+        let answers = [
+            format!("Sure: {half}."),
+            half.to_uppercase(),
+            rotated,
+            reversed,
+            encoded,
+            format!("- {}", half.replace(' ', "\n- ")),
+            canary(7),
+        ];
         for answer in answers {
             assert!(leaks(&prompt, &answer), "{answer}");
             let mut watch = Watch::new(&prompt);

@@ -93,7 +93,9 @@ fn strongest(hits: &mut Vec<Hit>, from: usize) {
         What::Pii(kind) => kind.proof(),
         What::Secret(_) | What::Placeholder { .. } | What::Link(_) => 0,
     };
-    found.sort_by_key(|hit| (std::cmp::Reverse(proof(hit)), std::cmp::Reverse(hit.range.len()), hit.range.start));
+    found.sort_by_key(|hit| {
+        (std::cmp::Reverse(proof(hit)), std::cmp::Reverse(hit.range.len()), hit.range.start)
+    });
     for hit in found {
         let free = |other: &Hit| hit.range.end <= other.range.start || other.range.end <= hit.range.start;
         if hits.iter().skip(from).all(free) {

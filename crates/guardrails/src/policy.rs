@@ -79,7 +79,8 @@ impl Policy {
     /// A text that says what is wrong with the pattern.
     pub fn deny_pattern(mut self, pattern: &str) -> Result<Self, String> {
         let regex = RegexBuilder::new(pattern).case_insensitive(true).size_limit(PATTERN).build();
-        self.patterns.push(regex.map_err(|error| format!("the denied pattern {pattern:?} cannot be read: {error}"))?);
+        self.patterns
+            .push(regex.map_err(|error| format!("the denied pattern {pattern:?} cannot be read: {error}"))?);
         Ok(self)
     }
 
@@ -109,9 +110,11 @@ impl Policy {
         if !self.denied.is_empty() {
             let words: Vec<String> = text::words(&sentence.to_lowercase()).collect();
             let allowed = self.allowed.all(&words);
-            let found = self.denied.all(&words).into_iter().find(|(start, end, _)| {
-                !allowed.iter().any(|(from, to, _)| from <= start && end <= to)
-            });
+            let found = self
+                .denied
+                .all(&words)
+                .into_iter()
+                .find(|(start, end, _)| !allowed.iter().any(|(from, to, _)| from <= start && end <= to));
             if let Some((_, _, index)) = found {
                 return Some(Breach::Phrase(index));
             }
@@ -229,7 +232,9 @@ impl<'p> Watch<'p> {
         self.sentence.push(character);
         self.length += 1;
         let blank = character.is_whitespace();
-        let ends = character == '\n' || blank && matches!(self.before, '.' | '!' | '?') || matches!(character, '。' | '！' | '？');
+        let ends = character == '\n'
+            || blank && matches!(self.before, '.' | '!' | '?')
+            || matches!(character, '。' | '！' | '？');
         if ends || blank && SENTENCE <= self.length || 2 * SENTENCE <= self.length {
             self.judge();
         }
@@ -265,7 +270,8 @@ mod tests {
     use super::*;
 
     fn policy() -> Policy {
-        let policy = Policy::default().deny("kill").deny("competitor Acme").allow("kill a process").deny("Börse");
+        let policy =
+            Policy::default().deny("kill").deny("competitor Acme").allow("kill a process").deny("Börse");
         policy.deny_pattern(r"\bpromo-\d{4}\b").unwrap()
     }
 

@@ -113,7 +113,11 @@ pub(crate) fn look_alike(text: &str) -> Look {
         Some(b']') => {
             let Some((name, number)) = text::part(text, 1, at).rsplit_once('_') else { return Look::Unlike };
             let digits = (1..=9).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
-            if digits && name.starts_with(|first: char| first.is_ascii_uppercase()) { Look::Like(at + 1) } else { Look::Unlike }
+            if digits && name.starts_with(|first: char| first.is_ascii_uppercase()) {
+                Look::Like(at + 1)
+            } else {
+                Look::Unlike
+            }
         }
         Some(_) | None => Look::Unlike,
     }

@@ -173,7 +173,10 @@ impl Search {
                     return One::Open;
                 }
                 secrets::Block::Found(end) => {
-                    return One::Segment { end, hits: vec![Hit { range: at..end, what: What::Secret("private_key") }] };
+                    return One::Segment {
+                        end,
+                        hits: vec![Hit { range: at..end, what: What::Secret("private_key") }],
+                    };
                 }
                 secrets::Block::No => {}
             },
@@ -214,7 +217,13 @@ impl Search {
 
     /// What to take of a run longer than the cap, from its first bytes alone; nothing where it is one long token.
     fn token(&self, carry: &Carry, text: &str, at: usize) -> Option<One> {
-        let head = Ended { end: text::floor(text, at + CAP), flags: Flags::ALL, cut: true, window: false, probe: true };
+        let head = Ended {
+            end: text::floor(text, at + CAP),
+            flags: Flags::ALL,
+            cut: true,
+            window: false,
+            probe: true,
+        };
         let hits = self.detect(carry, text, at, head);
         if hits.last().is_some_and(|hit| hit.range.end == head.end && grows(hit.what)) {
             return None;
@@ -266,11 +275,18 @@ impl Search {
         if 1 < hits.len() {
             hits.sort_by(|a, b| {
                 let length = |hit: &Hit| hit.range.end - hit.range.start;
-                b.what.rank().cmp(&a.what.rank()).then(length(b).cmp(&length(a))).then(a.range.start.cmp(&b.range.start))
+                b.what
+                    .rank()
+                    .cmp(&a.what.rank())
+                    .then(length(b).cmp(&length(a)))
+                    .then(a.range.start.cmp(&b.range.start))
             });
             let mut kept: Vec<Hit> = Vec::new();
             for hit in hits {
-                if kept.iter().all(|other| hit.range.end <= other.range.start || other.range.end <= hit.range.start) {
+                if kept
+                    .iter()
+                    .all(|other| hit.range.end <= other.range.start || other.range.end <= hit.range.start)
+                {
                     kept.push(hit);
                 }
             }

@@ -40,8 +40,10 @@ pub fn check(schema: &Value, value: &Value) -> Result<(), Problem> {
 ///
 /// The first problem, which may be that the text is no JSON.
 pub fn check_text(schema: &Value, text: &str) -> Result<Value, Problem> {
-    let value = serde_json::from_str(text)
-        .map_err(|error| Problem { path: String::new(), what: format!("no JSON at line {} column {}", error.line(), error.column()) })?;
+    let value = serde_json::from_str(text).map_err(|error| Problem {
+        path: String::new(),
+        what: format!("no JSON at line {} column {}", error.line(), error.column()),
+    })?;
     check(schema, &value).map(|()| value)
 }
 
@@ -58,7 +60,9 @@ pub fn begins(schema: &Value, text: &str) -> Option<bool> {
         b'n' => "null",
         _ => return Some(false),
     };
-    Some(types(schema).is_none_or(|types| types.iter().any(|known| *known == kind || *known == "integer" && kind == "number")))
+    Some(types(schema).is_none_or(|types| {
+        types.iter().any(|known| *known == kind || *known == "integer" && kind == "number")
+    }))
 }
 
 /// The types a schema names.
@@ -76,7 +80,13 @@ struct Checker<'s> {
 }
 
 impl Checker<'_> {
-    fn apply(&mut self, schema: &Value, value: &Value, path: &mut String, depth: usize) -> Result<(), Problem> {
+    fn apply(
+        &mut self,
+        schema: &Value,
+        value: &Value,
+        path: &mut String,
+        depth: usize,
+    ) -> Result<(), Problem> {
         self.steps += 1;
         let problem = |path: &str, what: String| Err(Problem { path: path.to_owned(), what });
         if DEPTH < depth || STEPS < self.steps {
@@ -89,7 +99,9 @@ impl Checker<'_> {
             _ => return Ok(()),
         };
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            let Some(target) = reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)).cloned() else {
+            let Some(target) =
+                reference.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)).cloned()
+            else {
                 return problem(path, format!("the schema refers to {reference}, which it does not define"));
             };
             self.apply(&target, value, path, depth + 1)?;
@@ -105,8 +117,15 @@ impl Checker<'_> {
         self.combined(schema, value, path, depth)
     }
 
-    fn members(&mut self, schema: &Map<String, Value>, members: &Map<String, Value>, path: &mut String, depth: usize) -> Result<(), Problem> {
-        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    fn members(
+        &mut self,
+        schema: &Map<String, Value>,
+        members: &Map<String, Value>,
+        path: &mut String,
+        depth: usize,
+    ) -> Result<(), Problem> {
+        let required =
+            schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         for name in required {
             if !members.contains_key(name) {
                 return Err(Problem { path: path.clone(), what: format!("the member {name:?} is missing") });
@@ -141,7 +160,13 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn items(&mut self, schema: &Map<String, Value>, items: &[Value], path: &mut String, depth: usize) -> Result<(), Problem> {
+    fn items(
+        &mut self,
+        schema: &Map<String, Value>,
+        items: &[Value],
+        path: &mut String,
+        depth: usize,
+    ) -> Result<(), Problem> {
         let prefix = schema.get("prefixItems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         for (at, item) in items.iter().enumerate() {
             if let Some(schema) = prefix.get(at).or_else(|| schema.get("items")) {
@@ -154,12 +179,21 @@ impl Checker<'_> {
         if let Some(contains) = schema.get("contains")
             && !items.iter().any(|item| self.apply(contains, item, path, depth + 1).is_ok())
         {
-            return Err(Problem { path: path.clone(), what: "no item is what the list must contain".to_owned() });
+            return Err(Problem {
+                path: path.clone(),
+                what: "no item is what the list must contain".to_owned(),
+            });
         }
         Ok(())
     }
 
-    fn combined(&mut self, schema: &Map<String, Value>, value: &Value, path: &mut String, depth: usize) -> Result<(), Problem> {
+    fn combined(
+        &mut self,
+        schema: &Map<String, Value>,
+        value: &Value,
+        path: &mut String,
+        depth: usize,
+    ) -> Result<(), Problem> {
         let list = |name: &str| schema.get(name).and_then(Value::as_array);
         for part in list("allOf").into_iter().flatten() {
             self.apply(part, value, path, depth + 1)?;
@@ -196,7 +230,11 @@ fn plain(schema: &Map<String, Value>, value: &Value) -> Option<String> {
     {
         return Some(format!("must be {}", types.join(" or ")));
     }
-    if schema.get("enum").and_then(Value::as_array).is_some_and(|known| !known.iter().any(|known| same(known, value))) {
+    if schema
+        .get("enum")
+        .and_then(Value::as_array)
+        .is_some_and(|known| !known.iter().any(|known| same(known, value)))
+    {
         return Some("is none of the allowed values".to_owned());
     }
     if schema.get("const").is_some_and(|known| !same(known, value)) {
@@ -215,15 +253,22 @@ fn plain(schema: &Map<String, Value>, value: &Value) -> Option<String> {
         }
         Value::String(given) => {
             let length = given.chars().count() as u64;
-            if bound("minLength").is_some_and(|least| length < least) || bound("maxLength").is_some_and(|most| most < length) {
+            if bound("minLength").is_some_and(|least| length < least)
+                || bound("maxLength").is_some_and(|most| most < length)
+            {
                 return Some("is too short or too long".to_owned());
             }
-            let pattern = schema.get("pattern").and_then(Value::as_str).and_then(|pattern| Regex::new(pattern).ok());
-            pattern.filter(|pattern| !pattern.is_match(given)).map(|_| "does not match its pattern".to_owned())
+            let pattern =
+                schema.get("pattern").and_then(Value::as_str).and_then(|pattern| Regex::new(pattern).ok());
+            pattern
+                .filter(|pattern| !pattern.is_match(given))
+                .map(|_| "does not match its pattern".to_owned())
         }
         Value::Array(items) => {
             let count = items.len() as u64;
-            if bound("minItems").is_some_and(|least| count < least) || bound("maxItems").is_some_and(|most| most < count) {
+            if bound("minItems").is_some_and(|least| count < least)
+                || bound("maxItems").is_some_and(|most| most < count)
+            {
                 return Some("has too few or too many items".to_owned());
             }
             let unique = schema.get("uniqueItems") == Some(&Value::Bool(true));
@@ -233,8 +278,9 @@ fn plain(schema: &Map<String, Value>, value: &Value) -> Option<String> {
         }
         Value::Object(members) => {
             let count = members.len() as u64;
-            (bound("minProperties").is_some_and(|least| count < least) || bound("maxProperties").is_some_and(|most| most < count))
-                .then(|| "has too few or too many members".to_owned())
+            (bound("minProperties").is_some_and(|least| count < least)
+                || bound("maxProperties").is_some_and(|most| most < count))
+            .then(|| "has too few or too many members".to_owned())
         }
         Value::Null | Value::Bool(_) => None,
     }
@@ -256,7 +302,9 @@ fn is(value: &Value, name: &str) -> bool {
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
         "number" => value.is_number(),
-        "integer" => value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        "integer" => {
+            value.is_i64() || value.is_u64() || value.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }
         _ => true,
     }
 }

@@ -62,20 +62,56 @@ fn entropy(text: &str) -> f64 {
 /// Whether a value is there to be replaced, or is code that reads one.
 fn placeholder(value: &str) -> bool {
     const WORDS: &[&str] = &[
-        "example", "placeholder", "changeme", "change_me", "your", "insert", "redacted", "dummy", "sample", "xxxx",
-        "1234567890", "abcdef", "secret", "password", "process.env", "os.environ", "getenv", "env.", "config.", "todo",
-        "fake", "null", "undefined", "hunter2", "test", "12345678", "qwerty", "my_", "my-", "dontuse", "mysuper",
-        "passwd", "token", "apikey", "api_key", "0000000",
+        "example",
+        "placeholder",
+        "changeme",
+        "change_me",
+        "your",
+        "insert",
+        "redacted",
+        "dummy",
+        "sample",
+        "xxxx",
+        "1234567890",
+        "abcdef",
+        "secret",
+        "password",
+        "process.env",
+        "os.environ",
+        "getenv",
+        "env.",
+        "config.",
+        "todo",
+        "fake",
+        "null",
+        "undefined",
+        "hunter2",
+        "test",
+        "12345678",
+        "qwerty",
+        "my_",
+        "my-",
+        "dontuse",
+        "mysuper",
+        "passwd",
+        "token",
+        "apikey",
+        "api_key",
+        "0000000",
     ];
     let lower = value.to_ascii_lowercase();
-    WORDS.iter().any(|word| lower.contains(word)) || variable(value) || value.starts_with('%') || value.contains("...")
+    WORDS.iter().any(|word| lower.contains(word))
+        || variable(value)
+        || value.starts_with('%')
+        || value.contains("...")
 }
 
 /// Whether a value names a variable: `$DB_PASSWORD`, `${...}`.
 fn variable(value: &str) -> bool {
     let Some(name) = value.strip_prefix('$') else { return false };
     let name = name.trim_end_matches(')');
-    let word = |letters: fn(&u8) -> bool| name.bytes().all(|byte| byte == b'_' || byte == b'(' || letters(&byte));
+    let word =
+        |letters: fn(&u8) -> bool| name.bytes().all(|byte| byte == b'_' || byte == b'(' || letters(&byte));
     name.is_empty() || word(u8::is_ascii_lowercase) || word(u8::is_ascii_uppercase)
 }
 
@@ -103,7 +139,11 @@ fn uuid(text: &str) -> bool {
 
 /// What to show of a credential in a report: never more than its last four characters, and of short ones nothing.
 pub fn hint(value: &str) -> &str {
-    if value.chars().count() < 16 { "" } else { text::part(value, text::back(value, value.len(), 4), value.len()) }
+    if value.chars().count() < 16 {
+        ""
+    } else {
+        text::part(value, text::back(value, value.len(), 4), value.len())
+    }
 }
 
 #[cfg(test)]

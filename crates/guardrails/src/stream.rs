@@ -125,7 +125,15 @@ impl Filter {
     /// A filter before its first piece.
     pub fn new(plan: Arc<Plan>) -> Self {
         let search = plan.search();
-        Self { plan, search, buffer: String::new(), settled: 0, offset: 0, carry: Carry::default(), denied: false }
+        Self {
+            plan,
+            search,
+            buffer: String::new(),
+            settled: 0,
+            offset: 0,
+            carry: Carry::default(),
+            denied: false,
+        }
     }
 
     /// Takes the next piece.
@@ -152,7 +160,9 @@ impl Filter {
 
     fn advance(&mut self, vault: &mut Vault, last: bool) -> Released {
         let mut released = Released::default();
-        while let Step::Take { bytes, hits } = self.search.step(&mut self.carry, &self.buffer, self.settled, last) {
+        while let Step::Take { bytes, hits } =
+            self.search.step(&mut self.carry, &self.buffer, self.settled, last)
+        {
             let end = self.settled + bytes;
             let mut at = self.settled;
             for hit in hits {
@@ -185,11 +195,15 @@ impl Filter {
         if let What::Placeholder { in_url } = hit.what {
             match self.plan.placeholders {
                 Placeholders::Escape => released.text.push_str(&vault.placeholder(redact::LITERAL, value)),
-                Placeholders::Restore { in_urls } => match vault.value(value).filter(|_| in_urls || !in_url) {
-                    Some(original) if self.plan.json => released.text.push_str(&redact::escaped(original)),
-                    Some(original) => released.text.push_str(original),
-                    None => released.text.push_str(value),
-                },
+                Placeholders::Restore { in_urls } => {
+                    match vault.value(value).filter(|_| in_urls || !in_url) {
+                        Some(original) if self.plan.json => {
+                            released.text.push_str(&redact::escaped(original))
+                        }
+                        Some(original) => released.text.push_str(original),
+                        None => released.text.push_str(value),
+                    }
+                }
                 Placeholders::Ignore => released.text.push_str(value),
             }
             return false;

@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn words_turn_at_capitals_and_punctuation() {
-        assert_eq!(words("phoneNumber: my_ÄRGER 2x").collect::<Vec<_>>(), ["phone", "number", "my", "ärger", "2x"]);
+        assert_eq!(
+            words("phoneNumber: my_ÄRGER 2x").collect::<Vec<_>>(),
+            ["phone", "number", "my", "ärger", "2x"]
+        );
     }
 
     #[test]

@@ -265,7 +265,11 @@ fn usage_is_split_and_a_roll_up_gives_the_same_numbers() {
     assert_eq!(usage["data"].as_array().unwrap().len(), 3);
     assert_eq!(usage["data"][0]["tag:team"], "a");
     let (_, csv) = admin(&gateway, &host, "GET", "usage?by=tenant,day&format=csv", &Value::Null);
-    assert!(text(&csv).contains("\r\nacme,2026-11-21,3,0,0,0,30,15,0,0,0.000060000\r\n"), "{csv}");
+    assert!(
+        text(&csv)
+            .contains("\r\nacme,2026-11-21,3,0,0,0,30,15,0,0,0.000060000,0,0,0.000000000,0,0.000000000\r\n"),
+        "{csv}"
+    );
 
     for _ in 0..2 {
         let (_, rolled) = admin(&gateway, &host, "POST", "rollup?date=2026-11-21", &Value::Null);

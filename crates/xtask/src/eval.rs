@@ -45,7 +45,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.fit {
         grounding::fit(&data)?;
     }
-    for section in [pii::section, secrets::section, leaks::section, exfiltration::section, grounding::section, streams::section] {
+    for section in [
+        pii::section,
+        secrets::section,
+        leaks::section,
+        exfiltration::section,
+        grounding::section,
+        streams::section,
+    ] {
         println!("{}", section(&data, arguments.errors)?);
     }
     Ok(ExitCode::SUCCESS)

@@ -30,16 +30,19 @@ fn encoded(part: &str) -> bool {
         return false;
     }
     if part.len() % 2 == 0 && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let pair = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let pair =
+            |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         let bytes: Vec<u8> = part.as_bytes().chunks(2).filter_map(pair).collect();
         return readable(&bytes);
     }
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
-    let mixed = part.bytes().any(|byte| byte.is_ascii_uppercase()) && part.bytes().any(|byte| byte.is_ascii_lowercase());
+    let mixed = part.bytes().any(|byte| byte.is_ascii_uppercase())
+        && part.bytes().any(|byte| byte.is_ascii_lowercase());
     let alphabets = [&STANDARD, &URL_SAFE];
-    let mut decoded = alphabets.into_iter().filter_map(|alphabet| GeneralPurpose::new(alphabet, config).decode(part).ok());
+    let mut decoded =
+        alphabets.into_iter().filter_map(|alphabet| GeneralPurpose::new(alphabet, config).decode(part).ok());
     mixed && decoded.any(|bytes| readable(&bytes))
 }
 
@@ -64,11 +67,13 @@ fn words(query: &str) -> bool {
 /// Whether a part holds an address or a long number.
 fn personal(behind: &str) -> bool {
     let address = behind.split(['?', '&', '=', '/']).any(|part| {
-        part.replace("%40", "@").split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
+        part.replace("%40", "@")
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
     });
     let plain = behind.replace("%20", "/");
-    let number = plain.split(|character: char| !character.is_ascii_alphanumeric()).any(|part| {
-        (12..=19).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-    });
+    let number = plain
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .any(|part| (12..=19).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
     address || number
 }

@@ -18,7 +18,8 @@ pub(super) struct Word {
 }
 
 /// Words that speak of the speakers.
-pub(super) const PERSONAL: &[&str] = &["i", "me", "my", "mine", "you", "your", "we", "our", "us", "am", "im", "ive"];
+pub(super) const PERSONAL: &[&str] =
+    &["i", "me", "my", "mine", "you", "your", "we", "our", "us", "am", "im", "ive"];
 
 /// Small words, sorted.
 #[rustfmt::skip]
@@ -37,7 +38,9 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
     let mut begins = true;
     for piece in text.split(char::is_whitespace) {
-        for part in piece.split(|character: char| !character.is_alphanumeric()).filter(|part| !part.is_empty()) {
+        for part in
+            piece.split(|character: char| !character.is_alphanumeric()).filter(|part| !part.is_empty())
+        {
             let lower = part.to_lowercase();
             let number = part.chars().any(|character| character.is_ascii_digit());
             let upper = part.chars().next().is_some_and(char::is_uppercase);
@@ -72,7 +75,9 @@ pub(super) fn sentences(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut found = Vec::new();
     let mut before = ' ';
     for (at, character) in text.char_indices() {
-        let ends = character.is_whitespace() && matches!(before, '.' | '!' | '?') || character == '\n' || matches!(before, '。' | '！' | '？');
+        let ends = character.is_whitespace() && matches!(before, '.' | '!' | '?')
+            || character == '\n'
+            || matches!(before, '。' | '！' | '？');
         if ends {
             found.push(start..at);
             start = at;

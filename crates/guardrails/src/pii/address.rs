@@ -5,20 +5,60 @@ use crate::{scan::Segment, text};
 
 /// Last words of English street names.
 const LAST: &[&str] = &[
-    "street", "st", "avenue", "ave", "road", "rd", "boulevard", "blvd", "lane", "ln", "drive", "dr", "way", "court",
-    "ct", "place", "pl", "square", "sq", "terrace", "highway", "hwy", "parkway", "pkwy", "close", "crescent", "circle",
+    "street",
+    "st",
+    "avenue",
+    "ave",
+    "road",
+    "rd",
+    "boulevard",
+    "blvd",
+    "lane",
+    "ln",
+    "drive",
+    "dr",
+    "way",
+    "court",
+    "ct",
+    "place",
+    "pl",
+    "square",
+    "sq",
+    "terrace",
+    "highway",
+    "hwy",
+    "parkway",
+    "pkwy",
+    "close",
+    "crescent",
+    "circle",
 ];
 
 /// First words of street names that put the number behind or before.
 const FIRST: &[&str] = &[
-    "rue", "calle", "via", "avenida", "avenue", "rua", "plaza", "piazza", "viale", "corso", "ulica", "ul.", "boulevard",
-    "place", "carrer", "paseo", "av.",
+    "rue",
+    "calle",
+    "via",
+    "avenida",
+    "avenue",
+    "rua",
+    "plaza",
+    "piazza",
+    "viale",
+    "corso",
+    "ulica",
+    "ul.",
+    "boulevard",
+    "place",
+    "carrer",
+    "paseo",
+    "av.",
 ];
 
 /// Ends of one-word street names.
 const ENDS: &[&str] = &[
-    "straße", "strasse", "str.", "gasse", "weg", "platz", "allee", "laan", "straat", "plein", "gade", "vej", "gatan",
-    "vägen", "katu", "gata",
+    "straße", "strasse", "str.", "gasse", "weg", "platz", "allee", "laan", "straat", "plein", "gade", "vej",
+    "gatan", "vägen", "katu", "gata",
 ];
 
 /// Which way an address is being written.
@@ -42,14 +82,16 @@ pub(super) fn style(word: &str) -> Option<Style> {
         return Some(Style::StreetFirst);
     }
     let upper = word.chars().next().is_some_and(char::is_uppercase);
-    (upper && ENDS.iter().any(|end| lower.len() >= end.len() + 2 && lower.ends_with(end))).then_some(Style::OneWord)
+    (upper && ENDS.iter().any(|end| lower.len() >= end.len() + 2 && lower.ends_with(end)))
+        .then_some(Style::OneWord)
 }
 
 /// Whether a word is a house number.
 pub(super) fn house(word: &str) -> bool {
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let rest = word.get(digits..).unwrap_or("");
-    (1..=5).contains(&digits) && (rest.is_empty() || rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    (1..=5).contains(&digits)
+        && (rest.is_empty() || rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }
 
 /// Whether a word ends the name of a street.
@@ -60,9 +102,13 @@ pub(super) fn last(word: &str) -> bool {
 
 /// Whether a word may stand in the name of a street.
 pub(super) fn middle(word: &str) -> bool {
-    const SMALL: &[&str] = &["of", "de", "la", "le", "les", "du", "des", "del", "di", "da", "dos", "the", "van", "der", "den"];
+    const SMALL: &[&str] =
+        &["of", "de", "la", "le", "les", "du", "des", "del", "di", "da", "dos", "the", "van", "der", "den"];
     let upper = word.chars().next().is_some_and(char::is_uppercase);
-    upper || SMALL.contains(&word) || FIRST.contains(&word) || word.ends_with("th") && word.starts_with(|first: char| first.is_ascii_digit())
+    upper
+        || SMALL.contains(&word)
+        || FIRST.contains(&word)
+        || word.ends_with("th") && word.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// Adds the address a segment is.

@@ -34,7 +34,8 @@ impl Allow {
     /// A text that says where the pattern is wrong.
     pub fn pattern(mut self, pattern: &str) -> Result<Self, String> {
         let whole = Regex::new(&format!("^(?:{pattern})$"));
-        self.patterns.push(whole.map_err(|error| format!("the allowed pattern {pattern:?} cannot be read: {error}"))?);
+        self.patterns
+            .push(whole.map_err(|error| format!("the allowed pattern {pattern:?} cannot be read: {error}"))?);
         Ok(self)
     }
 

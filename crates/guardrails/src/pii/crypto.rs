@@ -27,7 +27,10 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
             if bech32(token) {
                 add(Kind::Bitcoin, start, end);
             }
-        } else if (token.starts_with('1') || token.starts_with('3')) && token.len() <= 35 && base58check(token) {
+        } else if (token.starts_with('1') || token.starts_with('3'))
+            && token.len() <= 35
+            && base58check(token)
+        {
             add(Kind::Bitcoin, start, end);
         }
     }
@@ -65,15 +68,19 @@ fn bech32(token: &str) -> bool {
     if lower != token && token.bytes().any(|byte| byte.is_ascii_lowercase()) {
         return false;
     }
-    let step = |sum: u32, value: u32| {
-        let top = sum >> 25;
-        let mixed = (sum & 0x1ff_ffff) << 5 ^ value;
-        GENERATORS.iter().enumerate().fold(mixed, |mixed, (bit, generator)| {
-            if top >> bit & 1 == 1 { mixed ^ generator } else { mixed }
-        })
-    };
+    let step =
+        |sum: u32, value: u32| {
+            let top = sum >> 25;
+            let mixed = (sum & 0x1ff_ffff) << 5 ^ value;
+            GENERATORS.iter().enumerate().fold(mixed, |mixed, (bit, generator)| {
+                if top >> bit & 1 == 1 { mixed ^ generator } else { mixed }
+            })
+        };
     let prefix = [3, 3, 0, 2, 3].into_iter().fold(1, step);
-    let values: Option<Vec<u32>> =
-        lower.bytes().skip(3).map(|byte| ALPHABET.iter().position(|&known| known == byte).map(|at| at as u32)).collect();
+    let values: Option<Vec<u32>> = lower
+        .bytes()
+        .skip(3)
+        .map(|byte| ALPHABET.iter().position(|&known| known == byte).map(|at| at as u32))
+        .collect();
     values.is_some_and(|values| matches!(values.into_iter().fold(prefix, step), 1 | 0x2bc8_30a3))
 }

@@ -16,7 +16,8 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
         Some((from, to)) => (segment.start + from, segment.start + to),
         None => {
             let rest = text::part(run, offset, run.len());
-            let length = rest.find(|character: char| !character.is_ascii_digit() && !matches!(character, '/' | '-' | '.'));
+            let length = rest
+                .find(|character: char| !character.is_ascii_digit() && !matches!(character, '/' | '-' | '.'));
             let date = text::part(rest, 0, length.unwrap_or(rest.len())).trim_end_matches(['.', '-', '/']);
             if !in_numbers(date) {
                 return;
@@ -33,8 +34,12 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
 fn in_numbers(date: &str) -> bool {
     let parts: Vec<&str> = date.split(['/', '-', '.']).collect();
     let [a, b, c] = parts.as_slice() else { return false };
-    let small = |part: &str, most: u32| part.len() <= 2 && part.parse::<u32>().is_ok_and(|part| (1..=most).contains(&part));
-    let year = |part: &str| (part.len() == 4 && (part.starts_with("19") || part.starts_with("20"))) || part.len() == 2;
+    let small = |part: &str, most: u32| {
+        part.len() <= 2 && part.parse::<u32>().is_ok_and(|part| (1..=most).contains(&part))
+    };
+    let year = |part: &str| {
+        (part.len() == 4 && (part.starts_with("19") || part.starts_with("20"))) || part.len() == 2
+    };
     let day_first = small(a, 31) && small(b, 12) || small(a, 12) && small(b, 31);
     day_first && year(c) || a.len() == 4 && year(a) && small(b, 12) && small(c, 31)
 }
@@ -50,7 +55,8 @@ fn written(run: &str) -> Option<(usize, usize)> {
         })
         .collect();
     let month = words.iter().position(|(_, word)| is_month(word))?;
-    let number = |at: usize| words.get(at).filter(|(_, word)| word.starts_with(|first: char| first.is_ascii_digit()));
+    let number =
+        |at: usize| words.get(at).filter(|(_, word)| word.starts_with(|first: char| first.is_ascii_digit()));
     let first = month.checked_sub(1).filter(|&before| number(before).is_some()).unwrap_or(month);
     let last = (month + 1..=month + 2).take_while(|&at| number(at).is_some()).last().unwrap_or(month);
     if last == first {
@@ -64,13 +70,80 @@ fn written(run: &str) -> Option<(usize, usize)> {
 /// Whether a word is a month's name, in one of six languages, or its usual short form.
 pub(super) fn is_month(word: &str) -> bool {
     const MONTHS: &[&str] = &[
-        "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "january", "february",
-        "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "januar",
-        "februar", "märz", "mai", "juni", "juli", "oktober", "dezember", "janvier", "février", "mars", "avril", "juin",
-        "juillet", "août", "septembre", "octobre", "novembre", "décembre", "enero", "febrero", "marzo", "abril",
-        "mayo", "junio", "julio", "agosto", "septiembre", "octubre", "noviembre", "diciembre", "gennaio", "febbraio",
-        "aprile", "maggio", "giugno", "luglio", "settembre", "ottobre", "dicembre", "janeiro", "fevereiro", "março",
-        "maio", "junho", "julho", "setembro", "outubro", "novembro", "dezembro",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sep",
+        "sept",
+        "oct",
+        "nov",
+        "dec",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "januar",
+        "februar",
+        "märz",
+        "mai",
+        "juni",
+        "juli",
+        "oktober",
+        "dezember",
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+        "gennaio",
+        "febbraio",
+        "aprile",
+        "maggio",
+        "giugno",
+        "luglio",
+        "settembre",
+        "ottobre",
+        "dicembre",
+        "janeiro",
+        "fevereiro",
+        "março",
+        "maio",
+        "junho",
+        "julho",
+        "setembro",
+        "outubro",
+        "novembro",
+        "dezembro",
     ];
     let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
     (3..=12).contains(&word.len()) && MONTHS.contains(&word.to_lowercase().as_str())

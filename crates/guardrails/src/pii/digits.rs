@@ -38,7 +38,8 @@ impl Number<'_> {
 /// Adds numbers.
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
     let groups = groups(segment);
-    if groups.iter().map(|(start, end)| end - start).sum::<usize>() < 6 || iban::head(segment.str()).is_some() {
+    if groups.iter().map(|(start, end)| end - start).sum::<usize>() < 6 || iban::head(segment.str()).is_some()
+    {
         return;
     }
     let link = text::part(segment.text, segment.left, segment.end);
@@ -53,7 +54,8 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
             let letters = segment.flags.any(Flags::UPPER | Flags::LOWER);
             if letters { far.and(context::before(segment, start)) } else { far }
         };
-        let found = if free(segment, begins) { longest(segment, &groups, first, lead, &topics, link) } else { None };
+        let found =
+            if free(segment, begins) { longest(segment, &groups, first, lead, &topics, link) } else { None };
         match found {
             Some((kind, last, end)) => {
                 add(kind, begins, end);
@@ -100,11 +102,18 @@ fn longest(
         let extension = phone::extension(segment, end);
         let closed = closed(segment, end);
         let sign = between.last().copied().unwrap_or("");
-        let goes_on = groups.get(at + 1).is_some_and(|(next, _)| !sign.is_empty() && text::part(segment.text, end, *next) == sign);
+        let goes_on = groups
+            .get(at + 1)
+            .is_some_and(|(next, _)| !sign.is_empty() && text::part(segment.text, end, *next) == sign);
         let named = phone::named(segment, end);
-        if closed && let Some(kind) = national::digits(&number).filter(|kind| *kind == Kind::CreditCard || !goes_on) {
+        if closed
+            && let Some(kind) = national::digits(&number).filter(|kind| *kind == Kind::CreditCard || !goes_on)
+        {
             best = Some((kind, at, end));
-        } else if (closed || named || extension != end) && !link && phone::is_one(segment, &number, start_of(groups, first), named) {
+        } else if (closed || named || extension != end)
+            && !link
+            && phone::is_one(segment, &number, start_of(groups, first), named)
+        {
             best = Some((Kind::Phone, at, extension));
         }
     }
@@ -137,15 +146,17 @@ fn groups(segment: &Segment<'_>) -> Vec<(usize, usize)> {
 /// The signs before a number that belong to it.
 fn lead<'t>(segment: &Segment<'t>, start: usize) -> &'t str {
     let before = text::part(segment.text, segment.start, start);
-    ["(+", "+", "("].into_iter().find(|lead| before.ends_with(lead)).map_or("", |lead| {
-        text::part(segment.text, start - lead.len(), start)
-    })
+    ["(+", "+", "("]
+        .into_iter()
+        .find(|lead| before.ends_with(lead))
+        .map_or("", |lead| text::part(segment.text, start - lead.len(), start))
 }
 
 /// Whether nothing before `at` makes a number there the rest of something else.
 fn free(segment: &Segment<'_>, at: usize) -> bool {
     let Some(before) = segment.before(at) else { return true };
-    let digit_before = || segment.before(at - before.len_utf8()).is_some_and(|character| character.is_ascii_digit());
+    let digit_before =
+        || segment.before(at - before.len_utf8()).is_some_and(|character| character.is_ascii_digit());
     match before {
         '.' | '-' | '/' | '+' | '%' | '\\' => false,
         ',' | ':' => !digit_before(),
@@ -156,6 +167,7 @@ fn free(segment: &Segment<'_>, at: usize) -> bool {
 
 /// Whether a number that ends at `at` ends there.
 fn closed(segment: &Segment<'_>, at: usize) -> bool {
-    let more = matches!(segment.byte(at), b'.' | b'-' | b'/' | b':' | b'%') && segment.byte(at + 1).is_ascii_alphanumeric();
+    let more = matches!(segment.byte(at), b'.' | b'-' | b'/' | b':' | b'%')
+        && segment.byte(at + 1).is_ascii_alphanumeric();
     segment.ends(at) && !more && segment.byte(at) != b'@' && (at < segment.end || !segment.cut)
 }

@@ -24,10 +24,13 @@ impl Joiner {
         let kinds = settings.kinds;
         let upper = run.chars().next().is_some_and(char::is_uppercase);
         let left = || text::part(text, text::back(text, at, super::CONTEXT), at);
-        let begins_date = || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
+        let begins_date =
+            || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
         Self {
             iban: run.len() <= 9 && iban::head(run).is_some(),
-            date: kinds.has(Kind::DateOfBirth) && begins_date() && super::context::of(left()).any(Topics::BIRTH),
+            date: kinds.has(Kind::DateOfBirth)
+                && begins_date()
+                && super::context::of(left()).any(Topics::BIRTH),
             name: upper && kinds.has(Kind::Person) && person::part_of_name(run) && person::expected(text, at),
             address: if kinds.has(Kind::Address) { address::style(run) } else { None },
         }
@@ -57,7 +60,10 @@ impl Joiner {
         let joins = numeric && !comma && (digit || matches!(next, '(' | '+'))
             || self.iban && !comma && (digit || next.is_ascii_uppercase())
             || self.date && next.is_alphanumeric() && so_far.split(' ').count() < 3
-            || self.name && next.is_uppercase() && !so_far.ends_with("..") && so_far.split(' ').count() < NAMES
+            || self.name
+                && next.is_uppercase()
+                && !so_far.ends_with("..")
+                && so_far.split(' ').count() < NAMES
             || self.continues_address(so_far, next);
         Some(joins.then_some(start))
     }
@@ -67,7 +73,9 @@ impl Joiner {
         let recent = so_far.rsplit(' ').next().unwrap_or("");
         match self.address {
             None => false,
-            Some(Style::NumberFirst) => words < STREET && next.is_alphanumeric() && (words < 3 || !address::last(recent)),
+            Some(Style::NumberFirst) => {
+                words < STREET && next.is_alphanumeric() && (words < 3 || !address::last(recent))
+            }
             Some(Style::StreetFirst) => words < STREET && next.is_alphanumeric() && !address::house(recent),
             Some(Style::OneWord) => words == 1 && next.is_ascii_digit(),
         }
@@ -100,7 +108,9 @@ fn numeric(run: &str) -> bool {
     if !ends {
         return false;
     }
-    let sign = |character: char| character.is_ascii_digit() || matches!(character, '+' | '-' | '.' | '(' | ')' | '/' | ' ' | '\u{a0}');
+    let sign = |character: char| {
+        character.is_ascii_digit() || matches!(character, '+' | '-' | '.' | '(' | ')' | '/' | ' ' | '\u{a0}')
+    };
     let kept = run.trim_end_matches(sign);
     !text::wordy(kept.chars().next_back()) && kept.len() < run.len()
 }

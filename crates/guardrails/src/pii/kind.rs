@@ -156,7 +156,12 @@ impl Kind {
             | Self::CaSin
             | Self::AuTfn
             | Self::AuAbn => 2,
-            Self::Url | Self::Phone | Self::Passport | Self::DriverLicense | Self::BankAccount | Self::Person => 1,
+            Self::Url
+            | Self::Phone
+            | Self::Passport
+            | Self::DriverLicense
+            | Self::BankAccount
+            | Self::Person => 1,
         }
     }
 }
@@ -196,7 +201,9 @@ impl Default for Kinds {
     /// All that has a form or a check digit or a word that names it; not links, bank accounts, addresses and names,
     /// which are guesses or too common.
     fn default() -> Self {
-        [Kind::Url, Kind::BankAccount, Kind::Address, Kind::Person].into_iter().fold(Self::all(), Self::without)
+        [Kind::Url, Kind::BankAccount, Kind::Address, Kind::Person]
+            .into_iter()
+            .fold(Self::all(), Self::without)
     }
 }
 

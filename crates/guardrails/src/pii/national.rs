@@ -28,23 +28,31 @@ pub(super) fn digits(number: &Number<'_>) -> Option<Kind> {
         8 | 9 => nine(number, &topic),
         10 if (one || shape == [3, 3, 4]) && topic(Topics::HEALTH) && check::nhs(digits) => Some(Kind::UkNhs),
         10 if one && topic(Topics::NPI) && check::npi(digits) => Some(Kind::UsNpi),
-        10 if (shape == [6, 4] && dotted == ["-"] || one && topic(Topics::PERSONAL)) && check::personnummer(digits) => {
+        10 if (shape == [6, 4] && dotted == ["-"] || one && topic(Topics::PERSONAL))
+            && check::personnummer(digits) =>
+        {
             Some(Kind::SePersonnummer)
         }
         11 if shape == [3, 3, 3, 2] && dotted == [".", ".", "-"] && check::cpf(digits) => Some(Kind::BrCpf),
         11 if topic(Topics::CPF) && check::cpf(digits) => Some(Kind::BrCpf),
         11 if one && topic(Topics::PESEL) && check::pesel(digits) => Some(Kind::PlPesel),
-        11 if (shape == [2, 3, 3, 3] || one && topic(Topics::TAX)) && check::german_tax(digits) => Some(Kind::DeTaxId),
+        11 if (shape == [2, 3, 3, 3] || one && topic(Topics::TAX)) && check::german_tax(digits) => {
+            Some(Kind::DeTaxId)
+        }
         11 if (shape == [2, 3, 3, 3] || one && topic(Topics::ABN)) && check::abn(digits) => Some(Kind::AuAbn),
         11 if one && check::turkish(digits) => Some(Kind::TrId),
-        12 if (shape == [4, 4, 4] || topic(Topics::AADHAAR)) && check::aadhaar(digits) => Some(Kind::InAadhaar),
+        12 if (shape == [4, 4, 4] || topic(Topics::AADHAAR)) && check::aadhaar(digits) => {
+            Some(Kind::InAadhaar)
+        }
         12 if (shape == [8, 4] || one && topic(Topics::PERSONAL))
             && digits.get(2..).is_some_and(check::personnummer) =>
         {
             Some(Kind::SePersonnummer)
         }
         13 if shape == [6, 7] && dotted == ["-"] && check::korean(digits) => Some(Kind::KrRrn),
-        13 if (one || shape == [6, 4, 3] || shape == [6, 4, 2, 1]) && check::south_african(digits) => Some(Kind::ZaId),
+        13 if (one || shape == [6, 4, 3] || shape == [6, 4, 2, 1]) && check::south_african(digits) => {
+            Some(Kind::ZaId)
+        }
         15 if (one || shape == [1, 2, 2, 2, 3, 3, 2]) && check::french(digits) => Some(Kind::FrNir),
         18 if one && check::chinese(digits, digits.last().copied().unwrap_or(0)) => Some(Kind::CnId),
         _ => None,
@@ -56,10 +64,12 @@ pub(super) fn digits(number: &Number<'_>) -> Option<Kind> {
 fn nine(number: &Number<'_>, topic: &dyn Fn(Topics) -> bool) -> Option<Kind> {
     let digits = number.digits;
     let threes = number.shape == [3, 3, 3] || number.shape.len() == 1;
-    if digits.len() == 9 && (threes || number.shape == [4, 2, 3]) && topic(Topics::BSN) && check::bsn(digits) {
+    if digits.len() == 9 && (threes || number.shape == [4, 2, 3]) && topic(Topics::BSN) && check::bsn(digits)
+    {
         return Some(Kind::NlBsn);
     }
-    if digits.len() == 9 && threes && topic(Topics::SIN) && check::luhn(digits) && digits.first() != Some(&0) {
+    if digits.len() == 9 && threes && topic(Topics::SIN) && check::luhn(digits) && digits.first() != Some(&0)
+    {
         return Some(Kind::CaSin);
     }
     let tfn = digits.len() == 9 && threes && topic(Topics::TFN) && check::tfn(digits);
@@ -75,7 +85,8 @@ fn named(number: &Number<'_>, one: bool, topic: &dyn Fn(Topics) -> bool) -> Opti
     if one && (6..=14).contains(&count) && topic(Topics::LICENSE) && topic(Topics::DRIVER) {
         return Some(Kind::DriverLicense);
     }
-    (one && (6..=17).contains(&count) && topic(Topics::ACCOUNT) && !topic(Topics::PHONE)).then_some(Kind::BankAccount)
+    (one && (6..=17).contains(&count) && topic(Topics::ACCOUNT) && !topic(Topics::PHONE))
+        .then_some(Kind::BankAccount)
 }
 
 /// Whether a number is a payment card's: a range of an issuer, its length, Luhn's check digit and a usual grouping.
@@ -92,7 +103,8 @@ fn card(number: &Number<'_>) -> bool {
 
 /// Whether some network issues cards of these first digits in this length (ISO/IEC 7812 ranges as published).
 fn issued(digits: &[u8]) -> bool {
-    let prefix = |count: usize| digits.iter().take(count).fold(0_u32, |sum, &digit| sum * 10 + u32::from(digit));
+    let prefix =
+        |count: usize| digits.iter().take(count).fold(0_u32, |sum, &digit| sum * 10 + u32::from(digit));
     let (two, three, four) = (prefix(2), prefix(3), prefix(4));
     match digits.len() {
         13 => prefix(1) == 4,
@@ -111,7 +123,14 @@ fn issued(digits: &[u8]) -> bool {
                 || three == 508
         }
         17 | 18 => two == 62 || maestro(four),
-        19 => prefix(1) == 4 || two == 62 || two == 65 || four == 6011 || (3528..=3589).contains(&four) || maestro(four),
+        19 => {
+            prefix(1) == 4
+                || two == 62
+                || two == 65
+                || four == 6011
+                || (3528..=3589).contains(&four)
+                || maestro(four)
+        }
         _ => false,
     }
 }

@@ -61,7 +61,10 @@ fn four_parts(segment: &Segment<'_>, start: usize, piece: &str, add: &mut impl F
 /// Six pairs of hex digits.
 fn mac(piece: &str, sign: u8) -> bool {
     piece.len() == 17
-        && piece.bytes().enumerate().all(|(at, byte)| if at % 3 == 2 { byte == sign } else { byte.is_ascii_hexdigit() })
+        && piece
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at % 3 == 2 { byte == sign } else { byte.is_ascii_hexdigit() })
 }
 
 /// Three groups of four hex digits, as routers print them.
@@ -69,13 +72,18 @@ fn cisco(piece: &str) -> bool {
     let letters = piece.bytes().any(|byte| byte.is_ascii_alphabetic());
     piece.len() == 14
         && letters
-        && piece.bytes().enumerate().all(|(at, byte)| if at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() })
+        && piece
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at % 5 == 4 { byte == b'.' } else { byte.is_ascii_hexdigit() })
 }
 
 /// An IPv6 address that is no path of a program (`a::b`) and not the machine itself.
 fn six(piece: &str) -> bool {
     let groups = piece.split(':').filter(|group| !group.is_empty()).count();
     let digits = piece.bytes().filter(u8::is_ascii_digit).count();
-    2 <= groups && 2 <= digits && 3 <= piece.matches(':').count() + usize::from(piece.contains("::"))
+    2 <= groups
+        && 2 <= digits
+        && 3 <= piece.matches(':').count() + usize::from(piece.contains("::"))
         && piece.parse::<Ipv6Addr>().is_ok_and(|address| !address.is_loopback() && !address.is_unspecified())
 }

@@ -41,7 +41,8 @@ fn host_end(segment: &Segment<'_>, at: usize) -> Option<usize> {
     let host = host.split(|character: char| !allowed(character)).next().unwrap_or("");
     let host = host.trim_end_matches(['.', '-']);
     let (labels, top) = host.rsplit_once('.')?;
-    let top_is_one = 2 <= top.chars().count() && top.chars().all(char::is_alphabetic) || top.starts_with("xn--");
+    let top_is_one =
+        2 <= top.chars().count() && top.chars().all(char::is_alphabetic) || top.starts_with("xn--");
     let whole = labels.split('.').all(|label| !label.is_empty() && !label.starts_with('-'));
     (top_is_one && whole && host.len() <= 253).then_some(at + host.len())
 }
@@ -49,7 +50,8 @@ fn host_end(segment: &Segment<'_>, at: usize) -> Option<usize> {
 /// Adds links: with a scheme, or beginning with `www.`.
 pub(super) fn urls(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
     let run = segment.str();
-    let start = ["https://", "http://", "ftp://", "www."].into_iter().filter_map(|scheme| find(run, scheme)).min();
+    let start =
+        ["https://", "http://", "ftp://", "www."].into_iter().filter_map(|scheme| find(run, scheme)).min();
     let Some(start) = start else { return };
     let link = text::part(run, start, run.len());
     let link = link.trim_end_matches(['.', '!', '?', ':', '*', '_', ')']);

@@ -21,7 +21,10 @@ pub(super) fn named(segment: &Segment<'_>, end: usize) -> bool {
     let word = text::part(segment.text, end, segment.end).to_ascii_lowercase();
     let Some(word) = word.strip_prefix('-') else { return false };
     let word = word.split(|character: char| !character.is_ascii_alphabetic()).next().unwrap_or("");
-    matches!(word, "office" | "fax" | "mobile" | "cell" | "home" | "work" | "phone" | "tel" | "main" | "direct")
+    matches!(
+        word,
+        "office" | "fax" | "mobile" | "cell" | "home" | "work" | "phone" | "tel" | "main" | "direct"
+    )
 }
 
 /// Whether a number is a phone number; `named` by the word behind it.
@@ -50,19 +53,31 @@ pub(super) fn is_one(segment: &Segment<'_>, number: &Number<'_>, start: usize, n
         [3, 3, 4] | [1, 3, 3, 4] | [3, 3, 3, 4] => true,
         [area_code, rest @ ..] if area => (2..=5).contains(area_code) && rest.len() <= 3 && 8 <= count,
         _ if number.digits.starts_with(&[0, 0]) => {
-            2 <= shape.len() && 10 <= count && !number.between.contains(&".") && number.digits.get(2) != Some(&0)
+            2 <= shape.len()
+                && 10 <= count
+                && !number.between.contains(&".")
+                && number.digits.get(2) != Some(&0)
         }
-        [first_group, ..] => first == 0 && 2 <= shape.len() && shape.len() <= 5 && (9..=11).contains(&count) && *first_group <= 5,
+        [first_group, ..] => {
+            first == 0
+                && 2 <= shape.len()
+                && shape.len() <= 5
+                && (9..=11).contains(&count)
+                && *first_group <= 5
+        }
         [] => false,
     };
     let round = number.digits.ends_with(&[0, 0]) && shape == [4, 4];
-    form || named && 2 <= shape.len() || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13 && !round && shape != [7]
+    form || named && 2 <= shape.len()
+        || topics.any(Topics::PHONE) && shape.len() <= 5 && count <= 13 && !round && shape != [7]
 }
 
 /// Dates, pairs of years and American post codes with their four digits more.
 fn like_a_date(number: &Number<'_>) -> bool {
     let dashed = number.parted_by("-") || number.parted_by("/") || number.parted_by(".");
-    let year = |digits: Option<&[u8]>| digits.is_some_and(|digits| digits.starts_with(&[1, 9]) || digits.starts_with(&[2, 0]));
+    let year = |digits: Option<&[u8]>| {
+        digits.is_some_and(|digits| digits.starts_with(&[1, 9]) || digits.starts_with(&[2, 0]))
+    };
     match number.shape {
         [4, 2, 2] | [2, 2, 4] | [1, 2, 4] | [2, 1, 4] => dashed,
         [4, 4] => year(number.digits.get(..4)) && year(number.digits.get(4..)),
@@ -77,6 +92,7 @@ pub(super) fn extension(segment: &Segment<'_>, end: usize) -> usize {
     if !matches!(segment.byte(end), b'x' | b'X') {
         return end;
     }
-    let digits = text::part(segment.text, end + 1, segment.end).bytes().take_while(u8::is_ascii_digit).count();
+    let digits =
+        text::part(segment.text, end + 1, segment.end).bytes().take_while(u8::is_ascii_digit).count();
     if (1..=6).contains(&digits) && segment.ends(end + 1 + digits) { end + 1 + digits } else { end }
 }

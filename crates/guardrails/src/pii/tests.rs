@@ -37,7 +37,9 @@ fn cases_are_found_where_they_are_marked() {
 fn allowed_values_domains_and_patterns_pass() {
     let allow = Allow::default().value("+44 20 7946 0000").domain("example.org").pattern("4111.*").unwrap();
     let settings = Settings { allow, ..Settings::default() };
-    for text in ["help@example.org", "Help@Mail.Example.org", "call +44 20 7946 0000", "card 4111 1111 1111 1111"] {
+    for text in
+        ["help@example.org", "Help@Mail.Example.org", "call +44 20 7946 0000", "card 4111 1111 1111 1111"]
+    {
         assert!(find(&settings, text).is_empty(), "{text}");
     }
     assert_eq!(find(&settings, "a@badexample.org").len(), 1);

@@ -26,15 +26,66 @@ pub enum Language {
 
 /// Names by ISO 639-1, and for languages in Latin letters their commonest words, mostly those no other has.
 const LANGUAGES: &[(Language, &str, &[&str])] = &[
-    (Language::English, "en", &["the", "and", "of", "to", "is", "that", "for", "with", "this", "you", "are", "have", "not", "was"]),
-    (Language::German, "de", &["der", "die", "und", "das", "ist", "nicht", "ein", "eine", "ich", "mit", "von", "sie", "auf", "für", "zu"]),
-    (Language::French, "fr", &["le", "les", "et", "des", "est", "une", "pour", "dans", "que", "vous", "pas", "avec", "sur", "je", "du"]),
-    (Language::Spanish, "es", &["el", "los", "y", "es", "una", "por", "con", "para", "que", "las", "del", "pero", "muy", "está", "en"]),
-    (Language::Portuguese, "pt", &["o", "os", "e", "é", "uma", "não", "para", "com", "que", "do", "da", "em", "você", "mas", "um"]),
-    (Language::Italian, "it", &["il", "gli", "è", "una", "per", "con", "che", "di", "non", "della", "sono", "anche", "ma", "questo"]),
-    (Language::Dutch, "nl", &["het", "een", "en", "van", "is", "niet", "dat", "ik", "met", "voor", "zijn", "je", "maar", "op", "de"]),
-    (Language::Polish, "pl", &["i", "nie", "się", "jest", "na", "że", "do", "to", "w", "z", "jak", "co", "ale", "dla"]),
-    (Language::Turkish, "tr", &["ve", "bir", "bu", "için", "ile", "de", "da", "ne", "çok", "mi", "ben", "değil", "olarak", "var"]),
+    (
+        Language::English,
+        "en",
+        &["the", "and", "of", "to", "is", "that", "for", "with", "this", "you", "are", "have", "not", "was"],
+    ),
+    (
+        Language::German,
+        "de",
+        &[
+            "der", "die", "und", "das", "ist", "nicht", "ein", "eine", "ich", "mit", "von", "sie", "auf",
+            "für", "zu",
+        ],
+    ),
+    (
+        Language::French,
+        "fr",
+        &[
+            "le", "les", "et", "des", "est", "une", "pour", "dans", "que", "vous", "pas", "avec", "sur",
+            "je", "du",
+        ],
+    ),
+    (
+        Language::Spanish,
+        "es",
+        &[
+            "el", "los", "y", "es", "una", "por", "con", "para", "que", "las", "del", "pero", "muy", "está",
+            "en",
+        ],
+    ),
+    (
+        Language::Portuguese,
+        "pt",
+        &["o", "os", "e", "é", "uma", "não", "para", "com", "que", "do", "da", "em", "você", "mas", "um"],
+    ),
+    (
+        Language::Italian,
+        "it",
+        &[
+            "il", "gli", "è", "una", "per", "con", "che", "di", "non", "della", "sono", "anche", "ma",
+            "questo",
+        ],
+    ),
+    (
+        Language::Dutch,
+        "nl",
+        &[
+            "het", "een", "en", "van", "is", "niet", "dat", "ik", "met", "voor", "zijn", "je", "maar", "op",
+            "de",
+        ],
+    ),
+    (
+        Language::Polish,
+        "pl",
+        &["i", "nie", "się", "jest", "na", "że", "do", "to", "w", "z", "jak", "co", "ale", "dla"],
+    ),
+    (
+        Language::Turkish,
+        "tr",
+        &["ve", "bir", "bu", "için", "ile", "de", "da", "ne", "çok", "mi", "ben", "değil", "olarak", "var"],
+    ),
     (Language::Russian, "ru", &[]),
     (Language::Greek, "el", &[]),
     (Language::Hebrew, "he", &[]),
@@ -106,7 +157,8 @@ pub fn language(text: &str) -> Option<Language> {
 /// The language in Latin letters of whose common words a text has most.
 fn by_words(text: &str) -> Option<Language> {
     let lower = text.to_lowercase();
-    let words: Vec<&str> = lower.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|character: char| !character.is_alphabetic()).filter(|word| !word.is_empty()).collect();
     let mut counts: Vec<(usize, Language)> = LANGUAGES
         .iter()
         .map(|(language, _, common)| (words.iter().filter(|word| common.contains(word)).count(), *language))

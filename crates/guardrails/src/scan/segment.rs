@@ -76,7 +76,8 @@ const fn classes() -> [u8; 256] {
             b'/' => SLASH,
             b'(' => OPEN,
             b')' => CLOSE,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+' | b'-' | b'.' | b'=' | b'?' | b'^' | b'_' | b'~' => MARK,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'*' | b'+' | b'-' | b'.' | b'=' | b'?' | b'^' | b'_'
+            | b'~' => MARK,
             128..=255 => WIDE,
             _ => STOP,
         };
@@ -135,7 +136,11 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ende
     if LONG <= end - at {
         flags |= Flags::LONG;
     }
-    if end == text.len() && !last { None } else { Some(Ended { end, flags, cut: false, window: false, probe: false }) }
+    if end == text.len() && !last {
+        None
+    } else {
+        Some(Ended { end, flags, cut: false, window: false, probe: false })
+    }
 }
 
 /// Whether a character outside ASCII can be part of a name or an address: letters of alphabets and their accents, not
@@ -178,7 +183,10 @@ pub(super) fn settled(text: &str, at: usize, end: usize, found: Option<Range<usi
         return found.end;
     }
     let early = text::part(text, at, text::floor(text, safe.min(end))).rfind(' ').filter(|&blank| 0 < blank);
-    early.map_or_else(|| text::part(text, at, end).find(' ').map_or(end, |blank| at + blank), |blank| at + blank)
+    early.map_or_else(
+        || text::part(text, at, end).find(' ').map_or(end, |blank| at + blank),
+        |blank| at + blank,
+    )
 }
 
 /// Where to cut a run that is too long: at the last sign between its parts in its second half, else at the cap.
@@ -212,7 +220,15 @@ impl<'t> Segment<'t> {
     pub fn new(text: &'t str, start: usize, ended: Ended) -> Self {
         let end = ended.end;
         let text = text::part(text, 0, end);
-        Self { text, start, end, left: text::back(text, start, LEFT), flags: ended.flags, cut: ended.cut, probe: ended.probe }
+        Self {
+            text,
+            start,
+            end,
+            left: text::back(text, start, LEFT),
+            flags: ended.flags,
+            cut: ended.cut,
+            probe: ended.probe,
+        }
     }
 
     /// The segment itself.

@@ -9,15 +9,43 @@ fn cases() -> Vec<(Value, Vec<Value>, Vec<Value>)> {
         "$ref": "#/$defs/node",
     });
     vec![
-        (json!({ "type": "object", "properties": { "a": { "type": "integer" } }, "required": ["a"], "additionalProperties": false }), vec![json!({ "a": 1 }), json!({ "a": 1.0 })], vec![json!({}), json!({ "a": "1" }), json!({ "a": 1, "b": 2 }), json!([1])]),
-        (json!({ "type": ["string", "null"], "maxLength": 2, "pattern": "^[a-z]*$" }), vec![json!("ab"), json!(null)], vec![json!("abc"), json!("A"), json!(1)]),
+        (
+            json!({ "type": "object", "properties": { "a": { "type": "integer" } }, "required": ["a"], "additionalProperties": false }),
+            vec![json!({ "a": 1 }), json!({ "a": 1.0 })],
+            vec![json!({}), json!({ "a": "1" }), json!({ "a": 1, "b": 2 }), json!([1])],
+        ),
+        (
+            json!({ "type": ["string", "null"], "maxLength": 2, "pattern": "^[a-z]*$" }),
+            vec![json!("ab"), json!(null)],
+            vec![json!("abc"), json!("A"), json!(1)],
+        ),
         (json!({ "enum": ["x", 2] }), vec![json!("x"), json!(2.0)], vec![json!("y"), json!(null)]),
-        (json!({ "type": "array", "prefixItems": [{ "type": "string" }], "items": { "minimum": 0, "exclusiveMaximum": 10, "multipleOf": 0.5 }, "minItems": 1, "uniqueItems": true }), vec![json!(["a"]), json!(["a", 0, 9.5])], vec![json!([]), json!([1]), json!(["a", 10]), json!(["a", 0.3]), json!(["a", 1, 1])]),
-        (json!({ "oneOf": [{ "type": "integer" }, { "minimum": 5 }] }), vec![json!(1), json!(7.5)], vec![json!(7)]),
-        (json!({ "not": { "type": "string" }, "allOf": [{ "const": true }] }), vec![json!(true)], vec![json!(false), json!("x")]),
-        (json!({ "patternProperties": { "^n_": { "type": "number" } }, "additionalProperties": { "type": "string" } }), vec![json!({ "n_a": 1, "b": "x" })], vec![json!({ "n_a": "x" }), json!({ "b": 1 })]),
+        (
+            json!({ "type": "array", "prefixItems": [{ "type": "string" }], "items": { "minimum": 0, "exclusiveMaximum": 10, "multipleOf": 0.5 }, "minItems": 1, "uniqueItems": true }),
+            vec![json!(["a"]), json!(["a", 0, 9.5])],
+            vec![json!([]), json!([1]), json!(["a", 10]), json!(["a", 0.3]), json!(["a", 1, 1])],
+        ),
+        (
+            json!({ "oneOf": [{ "type": "integer" }, { "minimum": 5 }] }),
+            vec![json!(1), json!(7.5)],
+            vec![json!(7)],
+        ),
+        (
+            json!({ "not": { "type": "string" }, "allOf": [{ "const": true }] }),
+            vec![json!(true)],
+            vec![json!(false), json!("x")],
+        ),
+        (
+            json!({ "patternProperties": { "^n_": { "type": "number" } }, "additionalProperties": { "type": "string" } }),
+            vec![json!({ "n_a": 1, "b": "x" })],
+            vec![json!({ "n_a": "x" }), json!({ "b": 1 })],
+        ),
         (json!(false), vec![], vec![json!(1)]),
-        (tree, vec![json!({ "next": { "next": null } })], vec![json!({ "next": { "next": 1 } }), json!({ "next": null, "x": 1 })]),
+        (
+            tree,
+            vec![json!({ "next": { "next": null } })],
+            vec![json!({ "next": { "next": 1 } }), json!({ "next": null, "x": 1 })],
+        ),
     ]
 }
 
@@ -35,7 +63,8 @@ fn values_fit_their_schemas_or_do_not() {
 
 #[test]
 fn a_problem_names_its_place_and_not_the_value() {
-    let schema = json!({ "properties": { "users": { "items": { "properties": { "a/b": { "type": "integer" } } } } } });
+    let schema =
+        json!({ "properties": { "users": { "items": { "properties": { "a/b": { "type": "integer" } } } } } });
     let problem = check(&schema, &json!({ "users": [{}, { "a/b": "anna@example.org" }] })).unwrap_err();
     assert_eq!(problem, Problem { path: "/users/1/a~1b".to_owned(), what: "must be integer".to_owned() });
 }

@@ -25,7 +25,9 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     let random = match strength {
         Secrecy::None => return,
         Secrecy::Bearer => 20 <= value.len() && 3.3 < entropy(value) && mixed(value),
-        Secrecy::Token => 16 <= value.len() && 3.0 < entropy(value) && mixed(value) && !hash(value) && !uuid(value),
+        Secrecy::Token => {
+            16 <= value.len() && 3.0 < entropy(value) && mixed(value) && !hash(value) && !uuid(value)
+        }
         Secrecy::Password => strong(value),
     };
     if random && !placeholder(value) && !uniform(value) && !code(value) {
@@ -47,14 +49,24 @@ enum Secrecy {
 fn announced(left: &str) -> Secrecy {
     let quoted = left.trim_end_matches(['"', '\'', '`', '\\']);
     let lower = text::part(quoted, text::back(quoted, quoted.len(), 9), quoted.len()).to_ascii_lowercase();
-    if lower.ends_with("bearer ") || lower.ends_with("basic ") && left.to_ascii_lowercase().contains("authorization") {
+    if lower.ends_with("bearer ")
+        || lower.ends_with("basic ") && left.to_ascii_lowercase().contains("authorization")
+    {
         return Secrecy::Bearer;
     }
     let blank = quoted.trim_end_matches([' ', '\t']);
-    let named = match blank.strip_suffix("=>").or_else(|| blank.strip_suffix(":=")).or_else(|| blank.strip_suffix(['=', ':'])) {
+    let named = match blank
+        .strip_suffix("=>")
+        .or_else(|| blank.strip_suffix(":="))
+        .or_else(|| blank.strip_suffix(['=', ':']))
+    {
         Some(named) => named,
         // `--password value`
-        None if blank.len() < quoted.len() && blank.rsplit(' ').next().is_some_and(|flag| flag.starts_with("--")) => blank,
+        None if blank.len() < quoted.len()
+            && blank.rsplit(' ').next().is_some_and(|flag| flag.starts_with("--")) =>
+        {
+            blank
+        }
         None => return Secrecy::None,
     };
     secrecy(named.trim_end_matches([' ', '\t', '"', '\'', '`', '\\', ']', ')']))
@@ -64,15 +76,37 @@ fn announced(left: &str) -> Secrecy {
 fn secrecy(name: &str) -> Secrecy {
     let part_of = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
     let name = name.rsplit(|character| !part_of(character)).next().unwrap_or("");
-    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
     if ends(&["password", "passwd", "passphrase", "pwd", "passwort", "contraseña", "kennwort"]) {
         Secrecy::Password
     } else if ends(&[
-        "secret", "secretkey", "clientsecret", "apikey", "accesskey", "secretaccesskey", "privatekey", "authtoken",
-        "accesstoken", "refreshtoken", "bearertoken", "apitoken", "bottoken", "sessiontoken", "encryptionkey",
-        "signingkey", "accountkey", "sharedaccesskey", "credential", "credentials", "webhooksecret", "token",
-        "masterkey", "servicekey", "subscriptionkey",
+        "secret",
+        "secretkey",
+        "clientsecret",
+        "apikey",
+        "accesskey",
+        "secretaccesskey",
+        "privatekey",
+        "authtoken",
+        "accesstoken",
+        "refreshtoken",
+        "bearertoken",
+        "apitoken",
+        "bottoken",
+        "sessiontoken",
+        "encryptionkey",
+        "signingkey",
+        "accountkey",
+        "sharedaccesskey",
+        "credential",
+        "credentials",
+        "webhooksecret",
+        "token",
+        "masterkey",
+        "servicekey",
+        "subscriptionkey",
     ]) {
         Secrecy::Token
     } else {
@@ -82,17 +116,22 @@ fn secrecy(name: &str) -> Secrecy {
 
 /// Digits and letters both, as chance would have it.
 fn mixed(value: &str) -> bool {
-    value.bytes().filter(u8::is_ascii_digit).count() >= 2 && value.bytes().filter(u8::is_ascii_alphabetic).count() >= 4
+    value.bytes().filter(u8::is_ascii_digit).count() >= 2
+        && value.bytes().filter(u8::is_ascii_alphabetic).count() >= 4
 }
 
 /// A password that is no word: three of the four kinds of characters, or two and long.
 fn strong(value: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| usize::from(value.bytes().any(|byte| kind(&byte)));
     let mark = |byte: &u8| byte.is_ascii_punctuation();
-    let kinds = has(u8::is_ascii_lowercase) + has(u8::is_ascii_uppercase) + has(u8::is_ascii_digit) + has(mark);
-    let turns = value.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b))).count();
+    let kinds =
+        has(u8::is_ascii_lowercase) + has(u8::is_ascii_uppercase) + has(u8::is_ascii_digit) + has(mark);
+    let turns =
+        value.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b))).count();
     let length = value.len();
-    (8..=200).contains(&length) && 2.7 < entropy(value) && (3 <= kinds && 4 <= turns || 2 <= kinds && 6 <= turns && 12 <= length)
+    (8..=200).contains(&length)
+        && 2.7 < entropy(value)
+        && (3 <= kinds && 4 <= turns || 2 <= kinds && 6 <= turns && 12 <= length)
 }
 
 fn class(byte: u8) -> u8 {
@@ -115,5 +154,6 @@ fn code(value: &str) -> bool {
         || value.starts_with('/')
         || value.starts_with("./")
         || value.starts_with("sha256")
-        || value.split('.').count() > 2 && value.split('.').all(|part| part.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        || value.split('.').count() > 2
+            && value.split('.').all(|part| part.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }

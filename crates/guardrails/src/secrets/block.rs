@@ -30,7 +30,8 @@ pub(crate) fn key_block(text: &str, at: usize, seen: usize, last: bool) -> Block
         return if BEGIN.starts_with(rest) && !last { Block::Open(0) } else { Block::No };
     }
     let Some(label) = rest.strip_prefix(BEGIN) else { return Block::No };
-    let plain = |character: char| character.is_ascii_uppercase() || character.is_ascii_digit() || character == ' ';
+    let plain =
+        |character: char| character.is_ascii_uppercase() || character.is_ascii_digit() || character == ' ';
     let length = label.find(|character| !plain(character)).unwrap_or(label.len());
     let behind = text::part(label, length, label.len());
     if 40 < length {
@@ -48,9 +49,12 @@ pub(crate) fn key_block(text: &str, at: usize, seen: usize, last: bool) -> Block
     let body = text::part(rest, from, rest.len());
     let end = memchr::memmem::find(body.as_bytes(), END).map(|found| from + found);
     let inside = |character: char| {
-        character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=' | '\n' | '\r' | ' ' | '\\' | ':' | ',' | '-' | '\t')
+        character.is_ascii_alphanumeric()
+            || matches!(character, '+' | '/' | '=' | '\n' | '\r' | ' ' | '\\' | ':' | ',' | '-' | '\t')
     };
-    let stop = text::part(rest, from, end.unwrap_or(rest.len())).find(|character| !inside(character)).map(|stop| from + stop);
+    let stop = text::part(rest, from, end.unwrap_or(rest.len()))
+        .find(|character| !inside(character))
+        .map(|stop| from + stop);
     let cut = |to: usize| {
         let letters = text::part(rest, header, to).bytes().filter(u8::is_ascii_alphanumeric).count();
         if BODY <= letters { Block::Found(at + to) } else { Block::No }

@@ -29,7 +29,10 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
         ("api.telegram.org/bot", "telegram_bot_token", 40),
     ];
     for (host, kind, shortest) in HOOKS {
-        if rest.starts_with(host) && host.len() + shortest <= rest.len() && !placeholder(text::part(rest, host.len(), rest.len())) {
+        if rest.starts_with(host)
+            && host.len() + shortest <= rest.len()
+            && !placeholder(text::part(rest, host.len(), rest.len()))
+        {
             add(kind, start, end);
             return;
         }
@@ -37,7 +40,9 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     let authority = text::part(rest, 0, rest.find('/').unwrap_or(rest.len()));
     let Some((credentials, host)) = authority.rsplit_once('@') else { return };
     let Some((_, password)) = credentials.split_once(':') else { return };
-    let real = 3 <= password.len() && !placeholder(password) && !matches!(password, "pass" | "pwd" | "user" | "guest" | "root" | "postgres" | "admin");
+    let real = 3 <= password.len()
+        && !placeholder(password)
+        && !matches!(password, "pass" | "pwd" | "user" | "guest" | "root" | "postgres" | "admin");
     if real && !host.is_empty() {
         add("connection_string", start, end);
     }

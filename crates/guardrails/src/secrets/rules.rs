@@ -35,7 +35,9 @@ impl Letters {
             Self::Dash => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dots => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
             Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='),
-            Self::Any => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'='),
+            Self::Any => {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=')
+            }
         }
     }
 }
@@ -195,7 +197,8 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
         if free && skip <= at && byte.is_ascii_alphabetic() && 16 <= run.len() - at {
             let begins = 0 < at || !text::wordy(segment.before(segment.start));
             let rest = text::part(run, at, run.len());
-            let unfinished = segment.probe && rest.starts_with("eyJ") && rest.bytes().all(|byte| Letters::Dots.has(byte));
+            let unfinished =
+                segment.probe && rest.starts_with("eyJ") && rest.bytes().all(|byte| Letters::Dots.has(byte));
             let found = if unfinished { Some(("jwt", rest.len())) } else { key(rest) };
             if begins && let Some((kind, length)) = found {
                 add(kind, segment.start + at, segment.start + at + length);
@@ -223,9 +226,13 @@ fn key(rest: &str) -> Option<(&'static str, usize)> {
         let length = behind.bytes().take_while(|&byte| rule.letters.has(byte)).count();
         let trimmed = text::part(behind, 0, length).trim_end_matches(['.', '-', '_']);
         let ends = !text::wordy(text::char_at(behind, length));
-        let fits = (rule.least..=rule.most).contains(&trimmed.len()) || (rule.least..=rule.most).contains(&length);
+        let fits =
+            (rule.least..=rule.most).contains(&trimmed.len()) || (rule.least..=rule.most).contains(&length);
         if ends && fits && random(trimmed, rule) {
-            return Some((rule.kind, rule.prefix.len() + if trimmed.len() < rule.least { length } else { trimmed.len() }));
+            return Some((
+                rule.kind,
+                rule.prefix.len() + if trimmed.len() < rule.least { length } else { trimmed.len() },
+            ));
         }
     }
     None
@@ -237,33 +244,49 @@ fn random(part: &str, rule: &Rule) -> bool {
     // A short prefix such as `sk-` begins words too.
     let prefix_is_weak = rule.prefix.len() < 4;
     let least = if rule.letters == Letters::Hex || part.len() < 20 { 2.4 } else { 3.0 };
-    !uniform(part) && !sequence(part) && least < entropy(part) && (!prefix_is_weak || 0 < digits || case_turns(part)) && !written(part, digits)
+    !uniform(part)
+        && !sequence(part)
+        && least < entropy(part)
+        && (!prefix_is_weak || 0 < digits || case_turns(part))
+        && !written(part, digits)
 }
 
 /// Whether capitals and small letters change places as they do not in words.
 fn case_turns(part: &str) -> bool {
     let upper = |byte: &u8| byte.is_ascii_uppercase();
-    let turns = part.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if upper(a) != upper(b))).count();
+    let turns =
+        part.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if upper(a) != upper(b))).count();
     part.len() / 4 <= turns
 }
 
 /// Words with signs between them: `sk-proj-your-key-goes-here`.
 fn written(part: &str, digits: usize) -> bool {
-    placeholder(part) && part.len() < 60 || digits == 0 && part.split(['-', '_', '.']).all(|word| {
-        word.bytes().all(|byte| byte.is_ascii_lowercase()) || word.bytes().all(|byte| byte.is_ascii_uppercase())
-    }) && 2 < part.split(['-', '_', '.']).count()
+    placeholder(part) && part.len() < 60
+        || digits == 0
+            && part.split(['-', '_', '.']).all(|word| {
+                word.bytes().all(|byte| byte.is_ascii_lowercase())
+                    || word.bytes().all(|byte| byte.is_ascii_uppercase())
+            })
+            && 2 < part.split(['-', '_', '.']).count()
 }
 
 /// Whether most letters follow their neighbours: `abcdefgh12345678`.
 fn sequence(part: &str) -> bool {
-    let next = part.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if *b == a.wrapping_add(1) || a == b)).count();
+    let next = part
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if *b == a.wrapping_add(1) || a == b))
+        .count();
     part.len() < next * 2
 }
 
 /// The length of a JSON Web Token: three parts of base64url, the first two JSON objects.
 fn json_web_token(rest: &str) -> Option<usize> {
     let part = |at: usize| {
-        rest.bytes().skip(at).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')).count()
+        rest.bytes()
+            .skip(at)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            .count()
     };
     let header = part(0);
     let claims = part(header + 1);
@@ -287,13 +310,21 @@ fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
     if let Some(mark) = run.find("8Q~").or_else(|| run.find("7Q~"))
         && let Some(start) = around(mark, 3, |byte| byte.is_ascii_graphic())
     {
-        let behind = run.bytes().skip(mark + 3).take_while(|byte| dash(byte) || matches!(byte, b'.' | b'~')).count();
+        let behind =
+            run.bytes().skip(mark + 3).take_while(|byte| dash(byte) || matches!(byte, b'.' | b'~')).count();
         if (31..=34).contains(&behind) {
             found.push(("azure_ad_secret", start, mark + 3 + behind - start));
         }
     }
     if let Some(mark) = run.find(":AA") {
-        let digits = run.bytes().take(mark).collect::<Vec<u8>>().into_iter().rev().take_while(u8::is_ascii_digit).count();
+        let digits = run
+            .bytes()
+            .take(mark)
+            .collect::<Vec<u8>>()
+            .into_iter()
+            .rev()
+            .take_while(u8::is_ascii_digit)
+            .count();
         let behind = run.bytes().skip(mark + 1).take_while(dash).count();
         if (8..=10).contains(&digits) && behind == 35 {
             found.push(("telegram_bot_token", mark - digits, digits + 1 + behind));

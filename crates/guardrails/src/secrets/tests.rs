@@ -6,7 +6,8 @@ use super::{rules::RULES, *};
 
 /// Letters drawn by a small generator, always the same.
 fn drawn(seed: u64, count: usize, allowed: impl Fn(u8) -> bool) -> String {
-    let letters: Vec<u8> = (b'0'..=b'z').filter(|&byte| byte.is_ascii_alphanumeric() && allowed(byte)).collect();
+    let letters: Vec<u8> =
+        (b'0'..=b'z').filter(|&byte| byte.is_ascii_alphanumeric() && allowed(byte)).collect();
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -25,11 +26,19 @@ fn every_form_is_found_in_quotes_in_assignments_and_alone() {
     assert!(60 <= kinds.len(), "{}", kinds.len());
     for (seed, rule) in RULES.iter().enumerate() {
         for length in [rule.least, rule.most.min(rule.least + 20)] {
-            let token = format!("{}{}", rule.prefix, drawn(seed as u64, length, |byte| rule.letters.has(byte)));
-            for (before, after) in [("", ""), ("key=\"", "\";"), ("KEY=", "\nNEXT=1"), ("use ", ", please."), ("(`", "`)")] {
+            let token =
+                format!("{}{}", rule.prefix, drawn(seed as u64, length, |byte| rule.letters.has(byte)));
+            for (before, after) in
+                [("", ""), ("key=\"", "\";"), ("KEY=", "\nNEXT=1"), ("use ", ", please."), ("(`", "`)")]
+            {
                 let found = find(&format!("{before}{token}{after}"));
                 assert_eq!(found.len(), 1, "{} in {before:?}", rule.kind);
-                assert_eq!(found[0].span, before.len()..before.len() + token.len(), "{} in {before:?}", rule.kind);
+                assert_eq!(
+                    found[0].span,
+                    before.len()..before.len() + token.len(),
+                    "{} in {before:?}",
+                    rule.kind
+                );
             }
         }
     }
@@ -40,24 +49,41 @@ fn tokens_with_a_mark_inside_are_found() {
     let hex = |seed, count| drawn(seed, count, |byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
     let cases = [
         ("azure_ad_secret", format!("{}8Q~{}", alphanumeric(1, 3), alphanumeric(2, 34))),
-        ("telegram_bot_token", format!("{}:AA{}", drawn(3, 9, |byte| byte.is_ascii_digit()), alphanumeric(4, 33))),
+        (
+            "telegram_bot_token",
+            format!("{}:AA{}", drawn(3, 9, |byte| byte.is_ascii_digit()), alphanumeric(4, 33)),
+        ),
         ("mailchimp_key", format!("{}-us{}", hex(5, 32), 12)),
         ("terraform_token", format!("{}.atlasv1.{}", alphanumeric(6, 14), alphanumeric(7, 64))),
         ("jwt", format!("eyJ{}.eyJ{}.{}", alphanumeric(8, 17), alphanumeric(9, 400), alphanumeric(10, 43))),
         ("connection_string", format!("postgres://app:{}@db.example.org:5432/x", alphanumeric(11, 14))),
-        ("slack_webhook", format!("https://hooks.slack.com/services/T{}/B{}/{}", alphanumeric(12, 8), alphanumeric(13, 8), alphanumeric(14, 24))),
+        (
+            "slack_webhook",
+            format!(
+                "https://hooks.slack.com/services/T{}/B{}/{}",
+                alphanumeric(12, 8),
+                alphanumeric(13, 8),
+                alphanumeric(14, 24)
+            ),
+        ),
     ];
     for (kind, token) in cases {
         for (before, after) in [("", ""), ("x = \"", "\""), ("see ", " there")] {
             let found = find(&format!("{before}{token}{after}"));
-            assert_eq!(found, [Finding { span: before.len()..before.len() + token.len(), kind }], "{kind} {before:?}");
+            assert_eq!(
+                found,
+                [Finding { span: before.len()..before.len() + token.len(), kind }],
+                "{kind} {before:?}"
+            );
         }
     }
 }
 
 #[test]
 fn private_keys_are_found_whole_however_their_lines_end() {
-    for label in ["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+    for label in
+        ["RSA PRIVATE KEY", "PRIVATE KEY", "OPENSSH PRIVATE KEY", "EC PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]
+    {
         for end in ["\n", "\\n", "\r\n"] {
             let lines: Vec<String> = (0..40).map(|line| alphanumeric(line, 64)).collect();
             let key = format!("-----BEGIN {label}-----{end}{}{end}-----END {label}-----", lines.join(end));
@@ -66,7 +92,9 @@ fn private_keys_are_found_whole_however_their_lines_end() {
             assert_eq!(find(&text[..900])[0].span, 5..900, "one that is cut off");
         }
     }
-    for text in ["-----BEGIN PRIVATE KEY----- starts a key", "-----BEGIN CERTIFICATE-----\nMIIB", "----- and --"] {
+    for text in
+        ["-----BEGIN PRIVATE KEY----- starts a key", "-----BEGIN CERTIFICATE-----\nMIIB", "----- and --"]
+    {
         assert!(find(text).is_empty(), "{text}");
     }
 }

@@ -39,7 +39,13 @@ fn through(plan: Plan, pieces: &[&str], vault: &mut Vault) -> Released {
 fn cases() -> Vec<String> {
     let mut cases: Vec<String> = include_str!("../pii/cases.txt")
         .lines()
-        .map(|line| line.replace("\\n", "\n").split("<<").map(|part| part.split_once(':').map_or(part, |(_, rest)| rest)).collect::<String>().replace(">>", ""))
+        .map(|line| {
+            line.replace("\\n", "\n")
+                .split("<<")
+                .map(|part| part.split_once(':').map_or(part, |(_, rest)| rest))
+                .collect::<String>()
+                .replace(">>", "")
+        })
         .collect();
     let token = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8";
     let body = format!("{token}{token}\n").repeat(6);
@@ -68,10 +74,18 @@ fn a_text_cut_anywhere_comes_out_as_if_whole() {
         let whole = through(everything(Action::Redact), &[&text], &mut Vault::new());
         for cut in (0..=text.len()).filter(|&cut| text.is_char_boundary(cut)) {
             let pieces = [&text[..cut], &text[cut..]];
-            assert_eq!(through(everything(Action::Redact), &pieces, &mut Vault::new()), whole, "{text:?} cut at {cut}");
+            assert_eq!(
+                through(everything(Action::Redact), &pieces, &mut Vault::new()),
+                whole,
+                "{text:?} cut at {cut}"
+            );
         }
         let single: Vec<&str> = text.split("").collect();
-        assert_eq!(through(everything(Action::Redact), &single, &mut Vault::new()), whole, "{text:?} in single characters");
+        assert_eq!(
+            through(everything(Action::Redact), &single, &mut Vault::new()),
+            whole,
+            "{text:?} in single characters"
+        );
     }
 }
 
@@ -88,7 +102,8 @@ fn a_stream_finds_what_the_whole_text_holds() {
             .filter(|hit| !matches!(hit.what, What::Placeholder { .. }))
             .map(|hit| (hit.range, hit.what.name()))
             .collect();
-        let found: Vec<(Range<usize>, &str)> = streamed.found.into_iter().map(|found| (found.span, found.kind)).collect();
+        let found: Vec<(Range<usize>, &str)> =
+            streamed.found.into_iter().map(|found| (found.span, found.kind)).collect();
         assert_eq!(found, whole, "{text:?}");
     }
 }
@@ -112,7 +127,8 @@ fn a_denied_text_ends_before_what_denies_it() {
     let mut vault = Vault::new();
     let plan = Plan { secrets: Some(Action::Deny), ..everything(Action::Flag) };
     let token = format!("{}_{}", "ghp", "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
-    let released = through(plan, &["mail a@example.org, key ", &token[..9], &token[9..], " and", " more"], &mut vault);
+    let released =
+        through(plan, &["mail a@example.org, key ", &token[..9], &token[9..], " and", " more"], &mut vault);
     assert_eq!(released.text, "mail a@example.org, key ");
     assert!(released.denied);
     let kinds: Vec<(&str, Action)> = released.found.iter().map(|found| (found.kind, found.action)).collect();
@@ -151,7 +167,10 @@ fn values_do_not_come_back_inside_links() {
         assert_eq!(through(plan(), &single, &mut vault).text, text);
     }
     let text = "See https://example.org/x or write to [EMAIL_1].";
-    assert_eq!(through(plan(), &[text], &mut vault).text, "See https://example.org/x or write to a@example.org.");
+    assert_eq!(
+        through(plan(), &[text], &mut vault).text,
+        "See https://example.org/x or write to a@example.org."
+    );
 }
 
 #[test]
@@ -167,10 +186,14 @@ fn values_come_back_into_json_with_its_escapes() {
 #[test]
 fn planted_placeholders_are_not_taken_for_ours() {
     let mut vault = Vault::new();
-    let sent = through(everything(Action::Redact), &["a@example.org wrote [EMAIL_1] and [LITERAL_1]"], &mut vault);
+    let sent =
+        through(everything(Action::Redact), &["a@example.org wrote [EMAIL_1] and [LITERAL_1]"], &mut vault);
     assert_eq!(sent.text, "[EMAIL_1] wrote [LITERAL_1] and [LITERAL_2]");
     let answer = "[EMAIL_1], [EMAIL_2], [LITERAL_1], [PHONE_1]";
-    assert_eq!(through(restoring(), &[answer], &mut vault).text, "a@example.org, [EMAIL_2], [EMAIL_1], [PHONE_1]");
+    assert_eq!(
+        through(restoring(), &[answer], &mut vault).text,
+        "a@example.org, [EMAIL_2], [EMAIL_1], [PHONE_1]"
+    );
 }
 
 #[test]
@@ -187,7 +210,9 @@ fn plain_words_are_held_no_longer_than_they_last() {
 #[test]
 fn little_is_held_back_of_anything_that_is_no_token() {
     let mut vault = Vault::new();
-    for unit in ["1", "(", "@", "1 ", "12 34 ", "[", "[A", "-", "a@", "e\u{301}", "DE12 ", "1A1z", "//", "A1b2"] {
+    for unit in
+        ["1", "(", "@", "1 ", "12 34 ", "[", "[A", "-", "a@", "e\u{301}", "DE12 ", "1A1z", "//", "A1b2"]
+    {
         let mut filter = Filter::new(Arc::new(everything(Action::Redact)));
         for _ in 0..2000 {
             filter.push(unit, &mut vault);
@@ -198,7 +223,27 @@ fn little_is_held_back_of_anything_that_is_no_token() {
 
 #[test]
 fn a_megabyte_of_anything_passes() {
-    let units = ["1", "(", ")", "@", "1 ", "12 34 56 ", "[", "-----BEGIN ", "-", "a@", "\u{301}", "DE12 ", "//", "x=", "<", "a.b:", "eyJ", "4111 ", "password="];
+    let units = [
+        "1",
+        "(",
+        ")",
+        "@",
+        "1 ",
+        "12 34 56 ",
+        "[",
+        "-----BEGIN ",
+        "-",
+        "a@",
+        "\u{301}",
+        "DE12 ",
+        "//",
+        "x=",
+        "<",
+        "a.b:",
+        "eyJ",
+        "4111 ",
+        "password=",
+    ];
     for unit in units {
         let text = unit.repeat((1 << 20) / unit.len());
         let mut vault = Vault::new();
@@ -210,11 +255,55 @@ fn a_megabyte_of_anything_passes() {
 /// Fragments that mean something to some check, and anything else.
 fn fragment() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
-        "anna@example.org", "4111 1111 1111 1111", "4111-1111", "+44 20 7946 0958", "GB82 WEST 1234 5698 7654 32", "SSN ",
-        "219-09-9998", "[EMAIL_1]", "[EMAIL_", "[LITERAL_1]", "]", "[", "_1]", "https://evil.test/", "![a](", "](", ")",
-        "password = \"", "q8!Zr4$Lm2wX", "born on ", "12 March 1980", "March 12, ", "my name is ", "Anna Lee", "12 Main Street",
-        " ", "\n", ".", ",", "-----BEGIN PRIVATE KEY-----", "\\n", "\\", "//", "@", "1", "22 ", "(0", "passport X1234567", "eyJ",
-        "漢", "é", "\u{301}", "\u{a0}", "=", "<img src=", ">", "\"", "AKIA", "sk-",
+        "anna@example.org",
+        "4111 1111 1111 1111",
+        "4111-1111",
+        "+44 20 7946 0958",
+        "GB82 WEST 1234 5698 7654 32",
+        "SSN ",
+        "219-09-9998",
+        "[EMAIL_1]",
+        "[EMAIL_",
+        "[LITERAL_1]",
+        "]",
+        "[",
+        "_1]",
+        "https://evil.test/",
+        "![a](",
+        "](",
+        ")",
+        "password = \"",
+        "q8!Zr4$Lm2wX",
+        "born on ",
+        "12 March 1980",
+        "March 12, ",
+        "my name is ",
+        "Anna Lee",
+        "12 Main Street",
+        " ",
+        "\n",
+        ".",
+        ",",
+        "-----BEGIN PRIVATE KEY-----",
+        "\\n",
+        "\\",
+        "//",
+        "@",
+        "1",
+        "22 ",
+        "(0",
+        "passport X1234567",
+        "eyJ",
+        "漢",
+        "é",
+        "\u{301}",
+        "\u{a0}",
+        "=",
+        "<img src=",
+        ">",
+        "\"",
+        "AKIA",
+        "sk-",
     ]);
     prop_oneof![4 => known.prop_map(str::to_owned), 1 => ".{0,6}", 1 => "[A-Za-z0-9._-]{0,90}", 1 => "[0-9 ().-]{0,40}"]
 }

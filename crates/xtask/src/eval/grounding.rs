@@ -22,15 +22,32 @@ struct Row {
 pub fn section(data: &Path, _errors: bool) -> Result<Table> {
     let all = read(data)?;
     let mut table = Table::new("Groundedness (AUROC)");
-    let of = |source: &str| all.iter().filter(|row| row.source == source).map(|row| (row.score, row.supported)).collect::<Vec<_>>();
-    table.row("BEGIN WoW dev, shipped weights (fitted on these rows)", "", format!("{:.3}", auroc(&of("begin_wow_dev"))));
+    let of = |source: &str| {
+        all.iter()
+            .filter(|row| row.source == source)
+            .map(|row| (row.score, row.supported))
+            .collect::<Vec<_>>()
+    };
+    table.row(
+        "BEGIN WoW dev, shipped weights (fitted on these rows)",
+        "",
+        format!("{:.3}", auroc(&of("begin_wow_dev"))),
+    );
     let wow: Vec<&Row> = all.iter().filter(|row| row.source == "begin_wow_dev").collect();
-    table.row("BEGIN WoW dev, ten folds, each scored by weights fitted on the others", "≥ 0.94", format!("{:.3}", folds(&wow)));
+    table.row(
+        "BEGIN WoW dev, ten folds, each scored by weights fitted on the others",
+        "≥ 0.94",
+        format!("{:.3}", folds(&wow)),
+    );
     let begin: Vec<&Row> = all.iter().filter(|row| row.source.starts_with("begin")).collect();
     table.row("all of BEGIN, ten folds", "", format!("{:.3}", folds(&begin)));
     table.row("BEGIN TopicalChat, not fitted on", "", format!("{:.3}", auroc(&of("begin_tc"))));
     table.row("BEGIN CMU, not fitted on", "", format!("{:.3}", auroc(&of("begin_cmu"))));
-    table.row("HaluEval QA (no proof: length separates it)", "", format!("{:.3}", auroc(&of("halueval_qa_one"))));
+    table.row(
+        "HaluEval QA (no proof: length separates it)",
+        "",
+        format!("{:.3}", auroc(&of("halueval_qa_one"))),
+    );
     Ok(table)
 }
 
@@ -45,7 +62,9 @@ pub fn fit(data: &Path) -> Result<()> {
     let weights: Vec<String> = train(&wow).iter().map(|weight| format!("{weight:.3}")).collect();
     println!("const WEIGHTS: [f64; FEATURES + 1] = [{}];", weights.join(", "));
     for feature in 0..FEATURES {
-        let one = |rows: &[&Row]| auroc(&rows.iter().map(|row| (row.features[feature], row.supported)).collect::<Vec<_>>());
+        let one = |rows: &[&Row]| {
+            auroc(&rows.iter().map(|row| (row.features[feature], row.supported)).collect::<Vec<_>>())
+        };
         println!("feature {feature}: {:.3}", one(&wow));
     }
     Ok(())
@@ -71,7 +90,8 @@ fn read(data: &Path) -> Result<Vec<Row>> {
 fn folds(rows: &[&Row]) -> f64 {
     let mut scored = Vec::new();
     for fold in 0..10 {
-        let train_rows: Vec<&Row> = rows.iter().enumerate().filter(|(at, _)| at % 10 != fold).map(|(_, row)| *row).collect();
+        let train_rows: Vec<&Row> =
+            rows.iter().enumerate().filter(|(at, _)| at % 10 != fold).map(|(_, row)| *row).collect();
         let weights = train(&train_rows);
         for row in rows.iter().skip(fold).step_by(10) {
             scored.push((score(&weights, &row.features), row.supported));

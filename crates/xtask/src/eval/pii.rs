@@ -45,10 +45,16 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         let found = pii::find(&without_links, text(row, "text"));
         alarms += usize::from(!found.is_empty());
         if errors && text(row, "src") != "swe_issues" {
-            found.iter().for_each(|found| println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone())));
+            found.iter().for_each(|found| {
+                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()))
+            });
         }
     }
-    table.row("general benign texts with some finding (a few hold real addresses)", "", share(alarms, benign.len()));
+    table.row(
+        "general benign texts with some finding (a few hold real addresses)",
+        "",
+        share(alarms, benign.len()),
+    );
     Ok(table)
 }
 
@@ -96,7 +102,8 @@ fn sentences(data: &Path, settings: &Settings, errors: bool, table: &mut Table) 
             .into_iter()
             .filter_map(|found| Some((found.span.start, found.span.end, Kind::from_name(found.kind)?)))
             .collect();
-        let overlap = |a: &(usize, usize, Kind), b: &(usize, usize, Kind)| a.2 == b.2 && a.0 < b.1 && b.0 < a.1;
+        let overlap =
+            |a: &(usize, usize, Kind), b: &(usize, usize, Kind)| a.2 == b.2 && a.0 < b.1 && b.0 < a.1;
         for span in &spans {
             let right = found.iter().any(|found| overlap(found, span));
             let count = counts.entry(span.2).or_default();
@@ -114,14 +121,19 @@ fn sentences(data: &Path, settings: &Settings, errors: bool, table: &mut Table) 
             }
         }
     }
-    let labelled = ["EMAIL_ADDRESS", "DOMAIN_NAME", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN"];
+    let labelled =
+        ["EMAIL_ADDRESS", "DOMAIN_NAME", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS", "US_SSN"];
     let labelled: Vec<Kind> = labelled.into_iter().filter_map(kind).collect();
     let mut all = [0; 3];
     for (kind, count) in counts.iter().filter(|(kind, _)| labelled.contains(kind)) {
         all.iter_mut().zip(count).for_each(|(sum, count)| *sum += count);
         let goal = if *kind == Kind::Phone { "≥ 0.90 / 0.90" } else { "" };
         let (recall, precision) = (count[0] as f64 / count[2] as f64, count[0] as f64 / count[1] as f64);
-        table.row(format!("{} recall / precision", kind.name()), goal, format!("{recall:.3} / {precision:.3} ({})", count[2]));
+        table.row(
+            format!("{} recall / precision", kind.name()),
+            goal,
+            format!("{recall:.3} / {precision:.3} ({})", count[2]),
+        );
     }
     let f1 = 2.0 * all[0] as f64 / (all[1] + all[2]) as f64;
     table.row("structured, F1 (presidio-research sentences)", "≥ 0.97", format!("{f1:.3}"));

@@ -49,7 +49,9 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         let found = secrets::find(text(row, "text"));
         hits += found.len();
         if errors {
-            found.iter().for_each(|found| println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone())));
+            found.iter().for_each(|found| {
+                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()))
+            });
         }
     }
     table.row("hits in the general benign texts", "0", format!("{hits} in {} texts", benign.len()));

@@ -39,7 +39,10 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
     let mut table = Table::new("Streams");
     let (mut same, mut total, mut round) = (0, 0, 0);
     let mut seed = 7_u64;
-    let groups = [("prose, sentences with personal data, markup", "≤ 8 / 64", texts), ("secrets and what looks like them", "", tokens)];
+    let groups = [
+        ("prose, sentences with personal data, markup", "≤ 8 / 64", texts),
+        ("secrets and what looks like them", "", tokens),
+    ];
     let mut held_rows = Vec::new();
     for (name, goal, texts) in groups {
         let mut held: Vec<usize> = Vec::new();
@@ -48,7 +51,9 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
             let whole = apply(&output, text, &mut vault);
             for cutting in [1, 4, 17] {
                 let mut other = Vault::new();
-                let streamed = pieces(&output, text, cutting, &mut seed, &mut other, &mut |filter| held.push(filter.held()));
+                let streamed = pieces(&output, text, cutting, &mut seed, &mut other, &mut |filter| {
+                    held.push(filter.held())
+                });
                 total += 1;
                 same += usize::from(streamed == whole);
                 if errors && streamed != whole {
@@ -62,9 +67,17 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         let mean = held.iter().sum::<usize>() as f64 / held.len().max(1) as f64;
         let high = held.get(held.len() * 99 / 100).copied().unwrap_or(0);
         let most = held.last().copied().unwrap_or(0);
-        held_rows.push((format!("characters held, mean / p99 (most): {name}"), goal, format!("{mean:.1} / {high} ({most})")));
+        held_rows.push((
+            format!("characters held, mean / p99 (most): {name}"),
+            goal,
+            format!("{mean:.1} / {high} ({most})"),
+        ));
     }
-    table.row("same findings and text as whole, pieces of 1, 1–7 and 1–33 characters", "1.000", share(same, total));
+    table.row(
+        "same findings and text as whole, pieces of 1, 1–7 and 1–33 characters",
+        "1.000",
+        share(same, total),
+    );
     table.row("redacted and restored byte for byte, both streamed", "1.000", share(round, total));
     for (name, goal, got) in held_rows {
         table.row(name, goal, got);

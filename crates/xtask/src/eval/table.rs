@@ -39,10 +39,18 @@ impl fmt::Display for Table {
 /// The file is missing or broken.
 pub fn rows(data: &Path, name: &str) -> Result<Vec<Value>> {
     let path = data.join("guardrails").join(format!("{name}.jsonl.gz"));
-    let file = File::open(&path).with_context(|| format!("{} is missing: set SLUICE_DATA to the folder of data sets", path.display()))?;
+    let file = File::open(&path).with_context(|| {
+        format!("{} is missing: set SLUICE_DATA to the folder of data sets", path.display())
+    })?;
     let mut text = String::new();
-    GzDecoder::new(file).read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines().map(|line| serde_json::from_str(line).with_context(|| format!("a line of {} is no JSON", path.display()))).collect()
+    GzDecoder::new(file)
+        .read_to_string(&mut text)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    text.lines()
+        .map(|line| {
+            serde_json::from_str(line).with_context(|| format!("a line of {} is no JSON", path.display()))
+        })
+        .collect()
 }
 
 /// A member that is text, or nothing.

@@ -75,7 +75,12 @@ pub(super) fn personnummer(digits: &[u8]) -> bool {
 /// Brazil.
 pub(super) fn cpf(digits: &[u8]) -> bool {
     let check = |count: usize| {
-        let sum: u32 = digits.iter().take(count).enumerate().map(|(at, &digit)| u32::from(digit) * (count + 1 - at) as u32).sum();
+        let sum: u32 = digits
+            .iter()
+            .take(count)
+            .enumerate()
+            .map(|(at, &digit)| u32::from(digit) * (count + 1 - at) as u32)
+            .sum();
         sum * 10 % 11 % 10
     };
     check(9) == digit(digits, 9) && check(10) == digit(digits, 10) && !same(digits)
@@ -126,7 +131,8 @@ pub(super) fn abn(digits: &[u8]) -> bool {
 
 /// Turkey.
 pub(super) fn turkish(digits: &[u8]) -> bool {
-    let sum = |from: usize| digits.iter().take(9).skip(from).step_by(2).map(|&digit| u32::from(digit)).sum::<u32>();
+    let sum =
+        |from: usize| digits.iter().take(9).skip(from).step_by(2).map(|&digit| u32::from(digit)).sum::<u32>();
     let tenth = (sum(0) * 7 + 100 - sum(1)) % 10;
     let eleventh = digits.iter().take(10).map(|&digit| u32::from(digit)).sum::<u32>() % 10;
     digit(digits, 0) != 0 && tenth == digit(digits, 9) && eleventh == digit(digits, 10) && !same(digits)

@@ -2,10 +2,7 @@
 
 use super::check;
 use crate::{
-    pii::{
-        Kind, context,
-        context::Topics,
-    },
+    pii::{Kind, context, context::Topics},
     scan::{Flags, Segment},
     text,
 };
@@ -17,7 +14,9 @@ pub(in crate::pii) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, u
     }
     let run = segment.str();
     let mut at = 0;
-    for token in run.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '-' | '+')) {
+    for token in
+        run.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '-' | '+'))
+    {
         let start = segment.start + at;
         at += token.len();
         at += text::char_at(run, at).map_or(0, char::len_utf8);
@@ -57,7 +56,9 @@ fn form(token: &str, digits: usize) -> Option<Kind> {
 
 /// DNI: eight digits and a letter; NIE: X, Y or Z, seven digits and a letter. A dash may part the letter.
 fn spanish(token: &str, digits: usize) -> bool {
-    let Some(letter) = token.chars().next_back().map(|letter| letter.to_ascii_uppercase()) else { return false };
+    let Some(letter) = token.chars().next_back().map(|letter| letter.to_ascii_uppercase()) else {
+        return false;
+    };
     let body = text::part(token, 0, token.len() - 1).trim_end_matches('-');
     let number: String = body
         .chars()
@@ -83,7 +84,9 @@ fn finnish(token: &str) -> bool {
         .filter(u8::is_ascii_digit)
         .map(|byte| byte - b'0')
         .collect();
-    known && digits.len() == 9 && token.chars().next_back().is_some_and(|check| check::finnish(&digits, check))
+    known
+        && digits.len() == 9
+        && token.chars().next_back().is_some_and(|check| check::finnish(&digits, check))
 }
 
 /// Codice fiscale: six letters, and digits that letters may stand for; the last letter sums the others.
@@ -95,12 +98,17 @@ fn italian(token: &str) -> bool {
     });
     const ODD: [u32; 26] =
         [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
-    let worth = |byte: u8| u32::from(if byte.is_ascii_digit() { byte - b'0' } else { byte.wrapping_sub(b'A') });
+    let worth =
+        |byte: u8| u32::from(if byte.is_ascii_digit() { byte - b'0' } else { byte.wrapping_sub(b'A') });
     let sum: u32 = token
         .bytes()
         .take(15)
         .enumerate()
-        .map(|(at, byte)| if at % 2 == 0 { ODD.get(worth(byte) as usize).copied().unwrap_or(0) } else { worth(byte) })
+        .map(
+            |(at, byte)| {
+                if at % 2 == 0 { ODD.get(worth(byte) as usize).copied().unwrap_or(0) } else { worth(byte) }
+            },
+        )
         .sum();
     form && token.bytes().next_back().is_some_and(|check| worth(check) == sum % 26)
 }
