@@ -74,18 +74,18 @@ fn a_stored_response_is_its_tenants(gateway: &Gateway) {
             None => request.send(),
         }
     };
-    let body = json!({"model": "chat-openai", "input": "a secret of victim's", "store": true});
-    let made = send("victim", "POST", "/v1/responses", Some(body)).expect(200).json();
+    let body = json!({"model": "chat-openai", "input": "a secret of owner's", "store": true});
+    let made = send("owner", "POST", "/v1/responses", Some(body)).expect(200).json();
     let id = made["id"].as_str().unwrap();
     let (path, items) = (format!("/v1/responses/{id}"), format!("/v1/responses/{id}/input_items"));
     for (method, path) in [("GET", &path), ("GET", &items), ("DELETE", &path)] {
-        let answer = send("payer", method, path, None).expect(404);
+        let answer = send("stranger", method, path, None).expect(404);
         assert!(!answer.text().contains("a secret"), "{}", answer.text());
     }
     let on = json!({"model": "chat-openai", "input": "go on [[messages]]", "previous_response_id": id});
-    let refused = send("payer", "POST", "/v1/responses", Some(on));
+    let refused = send("stranger", "POST", "/v1/responses", Some(on));
     assert!([400, 404].contains(&refused.status), "{}", refused.status);
-    assert!(send("victim", "GET", &items, None).expect(200).text().contains("a secret"));
+    assert!(send("owner", "GET", &items, None).expect(200).text().contains("a secret"));
 }
 
 fn users_and_tags_of_one_name_are_counted_by_tenant(gateway: &Gateway) {

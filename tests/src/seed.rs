@@ -28,6 +28,8 @@ pub const TENANTS: &[&str] = &[
     "matrix-streamed",
     "payer",
     "victim",
+    "owner",
+    "stranger",
     "calm",
     "unledgered",
 ];
