@@ -29,7 +29,8 @@ const MATRIX: &[(&str, Comes, Comes)] = &[
     ("error200", TheNext(&[502, 503]), TheNext(&[502, 503])),
     // Before the headers, before the first token, within.
     ("delay=8000", TheNext(&[504]), TheNext(&[504])),
-    ("first=8000", TheNext(&[504]), TheNext(&[504])),
+    // A whole answer has no first token to wait for.
+    ("first=8000", ItsAnswer, TheNext(&[504])),
     ("stall=2", TheNext(&[504]), ABrokenStream),
     ("body=truncated", TheNext(&[502]), TheNext(&[502])),
     ("reset", TheNext(&[502]), TheNext(&[502])),

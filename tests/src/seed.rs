@@ -117,6 +117,8 @@ fn config(mock: &Mock) -> Value {
     });
     let mut config = json!({
         "providers": {
+            // Of their own, for scenarios that look at a target's health.
+            "priced": provider("openai_chat", "priced"),
             "shaky": provider("openai_chat", "shaky"),
             "drainable": provider("openai_chat", "drainable"),
             "responses-mock": at("openai_responses", "id=responses", "/v1"),
@@ -171,7 +173,7 @@ fn config(mock: &Mock) -> Value {
             "keyless-alone": { "targets": ["keyless/m"], "retry": once },
             "matrix": { "targets": [watched, "secondary/m"], "retry": once },
             "matrix-alone": { "targets": [watched], "retry": once },
-            "by-cost": { "strategy": "least_cost", "targets": ["openai-mock/unpriced", "openai-mock/m"], "retry": once },
+            "by-cost": { "strategy": "least_cost", "targets": ["priced/unpriced", "priced/m"], "retry": once },
             "by-hardness": { "strategy": "complexity", "targets": ["primary/m", "secondary/m"], "retry": once },
             "arms": { "strategy": "split", "targets": ["primary/m", "secondary/m"], "retry": once },
             "raced": { "targets": ["primary/m", "secondary/m"], "hedge": { "after": "300ms" }, "retry": once },

@@ -92,11 +92,22 @@ impl<'a> Admin<'a> {
 }
 
 /// The members a tenant's record may be given.
-const TENANT: [&str; 9] =
-    ["id", "name", "disabled", "providers", "models", "score", "regions", "token_keys", "limits"];
+const TENANT: [&str; 10] = [
+    "id",
+    "name",
+    "disabled",
+    "providers",
+    "models",
+    "score",
+    "regions",
+    "guardrails",
+    "token_keys",
+    "limits",
+];
 
 /// The members a key's record may be given.
-const KEY: [&str; 10] = [
+const KEY: [&str; 11] = [
+    "guardrails",
     "name",
     "kind",
     "disabled",

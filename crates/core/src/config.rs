@@ -38,7 +38,11 @@ use document::Document;
 pub use group::{Group, Member, Strategy, To};
 pub use path::{Problem, Warning};
 
-use crate::{cache, routing::breaker::Policy};
+use crate::{
+    cache,
+    guardrail::{Guardrail, Plans},
+    routing::breaker::Policy,
+};
 
 /// The configuration that is compiled into the bundle, as JSON: `sluice.yaml` as it was when the bundle was built.
 pub const EMBEDDED: &str = include_str!(concat!(env!("OUT_DIR"), "/config.json"));
@@ -54,6 +58,8 @@ pub struct Config {
     pub cors: Cors,
     /// What a tenant may use whose record says nothing else.
     pub quotas: document::Quotas,
+    /// By name.
+    pub guardrails: HashMap<String, Rc<Guardrail>>,
     providers: HashMap<String, Rc<Provider>>,
     /// By name: the aliases of the document, and the built-in models.
     models: HashMap<String, Rc<Model>>,
@@ -114,7 +120,7 @@ impl Default for Config {
 }
 
 /// A name callers send, and what answers to it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// The name.
     pub name: String,
@@ -132,8 +138,10 @@ pub struct Model {
     pub mirror: Option<Mirror>,
     /// Whether and how answers are given again.
     pub cache: cache::Policy,
-    /// The guardrails to run, by name, in order.
-    pub guardrails: Vec<String>,
+    /// What is looked for in its requests and answers.
+    pub guard: Rc<Plans>,
+    /// The guardrails that ask for it.
+    pub guardrails: Vec<Rc<Guardrail>>,
 }
 
 impl Model {
@@ -154,6 +162,7 @@ impl Model {
             hedge: None,
             mirror: None,
             cache: document::Cache::default().into(),
+            guard: Rc::default(),
             guardrails: Vec::new(),
         }
     }
@@ -167,7 +176,7 @@ pub struct Hedge {
 }
 
 /// Where copies of requests go after their answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Mirror {
     /// The model that gets them.
     pub model: Rc<Model>,
@@ -421,8 +430,8 @@ mod tests {
         assert_eq!(names, ["builtin/extractive"]);
         let model = config.model("builtin/extractive").unwrap();
         assert_eq!(model.targets[0].price, Some(Price::default()));
-        assert_eq!(config.model("builtin/other"), None);
-        assert_eq!(config.model("openai/gpt-4o-mini"), None);
+        assert!(config.model("builtin/other").is_none());
+        assert!(config.model("openai/gpt-4o-mini").is_none());
         assert_eq!(config.limits, Limits { max_body: 20_000_000, body_timeout: Duration::from_secs(30) });
         assert_eq!(config.cors.origins, ["*"]);
         assert_eq!(config.version, Config::default().version);

@@ -17,7 +17,7 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::{cache::Note, routing::explain::Explanation};
+use crate::{cache::Note, guardrail::Verdicts, routing::explain::Explanation};
 
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
@@ -89,6 +89,9 @@ pub struct Record {
     /// What the cache had to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Note>,
+    /// What guardrails found.
+    #[serde(skip_serializing_if = "Verdicts::is_empty")]
+    pub guardrails: Verdicts,
 }
 
 /// An attempt that was cancelled because another was quicker.

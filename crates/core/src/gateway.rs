@@ -16,6 +16,7 @@ mod chat;
 mod configure;
 mod costs;
 mod count;
+mod guard;
 mod images;
 mod mirror;
 mod models;

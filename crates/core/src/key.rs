@@ -97,6 +97,9 @@ pub struct KeyRecord {
     pub id: String,
     /// Who pays.
     pub tenant: String,
+    /// Guardrails for all of its requests, beside the model's and the tenant's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<String>,
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -155,6 +158,9 @@ pub struct TenantRecord {
     /// The regions its data may go to: providers must say one of them as `data_region`; `None` allows all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regions: Option<Vec<String>>,
+    /// Guardrails for all of its requests, beside the model's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<String>,
     /// What signs its end users' tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub token_keys: Vec<TokenKey>,

@@ -9,6 +9,7 @@ pub mod cors;
 pub mod cost_log;
 pub mod gateway;
 pub mod generations;
+pub mod guardrail;
 pub mod key;
 pub mod ledger;
 pub mod limit;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A stream in the caller's own format is relayed frame by frame as it came, so that nothing unknown is lost; any other
-//! is read into events and written anew. What a guardrail will have to see are the events between reader and writer.
+//! is read into events and written anew. Guardrails see the events between reader and writer.
 
 use sluice_providers::{
     collect::Collector,
@@ -22,7 +22,10 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::undo::{Filter, Undo};
+use crate::{
+    guardrail::answer::{Guard, Stream},
+    undo::{Filter, Undo},
+};
 
 /// What is to be told in the last usage frame's `sluice` member, once the tokens are counted.
 pub type Note<'a> = &'a dyn Fn(&Usage) -> Option<Raw<'static>>;
@@ -97,6 +100,7 @@ pub struct Relay {
     decoder: Decoder,
     reader: Reader,
     undo: Filter,
+    guard: Option<Stream>,
     writer: Writer,
     caller: Protocol,
     verbatim: bool,
@@ -124,6 +128,7 @@ impl Relay {
             decoder: Decoder::new(upstream.framing()),
             reader: Reader::new(upstream),
             undo: Filter::default(),
+            guard: None,
             writer: Writer::new(caller, meta),
             caller,
             // Frames come as server-sent events: a list's items are written anew.
@@ -136,6 +141,14 @@ impl Relay {
             usage_told: false,
             collector: None,
         }
+    }
+
+    /// The same, with guardrails over what is told.
+    #[must_use]
+    pub fn guarded(mut self, guard: Option<&Guard>) -> Self {
+        self.verbatim &= guard.is_none();
+        self.guard = guard.map(Guard::stream);
+        self
     }
 
     /// The same, gathering what is told up to `limit` bytes, for [`Relay::collected`].
@@ -243,7 +256,7 @@ impl Relay {
             if self.ended {
                 return Ok(());
             }
-            let Self { decoder, reader, undo, writer, seen, committed, collector, .. } = self;
+            let Self { decoder, reader, undo, guard, writer, seen, committed, collector, .. } = self;
             let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
@@ -269,10 +282,14 @@ impl Relay {
                     event => writer.event(&event, out),
                 }
             };
+            let mut guarded = |event: Event<'_>| match guard {
+                Some(guard) => guard.event(event, &mut told),
+                None => told(event),
+            };
             if undo.is_nothing() {
-                reader.frame(&frame, &mut told);
+                reader.frame(&frame, &mut guarded);
             } else {
-                reader.frame(&frame, &mut |event| undo.event(event, &mut told));
+                reader.frame(&frame, &mut |event| undo.event(event, &mut guarded));
             }
             *committed |= tells.output || tells.finish;
             if let Some(failure) = tells.failure.take() {

@@ -27,4 +27,5 @@ pub mod plan;
 pub mod rendezvous;
 pub mod rule;
 pub mod sensitivity;
+pub mod waiting;
 pub mod window;

@@ -36,14 +36,18 @@ pub struct Row {
     pub end: Option<usize>,
 }
 
+/// Where the data is.
+pub fn root() -> PathBuf {
+    std::env::var_os("SLUICE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
+}
+
 /// All rows of a file.
 ///
 /// # Errors
 ///
 /// If the data is not there, with the variable that says where it is.
 pub fn read<T: DeserializeOwned>(name: &str) -> Result<Vec<T>> {
-    let root = std::env::var_os("SLUICE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from);
-    let path = root.join("guardrails").join(format!("{name}.jsonl.gz"));
+    let path = root().join("guardrails").join(format!("{name}.jsonl.gz"));
     let file = File::open(&path).with_context(|| {
         format!("{} is not there; set SLUICE_DATA to the folder that holds guardrails/", path.display())
     })?;

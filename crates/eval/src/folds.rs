@@ -34,13 +34,8 @@ pub fn samples() -> Result<Vec<Sample>> {
             if row.src.is_empty() {
                 row.src = name.to_owned();
             }
-            let (mut group, weight) = place(&row);
-            if group == SHARED_GRAMMAR[0]
-                && row.text.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte)) & 64
-                    == 0
-            {
-                group = SHARED_GRAMMAR[1];
-            }
+            let (group, weight) = place(&row);
+            let group = if group == SHARED_GRAMMAR[0] { half(&row.text) } else { group };
             samples.push(Sample { row, group, weight });
         }
     }
@@ -80,6 +75,12 @@ fn place(row: &Row) -> (usize, f32) {
         ("documents", _) if row.kind == "indirect_no_cue" => (4, 0.0),
         _ => (4, 1.0),
     }
+}
+
+/// Which half of the shared grammar's texts this one belongs to.
+pub fn half(text: &str) -> usize {
+    let hash = text.bytes().fold(7_u32, |hash, byte| hash.wrapping_mul(31) ^ u32::from(byte));
+    SHARED_GRAMMAR[usize::from(hash & 64 == 0)]
 }
 
 /// Counts as the general-benign pool, on which thresholds are set: what people ask, nothing made to provoke.

@@ -256,7 +256,7 @@ pub fn eval() -> Result<()> {
         ],
     );
     hand_written(&detector(&trained.shipped)?)?;
-    obfuscation::report(&trained.without_grammar)
+    obfuscation::report(&trained.folds)
 }
 
 /// Flags at the three operating points, of every sample that a model is named for.

@@ -84,6 +84,8 @@ pub struct Weights {
 }
 
 const EPOCHS: usize = 5;
+/// Hashed words that have a weight in the file.
+const KEPT_WORDS: usize = 18_000;
 const RATE: f32 = 0.15;
 /// Pull towards zero, per step, of the weights touched; words, which know topics, are pulled more than classes.
 const DECAY_CLASSES: f32 = 2e-5;
@@ -141,7 +143,12 @@ impl Weights {
         }
         let round = |value: f32, scale: f32| (value / scale).round().clamp(-127.0, 127.0) as i8 as u8;
         file.extend(self.values[..WORDS].iter().map(|value| round(*value, class_scale)));
-        file.extend(self.values[WORDS..].iter().map(|value| round(*value, word_scale)));
+        // Most words say next to nothing; leaving those out is what makes the file small when packed.
+        let mut sizes: Vec<f32> = self.values[WORDS..].iter().map(|value| value.abs()).collect();
+        sizes.sort_by(|left, right| right.total_cmp(left));
+        let least = sizes.get(KEPT_WORDS).copied().unwrap_or(0.0);
+        let kept = |value: f32| if least < value.abs() { round(value, word_scale) } else { 0 };
+        file.extend(self.values[WORDS..].iter().map(|value| kept(*value)));
         file
     }
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "its tables are its output")]
 #![allow(clippy::indexing_slicing, reason = "a tool over its own data, which may stop")]
 
+mod checks;
 mod data;
 mod folds;
 mod grammar;
@@ -21,12 +22,15 @@ fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["train", "guardrails"] => injection::train(),
-        ["eval", "guardrails"] => eval(),
-        _ => bail!("say `train guardrails` or `eval guardrails`"),
+        ["train", "grounding"] => checks::fit(&data::root()),
+        ["eval", "guardrails"] => eval(false),
+        ["eval", "guardrails", "--errors"] => eval(true),
+        _ => bail!("say `train guardrails`, `train grounding` or `eval guardrails [--errors]`"),
     }
 }
 
 /// The table of docs/guardrails.md: one function a section.
-fn eval() -> Result<()> {
-    injection::eval()
+fn eval(errors: bool) -> Result<()> {
+    injection::eval()?;
+    checks::eval(&data::root(), errors)
 }

@@ -27,22 +27,33 @@ const BASELINES: [(&str, &str); 14] = [
     ("typos 8%", ".84"),
 ];
 
-/// Prints a row per disguise.
+/// Prints a row per disguise; each text is judged by the model that was not trained on the half its plain form is in.
 ///
 /// # Errors
 ///
 /// If the data is not there.
-pub fn report(detector: &Detector) -> Result<()> {
-    let threshold = detector.threshold(Trust::User, OperatingPoint::Balanced);
-    let rows: Vec<(Row, bool)> = data::read::<Row>("obfuscated")?
+pub fn report(folds: &[Detector]) -> Result<()> {
+    let rows = data::read::<Row>("obfuscated")?;
+    let groups: BTreeMap<(u8, u32), usize> = rows
+        .iter()
+        .filter(|row| row.how == "plain")
+        .map(|row| ((row.label, row.base), crate::folds::half(&row.text)))
+        .collect();
+    let rows: Vec<(Row, bool)> = rows
         .into_iter()
         .map(|row| {
-            let caught = threshold <= detector.inspect(&canonicalise(&row.text), Trust::User).score;
+            let detector = &folds
+                [groups.get(&(row.label, row.base)).copied().unwrap_or(crate::folds::SHARED_GRAMMAR[0])];
+            let report = detector.inspect(&canonicalise(&row.text), Trust::User);
+            let caught = detector.threshold(Trust::User, OperatingPoint::Balanced) <= report.score;
             (row, caught)
         })
         .collect();
-    let plain: BTreeMap<u32, bool> =
-        rows.iter().filter(|(row, _)| row.how == "plain").map(|(row, caught)| (row.base, *caught)).collect();
+    let plain: BTreeMap<(u8, u32), bool> = rows
+        .iter()
+        .filter(|(row, _)| row.how == "plain")
+        .map(|(row, caught)| ((row.label, row.base), *caught))
+        .collect();
     let mut hows: Vec<&str> = Vec::new();
     for (row, _) in &rows {
         if !hows.contains(&row.how.as_str()) {
@@ -53,8 +64,10 @@ pub fn report(detector: &Detector) -> Result<()> {
     table::head(&["disguise", "caught", "study", "harmless flagged in it"]);
     for how in hows {
         let of = |label| rows.iter().filter(move |(row, _)| row.how == how && row.label == label);
-        let bases: Vec<bool> =
-            of(1).filter(|(row, _)| plain.get(&row.base) == Some(&true)).map(|(_, caught)| *caught).collect();
+        let bases: Vec<bool> = of(1)
+            .filter(|(row, _)| plain.get(&(row.label, row.base)) == Some(&true))
+            .map(|(_, caught)| *caught)
+            .collect();
         let caught = bases.iter().filter(|caught| **caught).count();
         let study = BASELINES.iter().find(|(name, _)| *name == how).map_or("-", |(_, figure)| figure);
         table::row(&[

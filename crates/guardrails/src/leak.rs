@@ -5,7 +5,10 @@
 //! order, or a large part of the prompt's five-word shingles. The canary, a word of the operator's that stands in the
 //! prompt for nothing else, is a leak by itself. A paraphrase or translation is not found.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Deref,
+};
 
 use base64::{
     Engine,
@@ -25,6 +28,9 @@ const RUN: usize = 9;
 /// Shingles of the prompt in the answer that give it away although no run is long, and the share of the answer's own
 /// shingles they must be.
 const SHINGLES: (usize, f64) = (5, 0.3);
+
+/// Places of the prompt followed at once: those that agree longest.
+const FOLLOWED: usize = 16;
 
 /// Bytes of an encoded run that are decoded.
 const ENCODED: usize = 16 << 10;
@@ -96,8 +102,8 @@ pub struct Seen {
 
 /// Follows one answer, in pieces or whole.
 #[derive(Debug)]
-pub struct Watch<'p> {
-    prompt: &'p Prompt,
+pub struct Watch<P> {
+    prompt: P,
     seen: Seen,
     /// The word that may go on.
     word: String,
@@ -111,9 +117,9 @@ pub struct Watch<'p> {
     decoded: bool,
 }
 
-impl<'p> Watch<'p> {
+impl<P: Deref<Target = Prompt> + Clone> Watch<P> {
     /// Before the first piece.
-    pub fn new(prompt: &'p Prompt) -> Self {
+    pub fn new(prompt: P) -> Self {
         Self {
             prompt,
             seen: Seen::default(),
@@ -191,6 +197,8 @@ impl<'p> Watch<'p> {
                 }
             }
             self.seen.run = next.iter().map(|(_, count)| *count).fold(self.seen.run, usize::max);
+            next.sort_unstable_by_key(|(_, count)| std::cmp::Reverse(*count));
+            next.truncate(FOLLOWED);
             *following = next;
         }
         if let Some(five) = five {
@@ -215,7 +223,7 @@ impl<'p> Watch<'p> {
             return;
         }
         for text in decoded(&run) {
-            let mut inner = Watch { decoded: true, ..Watch::new(self.prompt) };
+            let mut inner = Watch { decoded: true, ..Watch::new(self.prompt.clone()) };
             inner.push(&text);
             inner.finish();
             self.seen.canary |= inner.seen.canary;
@@ -235,7 +243,7 @@ pub fn leaks(prompt: &Prompt, answer: &str) -> bool {
 fn decoded(run: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let hex = run.trim_matches(['-', '_', '=', '+', '/']);
-    if hex.len() % 2 == 0 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if hex.len().is_multiple_of(2) && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let pair =
             |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         texts.extend(String::from_utf8(hex.as_bytes().chunks(2).filter_map(pair).collect()));

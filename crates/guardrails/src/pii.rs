@@ -42,9 +42,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether plain words may begin something: a name, an address, a month.
+    /// Whether plain words may begin something: a link, a name, an address, a month.
     pub(crate) fn reads_words(&self) -> bool {
-        self.kinds.has(Kind::Person) || self.kinds.has(Kind::Address) || self.kinds.has(Kind::DateOfBirth)
+        self.kinds.has(Kind::Url)
+            || self.kinds.has(Kind::Person)
+            || self.kinds.has(Kind::Address)
+            || self.kinds.has(Kind::DateOfBirth)
     }
 
     /// Adds what `segment` holds.
@@ -58,7 +61,8 @@ impl Settings {
         if segment.flags.any(Flags::AT) {
             online::emails(segment, &mut add);
         }
-        if segment.flags.any(Flags::SLASHES) && self.kinds.has(Kind::Url) {
+        if self.kinds.has(Kind::Url) && (segment.flags.any(Flags::SLASHES) || segment.str().contains("www."))
+        {
             online::urls(segment, &mut add);
         }
         if segment.flags.any(Flags::COLON | Flags::DIGIT) {

@@ -6,7 +6,7 @@
 
 mod language;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Deref};
 
 pub use language::{Language, language};
 use regex_lite::{Regex, RegexBuilder};
@@ -160,8 +160,8 @@ impl Phrases {
 
 /// Judges one text, in pieces or whole.
 #[derive(Debug)]
-pub struct Watch<'p> {
-    policy: &'p Policy,
+pub struct Watch<P> {
+    policy: P,
     sentence: String,
     length: usize,
     before: char,
@@ -173,9 +173,9 @@ pub struct Watch<'p> {
     breach: Option<Breach>,
 }
 
-impl<'p> Watch<'p> {
+impl<P: Deref<Target = Policy>> Watch<P> {
     /// Before the first piece.
-    pub fn new(policy: &'p Policy) -> Self {
+    pub fn new(policy: P) -> Self {
         Self {
             policy,
             sentence: String::new(),
@@ -292,8 +292,8 @@ mod tests {
             assert_eq!(check(&policy, text), *expected, "{text}");
             for cut in (0..=text.len()).filter(|&cut| text.is_char_boundary(cut)) {
                 let mut watch = Watch::new(&policy);
-                watch.push(&text[..cut]);
-                watch.push(&text[cut..]);
+                watch.push(text.split_at(cut).0);
+                watch.push(text.split_at(cut).1);
                 assert_eq!(watch.finish(), *expected, "{text} cut at {cut}");
             }
         }

@@ -89,6 +89,8 @@ pub(crate) struct Carry {
     markup: exfiltration::Markup,
     /// Bytes of the open segment that were already seen to belong to it.
     seen: usize,
+    /// Bytes of a possible private key that were already looked at.
+    block_seen: usize,
 }
 
 /// How far a pass came.
@@ -145,6 +147,7 @@ impl Search {
     /// Remembers what a settled part says about what follows.
     fn pass(&self, carry: &mut Carry, part: &str) {
         carry.seen = 0;
+        carry.block_seen = 0;
         if !self.placeholders && self.links.is_none() {
             return;
         }
@@ -167,9 +170,9 @@ impl Search {
                 let pair = matches!(text::byte(bytes, at + 1), b'n' | b'r' | b't' | b'"' | b'\\');
                 return One::Plain(at + 1 + usize::from(pair));
             }
-            b'-' if self.secrets => match secrets::key_block(text, at, carry.seen, last) {
+            b'-' if self.secrets => match secrets::key_block(text, at, carry.block_seen, last) {
                 secrets::Block::Open(seen) => {
-                    carry.seen = seen;
+                    carry.block_seen = seen;
                     return One::Open;
                 }
                 secrets::Block::Found(end) => {
@@ -206,7 +209,7 @@ impl Search {
             return One::Open;
         }
         let ended = Ended { end: text.len(), flags: Flags::ALL, cut: true, window: false, probe: false };
-        if bytes < TOKEN_CAP && self.token(carry, text, at).is_none() {
+        if bytes <= TOKEN_CAP && self.token(carry, text, at).is_none() {
             // The last character may be a bracket that waits for the next.
             let seen = text::back(text, text.len(), 1).saturating_sub(at);
             carry.seen = if seen < CAP { 0 } else { seen };

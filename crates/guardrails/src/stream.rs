@@ -198,7 +198,7 @@ impl Filter {
                 Placeholders::Restore { in_urls } => {
                     match vault.value(value).filter(|_| in_urls || !in_url) {
                         Some(original) if self.plan.json => {
-                            released.text.push_str(&redact::escaped(original))
+                            released.text.push_str(&redact::escaped(original));
                         }
                         Some(original) => released.text.push_str(original),
                         None => released.text.push_str(value),

@@ -46,10 +46,9 @@ pub(crate) fn words(text: &str) -> impl Iterator<Item = String> + use<> {
     let mut word = String::new();
     let mut lower_before = false;
     for character in text.chars() {
-        if !character.is_alphanumeric() || (character.is_uppercase() && lower_before) {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+        let parts = !character.is_alphanumeric() || character.is_uppercase() && lower_before;
+        if parts && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
         }
         if character.is_alphanumeric() {
             word.extend(character.to_lowercase());

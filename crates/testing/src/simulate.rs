@@ -17,10 +17,9 @@ use std::{
 use sluice_core::{
     config::Model,
     routing::{
-        breaker::Leave,
         dice::Dice,
         facts::Facts,
-        health::{Health, Took},
+        health::{Going, Health},
         order::{Scene, Standing, View, order},
         plan::{Plan, Situation, Step},
     },
@@ -72,6 +71,8 @@ struct Flight<'a> {
     plan: Plan<'a>,
     attempts: u32,
     number: u64,
+    /// The target of each of them.
+    asked: Vec<usize>,
     /// Attempts under way, the first of a race first.
     running: Vec<Attempt>,
     over: bool,
@@ -81,8 +82,7 @@ struct Flight<'a> {
 struct Attempt {
     number: u32,
     target: usize,
-    leave: Leave,
-    began: Timestamp,
+    leave: Going,
 }
 
 enum Event {
@@ -133,7 +133,7 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
     let mut at = 0.0;
     while at < traffic.seconds as f64 * 1_000.0 {
         world.schedule(Timestamp(BEGIN + at as u64), Event::Arrive);
-        at += -(1.0 - arrivals.next()).ln() / traffic.rate * 1_000.0;
+        at += -(1.0 - arrivals.draw()).ln() / traffic.rate * 1_000.0;
     }
     while let Some(Reverse((at, _, place))) = world.events.pop() {
         world.now = Timestamp(at);
@@ -180,12 +180,9 @@ impl<'a> World<'a> {
             .zip(&self.health)
             .enumerate()
             .map(|(at, (target, health))| {
-                let standing = match &target.breaker {
-                    _ if self.drained == Some(at) => Standing::Drained,
-                    Some(policy) => {
-                        Standing::of(health.shown(self.now), health.breaker.admits(policy, self.now))
-                    }
-                    None => Standing::Up,
+                let standing = match self.drained == Some(at) {
+                    true => Standing::Drained,
+                    false => Standing::of(health, target.breaker.as_ref(), self.now),
                 };
                 View {
                     standing,
@@ -203,12 +200,12 @@ impl<'a> World<'a> {
             now: self.now,
             explain: false,
         };
-        let mut dice = Dice::new(self.dice.next().to_bits());
+        let mut dice = Dice::new(self.dice.draw().to_bits());
         let decision = order(&self.model.group, &scene, &mut dice);
         let plan = Plan::new(&self.model.targets, decision.order);
         let flight = self.flights.len();
-        let running = Vec::new();
-        self.flights.push(Flight { at: self.now, plan, attempts: 0, number, running, over: false });
+        let (asked, running) = (Vec::new(), Vec::new());
+        self.flights.push(Flight { at: self.now, plan, attempts: 0, number, asked, running, over: false });
         let step = self.flights.get_mut(flight).map_or(Step::Fail, |flight| flight.plan.start());
         self.step(flight, step);
     }
@@ -228,7 +225,7 @@ impl<'a> World<'a> {
         else {
             return;
         };
-        let Some(leave) = health.enter(aim.breaker.as_ref(), self.now) else {
+        let Some(leave) = health.enter(aim.breaker.as_ref(), true, self.now) else {
             let step = self.flights.get_mut(flight).map_or(Step::Fail, |flight| flight.plan.passed_over());
             return self.step(flight, step);
         };
@@ -245,15 +242,15 @@ impl<'a> World<'a> {
             asked.1
         });
         // Luck is the request's and the target's, the same under every strategy.
-        let mut luck = Dice::new(
-            going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + u64::from(going.attempts)),
-        );
+        let tries = going.asked.iter().filter(|asked| **asked == target).count() as u64;
+        going.asked.push(target);
+        let mut luck = Dice::new(going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + tries));
         let elapsed = self.now.0 - BEGIN;
         let (outcome, after) = provider.answer(elapsed, busy, &mut luck);
         let limit = aim.first_token_timeout.unwrap_or(aim.timeout);
         let (outcome, after) = if limit < after { (Outcome::TimedOut, limit) } else { (outcome, after) };
         let number = going.attempts;
-        going.running.push(Attempt { number, target, leave, began: self.now });
+        going.running.push(Attempt { number, target, leave });
         // As the gateway has it: a request is raced once, from its first attempt on.
         let wait = self
             .model
@@ -272,23 +269,30 @@ impl<'a> World<'a> {
         if going.over || !going.running.iter().any(|running| running.number == attempt) {
             return;
         }
+        let Some(first) = going.running.first().map(|running| running.target) else { return };
         let Some(next) = going.plan.peek() else { return };
+        if !self.health.get_mut(first).is_some_and(|health| health.budget.has(self.now)) {
+            return;
+        }
         let (Some(aim), Some(health)) = (self.model.targets.get(next), self.health.get_mut(next)) else {
             return;
         };
         let admitted = aim.breaker.as_ref().is_none_or(|policy| health.breaker.admits(policy, self.now));
-        if !admitted || !health.budget.has(self.now) {
+        if !admitted {
             return;
         }
         going.plan.race();
-        self.attempt(flight, next, false);
+        if let Some(health) = self.health.get_mut(first) {
+            _ = health.budget.take(self.now);
+        }
+        self.attempt(flight, next, true);
     }
 
     fn outcome(&mut self, flight: usize, attempt: u32, outcome: Outcome) {
         let Some(going) = self.flights.get_mut(flight) else { return };
         // An attempt that lost its race was cancelled then.
         let Some(at) = going.running.iter().position(|running| running.number == attempt) else { return };
-        let Attempt { target, leave, began, .. } = going.running.remove(at);
+        let Attempt { target, leave, .. } = going.running.remove(at);
         let racing = !going.running.is_empty();
         let (Some(aim), Some(health), Some(provider)) =
             (self.model.targets.get(target), self.health.get_mut(target), self.providers.get(target))
@@ -297,7 +301,7 @@ impl<'a> World<'a> {
         };
         let policy = aim.breaker.as_ref();
         let Some(failure) = outcome.failure() else {
-            health.succeeded(leave, policy, self.now, Took::FirstToken(self.now.since(began)));
+            health.succeeded(leave, policy, self.now);
             let rest = Duration::from_millis(provider.token_ms.saturating_mul(TOKENS.1));
             health.latency.per_token.add(provider.token_ms as f64, self.now);
             self.schedule(self.now.plus(rest), Event::Ended { target });
@@ -312,7 +316,7 @@ impl<'a> World<'a> {
             return;
         }
         let situation = Situation {
-            jitter: self.dice.next(),
+            jitter: self.dice.draw(),
             left: None,
             may_retry: health.budget.has(self.now),
             other_key: false,
@@ -332,9 +336,9 @@ impl<'a> World<'a> {
                 continue;
             };
             if number < won {
-                health.breaker.outrun(&leave, aim.breaker.as_ref(), self.now);
+                health.outrun(leave, aim.breaker.as_ref(), self.now);
             } else {
-                health.breaker.abandoned(&leave);
+                health.abandoned(leave);
             }
             health.left();
             let usage = Usage { input_uncached: TOKENS.0, ..Usage::default() };

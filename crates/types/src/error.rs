@@ -35,6 +35,8 @@ pub enum ErrorKind {
     BudgetExceeded,
     /// A guardrail of ours refused.
     GuardrailDenied,
+    /// A guardrail of ours refused the answer, and wants another target's.
+    AnswerRejected,
     /// Only a cached answer would have done, and there is none.
     CacheMiss,
     /// The provider says too many requests.
@@ -93,7 +95,8 @@ impl ErrorKind {
             | Self::Unsupported
             | Self::ContextLengthExceeded
             | Self::ContentFilter
-            | Self::GuardrailDenied => 400,
+            | Self::GuardrailDenied
+            | Self::AnswerRejected => 400,
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NotFound | Self::ModelNotFound | Self::UpstreamModelNotFound | Self::CacheMiss => 404,
@@ -124,7 +127,7 @@ impl ErrorKind {
             Self::TooLarge => "request_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::ContextLengthExceeded => "context_length_exceeded",
-            Self::ContentFilter | Self::GuardrailDenied => "content_filter",
+            Self::ContentFilter | Self::GuardrailDenied | Self::AnswerRejected => "content_filter",
             Self::RateLimited | Self::UpstreamRateLimited => "rate_limit_exceeded",
             Self::BudgetExceeded => "insufficient_quota",
             Self::CacheMiss => "cache_miss",
@@ -184,6 +187,7 @@ impl ErrorKind {
             Self::Unsupported
             | Self::UpstreamCredentials
             | Self::UpstreamModelNotFound
+            | Self::AnswerRejected
             | Self::ContextLengthExceeded => Retry::NextTarget,
             Self::InvalidRequest
             | Self::Unauthenticated

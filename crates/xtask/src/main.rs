@@ -8,7 +8,7 @@ mod build;
 mod children;
 mod codegen;
 mod dev;
-mod eval;
+mod learn;
 mod process;
 mod progress;
 mod seed;
@@ -40,10 +40,12 @@ enum Command {
     Bench(bench::Arguments),
     /// Show what each routing strategy makes of bad times, in virtual time
     Simulate(simulate::Arguments),
+    /// Train what is learned, and write its weights
+    Train(learn::Arguments),
+    /// Measure what is learned, and print the tables of the documentation
+    Eval(learn::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
-    /// Measure how well the checks do on the data sets
-    Eval(eval::Arguments),
 }
 
 /// Where a bundle runs.
@@ -63,8 +65,9 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Train(arguments) => learn::run("train", &arguments),
+        Command::Eval(arguments) => learn::run("eval", &arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
-        Command::Eval(arguments) => eval::run(&arguments),
     });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -9,6 +9,8 @@ use std::{collections::HashMap, rc::Rc};
 
 use sluice_providers::catalog;
 
+use crate::guardrail::plan;
+
 use super::{
     Config, Cors, Limits, Model, Provider, Target, Upstream, digest,
     document::{self, Document},
@@ -42,17 +44,26 @@ pub fn compile(document: &Document, version: String) -> Result<(Config, Vec<Warn
     let mut known = providers.clone();
     known.extend(unlisted(document, &mut notes));
     let root = Path::default();
+    let guardrails: HashMap<_, _> = document
+        .guardrails
+        .iter()
+        .map(|(name, written)| {
+            let at = root.key("guardrails").key(name);
+            (name.clone(), Rc::new(plan::compile(name, written, &at, &mut notes.problems)))
+        })
+        .collect();
     let mut aliases = Vec::new();
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
         check_name(name, &at, &mut notes);
-        aliases.extend(model::compile(name, model, document, &known, &at, &mut notes).map(Rc::new));
+        aliases
+            .extend(model::compile(name, model, document, &known, &guardrails, &at, &mut notes).map(Rc::new));
     }
     check_policies(document, &mut notes);
     if !notes.problems.is_empty() {
         return Err(notes.problems);
     }
-    Ok((assemble(document, version, providers, aliases), notes.warnings))
+    Ok((Config { guardrails, ..assemble(document, version, providers, aliases) }, notes.warnings))
 }
 
 /// The compiled form of an empty document, in which nothing can be wrong.
@@ -134,6 +145,7 @@ fn assemble(
             max_age: cors.max_age.0,
         },
         quotas: document.tenants.defaults.clone(),
+        guardrails: HashMap::new(),
         providers,
         models,
         listed,
@@ -152,16 +164,6 @@ fn check_name(name: &str, at: &Path, notes: &mut Notes) {
 
 fn check_policies(document: &Document, notes: &mut Notes) {
     let root = Path::default();
-    for (name, guardrail) in &document.guardrails {
-        let at = root.key("guardrails").key(name);
-        for (side, checks) in [("input", &guardrail.input), ("output", &guardrail.output)] {
-            for (index, check) in checks.iter().enumerate() {
-                if checks.iter().take(index).any(|earlier| earlier.name == check.name) {
-                    notes.problem(at.key(side).index(index), "the same check stands here twice");
-                }
-            }
-        }
-    }
     let defaults = root.key("tenants").key("defaults");
     notes.problems.extend(document.tenants.defaults.problems(&defaults));
     if document.limits.max_body.0 == 0 {

@@ -3,6 +3,7 @@
 //! Names are checked for their shape here; whether they lead anywhere is seen in `compile`. The doc comments are the
 //! descriptions in the JSON Schema.
 
+mod guardrail;
 mod model;
 mod one_or_more;
 mod policy;
@@ -14,12 +15,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
 pub use model::{
     Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
     Strategy, Target,
 };
 pub use one_or_more::OneOrMore;
-pub use policy::{Action, Check, CheckName, Cors, Embeddings, Guardrail, Limits, Tenants};
+pub use policy::{Cors, Embeddings, Limits, Tenants};
 pub use provider::{Dialect, Prices, Provider};
 pub use quota::{Budget, BudgetPeriod, Quotas, Rate, Scope};
 pub use rule::{Day, Hours, Language, Pattern, Rule, Sensitivity};

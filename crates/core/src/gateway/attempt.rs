@@ -130,6 +130,10 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     if let Some(route) = &session.record.route {
         super::reply::set(headers, "sluice-explain", &route.header());
     }
+    let verdicts = session.verdicts();
+    if !verdicts.is_empty() {
+        super::reply::set(headers, "sluice-guardrails", &verdicts.header());
+    }
     if let Some(cache) = &session.record.cache {
         super::reply::set(headers, "sluice-cache", &cache.header());
     }

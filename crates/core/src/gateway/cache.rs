@@ -10,7 +10,7 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use super::{Context, Gateway, admit, admit::Caller, receive, settle::Session};
+use super::{Context, Gateway, admit, admit::Caller, guard::Guarded, receive, settle::Session};
 use crate::{
     cache::{self, Entry, Freshness, Note, Partition, Policy},
     config::{
@@ -125,6 +125,7 @@ impl Gateway {
         caller: &Caller,
         model: &Model,
         request: &Request<'_>,
+        guard: &Guarded,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
         let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
@@ -143,8 +144,8 @@ impl Gateway {
                 user.map(|user| Some(format!("user/{}/{user}", caller.key.id)))
             }
         };
-        let Some(within) = within.filter(|_| policy.mode != CacheMode::Off && cache::fits(request, &policy))
-        else {
+        let cached = policy.mode != CacheMode::Off && guard.may_be_kept && cache::fits(request, &policy);
+        let Some(within) = within.filter(|_| cached) else {
             return if wish.only { Err(miss()) } else { Ok(None) };
         };
         let targets: Vec<&str> = model.targets.iter().map(|target| target.id.as_str()).collect();
@@ -153,7 +154,7 @@ impl Gateway {
             within: within.as_deref(),
             model: &model.name,
             targets: &targets,
-            guardrails: &model.guardrails,
+            guardrails: &guard.plans.versions,
         };
         let key = cache::store_key(&partition, &cache::fingerprint(&partition, request));
         let ticket =
@@ -219,7 +220,10 @@ impl Gateway {
         session: &Session,
         answer: &Answer<'_>,
     ) {
-        let Some(ticket) = ticket.filter(|ticket| cache::keeps(answer, &ticket.policy)) else { return };
+        let clean = !session.found_in_answer();
+        let Some(ticket) = ticket.filter(|ticket| clean && cache::keeps(answer, &ticket.policy)) else {
+            return;
+        };
         let (now, record) = (host.now(), &session.record);
         let entry = Entry {
             created_at: now,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures::future::{LocalBoxFuture, join};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
     format::{Meta, Protocol},
@@ -21,8 +21,9 @@ use super::{
     Context, Gateway, Reply, ReplyBody, attempt,
     attempt::Deadline,
     cache::{self, Ticket},
+    guard::{self, Guarded},
     receive,
-    reply::Problem,
+    reply::{self, Problem},
     reserve::Need,
     send::Outgoing,
     settle::{Session, Shared},
@@ -32,6 +33,7 @@ use super::{
 };
 use crate::{
     config::{HttpProvider, Target, Upstream},
+    guardrail::answer::Guard,
     port::{Body, Host},
     relay::Relay,
 };
@@ -44,6 +46,10 @@ pub(super) struct Ask<'a> {
     pub strict: bool,
     /// Whether a stream is a JSON list, as Gemini's may be.
     pub as_list: bool,
+    /// Whether guardrails changed the request, so that the body no longer says it.
+    pub changed: bool,
+    /// What goes over the answer.
+    pub guard: Option<Guard>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
 }
@@ -91,14 +97,24 @@ impl Gateway {
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
         let need = Need::of_chat(&request);
-        let ticket = self.ticket(context, &caller, &model, &request)?;
+        let guarded = guard::check(context, &caller, &model, &mut request, &session);
+        let guarded = match guarded {
+            Ok(guarded) => guarded,
+            Err(failure) => {
+                // It counts as a request, or trying until one gets through would cost nothing.
+                self.reserve(context, &caller, model, &session, &need).await?;
+                return Err(self.refused(context.host, &session, failure));
+            }
+        };
+        let ticket = self.ticket(context, &caller, &model, &request, &guarded)?;
         let reserved = self.reserve(context, &caller, model, &session, &need);
         let found = self.look_up(context.host, ticket.as_deref(), request.stream);
         let (model, found) = join(reserved, found).await;
         let model = model?;
 
         let (protocol, strict) = (context.protocol, model.strict);
-        let ask = Ask { protocol, body: &body, request, strict, as_list, ticket };
+        let Guarded { changed, answer: guard, .. } = guarded;
+        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket };
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
         let outcome = match (kept, &ask.ticket) {
             (Some((found, entry)), _) => {
@@ -164,6 +180,15 @@ impl Gateway {
         Ok(reply)
     }
 
+    /// What becomes of a request that a guardrail refused.
+    fn refused<H: Host>(self: &Rc<Self>, host: &H, session: &Shared, failure: Failure) -> Problem {
+        session.borrow_mut().failed(failure.kind);
+        let mut headers = HeaderMap::new();
+        reply::set(&mut headers, "sluice-guardrails", &session.borrow().verdicts().header());
+        self.settle(host, session);
+        Problem { failure, attempts: Vec::new(), headers }
+    }
+
     pub(super) async fn attempt_chat<H: Host>(
         &self,
         context: &Context<'_, H>,
@@ -174,6 +199,10 @@ impl Gateway {
         match &target.provider.upstream {
             Upstream::Builtin => {
                 let answer = builtin::answer(&target.model, &ask.request)?;
+                let answer = match &ask.guard {
+                    Some(guard) => guard.answer(answer)?.0,
+                    None => answer,
+                };
                 session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
                 Ok(replayed(context, ask, &answer, session))
             }
@@ -211,16 +240,25 @@ impl Gateway {
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
-            let relay = relay.undoing(undo).collecting(gathered);
+            let relay = relay.undoing(undo).guarded(ask.guard.as_ref()).collecting(gathered);
             let mut opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             opened.ticket.clone_from(&ask.ticket);
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
         }
         let bytes = attempt::whole(context.host, response, &deadline).await?;
         let answer = upstream.read_answer(&bytes)?;
-        let same = upstream == ask.protocol.format() && undo.is_nothing();
-        let answer = undo.answer(answer);
-        session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
+        let mut same = upstream == ask.protocol.format() && undo.is_nothing();
+        let mut answer = undo.answer(answer);
+        let used = usage(ask, &answer);
+        session.borrow_mut().used(used, Some(answer.model.to_string()));
+        if let Some(guard) = &ask.guard {
+            let (guarded, changed) = guard.answer(answer).inspect_err(|failure| {
+                if failure.kind == ErrorKind::AnswerRejected {
+                    session.borrow_mut().rejected(&used);
+                }
+            })?;
+            (answer, same) = (guarded, same && !changed);
+        }
         self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
         if ask.request.stream {
             return Ok(replayed(context, ask, &answer, session));

@@ -13,6 +13,7 @@ use super::{
     admit::Caller,
     cache::Ticket,
     chat::{Ask, Outcome},
+    guard::{self, Guarded},
     reserve::Need,
     settle::{Session, Shared},
     stream,
@@ -128,6 +129,7 @@ impl<H: Host> Copy<H> {
         (request.model, request.stream) = (name.into(), stream);
         let session = Session::begin(&context, &caller, "chat", &request.model, request.user.as_deref());
         let Ok(session) = session else { return };
+        let Ok(guarded) = guard::check(&context, &caller, &model, &mut request, &session) else { return };
         session.borrow_mut().record.stream = stream;
         let (model, ticket) = match purpose {
             Purpose::Compare => {
@@ -143,7 +145,9 @@ impl<H: Host> Copy<H> {
                 (model, Some(ticket))
             }
         };
-        let ask = Ask { protocol, body: &body, request, strict: false, as_list: false, ticket };
+        let Guarded { changed, answer: guard, .. } = guarded;
+        let ask =
+            Ask { protocol, body: &body, request, strict: false, as_list: false, changed, guard, ticket };
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =
                 gateway.attempt_chat(&context, &ask, target, session).await;

@@ -12,10 +12,10 @@ use crate::{
     generations::Generations,
     port::{Host, Kv, KvError},
     routing::{
-        breaker::{Leave, Policy},
+        breaker::Policy,
         credentials::Resting,
         facts::Facts,
-        health::{Health, Took},
+        health::{Going, Health},
         order::{Standing, View},
     },
 };
@@ -63,10 +63,9 @@ impl Routes {
     pub fn view(&self, target: &Target, facts: &Facts<'_>, now: Timestamp) -> View {
         let health = self.health(&target.id);
         let health = health.borrow();
-        let standing = match &target.breaker {
-            _ if self.is_drained(&target.id) => Standing::Drained,
-            Some(policy) => Standing::of(health.shown(now), health.breaker.admits(policy, now)),
-            None => Standing::Up,
+        let standing = match self.is_drained(&target.id) {
+            true => Standing::Drained,
+            false => Standing::of(&health, target.breaker.as_ref(), now),
         };
         View {
             standing,
@@ -77,25 +76,30 @@ impl Routes {
     }
 
     /// Begins an attempt at `target`, unless its breaker says no. `first` is whether the request asks it the first time.
-    pub fn begin(&self, target: &Target, first: bool, now: Timestamp) -> Option<Run> {
+    pub fn begin(&self, target: &Target, first: bool, stream: bool, now: Timestamp) -> Option<Run> {
         let health = self.health(&target.id);
-        let leave = {
+        let going = {
             let mut health = health.borrow_mut();
-            let leave = health.enter(target.breaker.as_ref(), now)?;
+            let going = health.enter(target.breaker.as_ref(), stream, now)?;
             if first {
                 health.budget.first(target.retry.budget, now);
             } else {
                 // A second key is tried even where nothing is left.
                 _ = health.budget.take(now);
             }
-            leave
+            going
         };
-        Some(Run { health, policy: target.breaker, leave: Some(leave), began: now })
+        Some(Run { health, policy: target.breaker, going: Some(going) })
     }
 
     /// Whether `target` may be asked a second time by its retry budget.
     pub fn may_retry(&self, target: &Target, now: Timestamp) -> bool {
         self.health(&target.id).borrow_mut().budget.has(now)
+    }
+
+    /// A try was made at the cost of `target`'s retry budget.
+    pub fn retried(&self, target: &Target, now: Timestamp) {
+        _ = self.health(&target.id).borrow_mut().budget.take(now);
     }
 
     /// The keys of `provider`, those first that are to be used first.
@@ -209,31 +213,28 @@ impl Racer {
 pub(super) struct Run {
     health: Rc<RefCell<Health>>,
     policy: Option<Policy>,
-    leave: Option<Leave>,
-    began: Timestamp,
+    going: Option<Going>,
 }
 
 impl Run {
     /// An answer has come, or a stream has begun.
-    pub fn succeeded(&mut self, stream: bool, now: Timestamp) {
-        let span = now.since(self.began);
-        let took = if stream { Took::FirstToken(span) } else { Took::Whole(span) };
-        if let Some(leave) = self.leave.take() {
-            self.health.borrow_mut().succeeded(leave, self.policy.as_ref(), now, took);
+    pub fn succeeded(&mut self, now: Timestamp) {
+        if let Some(going) = self.going.take() {
+            self.health.borrow_mut().succeeded(going, self.policy.as_ref(), now);
         }
     }
 
     /// It failed.
     pub fn failed(&mut self, failure: &Failure, now: Timestamp) {
-        if let Some(leave) = self.leave.take() {
-            self.health.borrow_mut().failed(leave, self.policy.as_ref(), now, failure);
+        if let Some(going) = self.going.take() {
+            self.health.borrow_mut().failed(going, self.policy.as_ref(), now, failure);
         }
     }
 
     /// It is given up because another target, asked later, was quicker.
     fn outrun(&mut self, now: Timestamp) {
-        if let Some(leave) = self.leave.take() {
-            self.health.borrow_mut().breaker.outrun(&leave, self.policy.as_ref(), now);
+        if let Some(going) = self.going.take() {
+            self.health.borrow_mut().outrun(going, self.policy.as_ref(), now);
         }
     }
 
@@ -255,8 +256,8 @@ impl Drop for Run {
     fn drop(&mut self) {
         // Nobody holds a borrow over an await, so it is free.
         let Ok(mut health) = self.health.try_borrow_mut() else { return };
-        if let Some(leave) = self.leave.take() {
-            health.breaker.abandoned(&leave);
+        if let Some(going) = self.going.take() {
+            health.abandoned(going);
         }
         health.left();
     }

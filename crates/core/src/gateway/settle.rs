@@ -23,6 +23,7 @@ use crate::{
     cache::{Entry as Kept, Note},
     config::{Model, Target},
     cost_log::{Duty, Entry, Raced, Record},
+    guardrail::{Verdicts, answer::Guard},
     port::Host,
 };
 
@@ -48,6 +49,8 @@ pub struct Session {
     lost: Option<NanoUsd>,
     /// What is reserved for it at the tenant's counter object.
     pub(super) held: Option<Held>,
+    /// What goes over its answer.
+    pub(super) guard: Option<Guard>,
     /// What its answer tells about limits and budgets.
     pub(super) told: Vec<(&'static str, String)>,
     /// Whether the row was handed over.
@@ -101,6 +104,7 @@ impl Session {
             raced: None,
             shadow_of: None,
             cache: None,
+            guardrails: Verdicts::default(),
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
@@ -109,6 +113,7 @@ impl Session {
             run: None,
             lost: Some(NanoUsd(0)),
             held: None,
+            guard: None,
             told: Vec::new(),
             settled: false,
         })))
@@ -126,6 +131,7 @@ impl Session {
             run: None,
             lost,
             held: None,
+            guard: of.guard.clone(),
             told: Vec::new(),
             settled: false,
         }))
@@ -164,6 +170,28 @@ impl Session {
     pub fn calls(&self) -> usize {
         let last = usize::from(self.trying.is_some());
         self.record.attempts.len() + last + usize::from(self.record.raced.is_some())
+    }
+
+    /// Guardrails found something in the request.
+    pub(super) fn found(&mut self, verdicts: Verdicts) {
+        self.record.guardrails.extend(verdicts);
+    }
+
+    /// Whether they found something in an answer.
+    pub(super) fn found_in_answer(&self) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.verdicts().any_in_answer())
+    }
+
+    /// All that they found, in request and answer.
+    pub(super) fn verdicts(&self) -> Verdicts {
+        let mut all = self.record.guardrails.clone();
+        all.extend(self.guard.as_ref().map(Guard::verdicts).unwrap_or_default());
+        all
+    }
+
+    /// An answer was refused: what it cost is part of what the request costs.
+    pub(super) fn rejected(&mut self, usage: &Usage) {
+        self.lost = sum(self.lost, self.own_cost(usage));
     }
 
     /// A kept answer is given: nothing is used.
@@ -263,6 +291,7 @@ impl Session {
             "target": self.record.target,
             "attempts": self.calls(),
             "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
+            "guardrails": Some(self.verdicts().header()).filter(|told| !told.is_empty()),
             "cache": self.record.cache.as_ref().map(Note::header),
         }))
     }
@@ -287,6 +316,8 @@ impl Gateway {
             if let Some(run) = session.run.take() {
                 session.tell(&run, now);
             }
+            session.record.guardrails = session.verdicts();
+            session.guard = None;
             let Some(held) = session.held.take() else {
                 return self.log(host, &session.record);
             };

@@ -105,6 +105,7 @@ impl Gateway {
             "state": state.name(),
             "breaker": shown.name(),
             "open_for_ms": open_for,
+            "silent": health.is_silent(now),
             "running": health.running,
             "attempts_last_minute": count.attempts,
             "failures_last_minute": count.failures,

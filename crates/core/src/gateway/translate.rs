@@ -48,7 +48,7 @@ pub(super) async fn request<H: Host>(
         (request, undo) = (Cow::Owned(prepared), done);
     }
     let written = match request {
-        Cow::Borrowed(_) if same_format => ask.protocol.patch_request(ask.body, &spec)?,
+        Cow::Borrowed(_) if same_format && !ask.changed => ask.protocol.patch_request(ask.body, &spec)?,
         request => upstream.write_request(&request, &spec)?,
     };
     Ok((written, undo))

@@ -104,7 +104,7 @@ impl<H: Host> Walk<'_, H> {
                 step = plan.passed_over();
                 continue;
             };
-            let Some(run) = self.gateway.routes.begin(target, first, self.now()) else {
+            let Some(run) = self.gateway.routes.begin(target, first, self.stream, self.now()) else {
                 step = plan.passed_over();
                 continue;
             };
@@ -188,7 +188,11 @@ impl<H: Host> Walk<'_, H> {
             .iter()
             .filter_map(|view| match view.standing {
                 Standing::Resting(until) => Some(until.unwrap_or(now.plus(Duration::from_secs(1)))),
-                Standing::Up | Standing::Probing | Standing::Drained | Standing::Forbidden => None,
+                Standing::Up
+                | Standing::Silent
+                | Standing::Probing
+                | Standing::Drained
+                | Standing::Forbidden => None,
             })
             .min();
         let states: Vec<String> = self
@@ -236,7 +240,7 @@ impl<H: Host> Walk<'_, H> {
         match &outcome {
             Ok(_) => {
                 session.borrow_mut().run = racer.take().map(|mut run| {
-                    run.succeeded(self.stream, now);
+                    run.succeeded(now);
                     run
                 });
             }
@@ -269,7 +273,7 @@ impl<H: Host> Walk<'_, H> {
             Either::Left((outcome, _)) => return outcome,
             Either::Right(((), first)) => first,
         };
-        let Some((at, second_target, run)) = self.joiner(plan) else { return first.await };
+        let Some((at, second_target, run)) = self.joiner(target, plan) else { return first.await };
         let fork = Session::fork(self.session);
         fork.borrow_mut().trying(self.model, at);
         let second = pin!(self.one(second_target, Racer::new(run), &fork, attempt));
@@ -299,15 +303,17 @@ impl<H: Host> Walk<'_, H> {
         }
     }
 
-    /// The next target of the plan that can be asked, with leave to.
-    fn joiner(&self, plan: &mut Plan<'_>) -> Option<(usize, &Target, Run)> {
-        let now = self.now();
+    /// The next target of the plan, with leave to ask it beside `first`, whose retry budget pays: so races stay a share of
+    /// what is asked, and come in a burst where it falls silent.
+    fn joiner(&self, first: &Target, plan: &mut Plan<'_>) -> Option<(usize, &Target, Run)> {
+        let (now, routes) = (self.now(), &self.gateway.routes);
         let next = plan.peek()?;
         let target = self.model.targets.get(next)?;
-        if !self.gateway.routes.may_retry(target, now) {
+        if !routes.may_retry(first, now) {
             return None;
         }
-        let run = self.gateway.routes.begin(target, false, now)?;
+        let run = routes.begin(target, true, self.stream, now)?;
+        routes.retried(first, now);
         plan.race();
         Some((next, target, run))
     }

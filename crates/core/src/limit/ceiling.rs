@@ -3,7 +3,7 @@
 //! No tokeniser makes more tokens of a text than it has bytes, so bytes bound what is read; the caller's output limit
 //! bounds what is written. Where the caller gives none, [`OUTPUT_UNTOLD`] is reserved: docs/costs.md tells the slack.
 
-use sluice_providers::tokens;
+use sluice_providers::{prices::Entry, tokens};
 use sluice_types::{
     chat::{OutputFormat, Part, Request, Tool},
     json::Raw,
@@ -70,10 +70,7 @@ impl Most {
 
     /// What is written at most by `target`.
     fn written(&self, target: &Target) -> u64 {
-        let listed = target
-            .entry
-            .and_then(sluice_providers::prices::Entry::output_tokens)
-            .map_or(OUTPUT_UNTOLD, u64::from);
+        let listed = target.entry.and_then(Entry::output_tokens).map_or(OUTPUT_UNTOLD, u64::from);
         self.output.unwrap_or(listed.min(OUTPUT_UNTOLD)).saturating_mul(self.answers)
     }
 }

@@ -246,7 +246,6 @@ mod tests {
     #[test]
     fn prompts_it_has_not_seen_are_told_apart() {
         let (right, all) = right(include_str!("../../../../tests/cases/complexity/held-out.tsv"));
-        println!("{right:?} of {all:?}");
         assert!(all == [35, 25]);
         // Above all, few hard prompts may go to the weak model.
         assert!(33 <= right[0] && 24 <= right[1], "{right:?} of {all:?}");

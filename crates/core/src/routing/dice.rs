@@ -11,7 +11,7 @@ impl Dice {
     }
 
     /// The next number of `0.0..1.0`.
-    pub fn next(&mut self) -> f64 {
+    pub fn draw(&mut self) -> f64 {
         // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         unit(mix(self.0))
@@ -19,7 +19,7 @@ impl Dice {
 
     /// A number below `bound`; 0 if that is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        let drawn = (self.next() * bound as f64) as usize;
+        let drawn = (self.draw() * bound as f64) as usize;
         drawn.min(bound.saturating_sub(1))
     }
 }
@@ -45,7 +45,7 @@ mod tests {
         let mut dice = Dice::new(7);
         let mut tenths = [0_u32; 10];
         for _ in 0..100_000 {
-            tenths[(dice.next() * 10.0) as usize] += 1;
+            tenths[(dice.draw() * 10.0) as usize] += 1;
         }
         assert!(tenths.iter().all(|count| (9_500..10_500).contains(count)), "{tenths:?}");
         assert!((0..1_000).all(|_| dice.below(3) < 3) && dice.below(0) == 0);

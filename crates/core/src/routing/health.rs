@@ -11,6 +11,7 @@ use super::{
     breaker::{Breaker, Leave, Policy, Shown},
     budget::Budget,
     latency::Latency,
+    waiting::Waiting,
 };
 
 /// How far back the error rate looks that strategies weigh.
@@ -30,6 +31,16 @@ pub struct Health {
     pub budget: Budget,
     /// Attempts under way.
     pub running: u32,
+    /// Streams among these that have not begun.
+    waiting: Waiting,
+}
+
+/// An attempt that has leave, until it is told what came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Going {
+    leave: Leave,
+    began: Timestamp,
+    stream: bool,
 }
 
 /// What a failed attempt says about its target.
@@ -69,6 +80,7 @@ pub fn verdict(kind: ErrorKind) -> Verdict {
         | ErrorKind::RateLimited
         | ErrorKind::BudgetExceeded
         | ErrorKind::GuardrailDenied
+        | ErrorKind::AnswerRejected
         | ErrorKind::CacheMiss
         | ErrorKind::StoreUnavailable
         | ErrorKind::Internal => Verdict::Unknown,
@@ -76,32 +88,66 @@ pub fn verdict(kind: ErrorKind) -> Verdict {
 }
 
 impl Health {
-    /// An attempt is to begin: leave for it, unless the breaker says no.
-    pub fn enter(&mut self, policy: Option<&Policy>, now: Timestamp) -> Option<Leave> {
+    /// An attempt is to begin, at a stream or a whole answer: leave for it, unless the breaker says no.
+    pub fn enter(&mut self, policy: Option<&Policy>, stream: bool, now: Timestamp) -> Option<Going> {
         let leave = match policy {
             Some(policy) => self.breaker.enter(policy, now)?,
             None => Leave::Usual,
         };
         self.running = self.running.saturating_add(1);
-        Some(leave)
+        if stream {
+            self.waiting.begin(now);
+        }
+        Some(Going { leave, began: now, stream })
     }
 
-    /// The attempt has brought an answer, or the beginning of one, after `took`.
-    pub fn succeeded(&mut self, leave: Leave, policy: Option<&Policy>, now: Timestamp, took: Took) {
+    /// The attempt has brought an answer, or the beginning of one.
+    pub fn succeeded(&mut self, going: Going, policy: Option<&Policy>, now: Timestamp) {
+        let (took, stream, began) = (now.since(going.began), going.stream, going.began);
+        let leave = self.over(going);
         self.breaker.succeeded(leave, policy, now);
-        match took {
-            Took::FirstToken(span) => self.latency.began(span, now),
-            Took::Whole(span) => self.latency.whole.add(span.as_millis() as f64, now),
+        if stream {
+            self.waiting.answered(began);
+            self.latency.began(took, now);
+        } else {
+            self.latency.whole.add(took.as_millis() as f64, now);
         }
     }
 
     /// The attempt failed.
-    pub fn failed(&mut self, leave: Leave, policy: Option<&Policy>, now: Timestamp, failure: &Failure) {
+    pub fn failed(&mut self, going: Going, policy: Option<&Policy>, now: Timestamp, failure: &Failure) {
+        let leave = self.over(going);
         match verdict(failure.kind) {
             Verdict::Works => self.breaker.succeeded(leave, policy, now),
             Verdict::Fails => self.breaker.failed(leave, policy, now, failure.retry_after),
             Verdict::Unknown => self.breaker.abandoned(&leave),
         }
+    }
+
+    /// The attempt was given up because another target, asked later, was quicker.
+    pub fn outrun(&mut self, going: Going, policy: Option<&Policy>, now: Timestamp) {
+        let leave = self.over(going);
+        self.breaker.outrun(&leave, policy, now);
+    }
+
+    /// Nothing came of the attempt that would say anything about the target.
+    pub fn abandoned(&mut self, going: Going) {
+        let leave = self.over(going);
+        self.breaker.abandoned(&leave);
+    }
+
+    fn over(&mut self, going: Going) -> Leave {
+        if going.stream {
+            self.waiting.end(going.began);
+        }
+        going.leave
+    }
+
+    /// Whether streams under way wait for so long that the target seems to have fallen silent. Without enough streams to
+    /// tell what is usual there is no telling.
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        self.waiting.may_be_silent()
+            && self.latency.p95().is_some_and(|usual| self.waiting.silent(usual, now))
     }
 
     /// The attempt is over, whatever came of it: its stream has ended, or nobody waits any more.
@@ -126,15 +172,6 @@ impl Health {
     }
 }
 
-/// How long a good attempt took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Took {
-    /// Until the first token of a stream.
-    FirstToken(Duration),
-    /// Until the whole answer was there.
-    Whole(Duration),
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,14 +189,37 @@ mod tests {
         let mut health = Health::default();
         let now = Timestamp(10_000);
         for kind in [ErrorKind::InvalidRequest, ErrorKind::ContentFilter, ErrorKind::Unsupported] {
-            let leave = health.enter(Some(&policy), now).unwrap();
-            health.failed(leave, Some(&policy), now, &Failure::new(kind, "no"));
+            let going = health.enter(Some(&policy), true, now).unwrap();
+            health.failed(going, Some(&policy), now, &Failure::new(kind, "no"));
             health.left();
             assert_eq!((health.shown(now), health.running), (Shown::Closed, 0));
         }
-        let leave = health.enter(Some(&policy), now).unwrap();
-        health.failed(leave, Some(&policy), now, &Failure::new(ErrorKind::UpstreamInvalid, "no"));
-        assert_eq!(health.enter(Some(&policy), now), None);
+        let going = health.enter(Some(&policy), true, now).unwrap();
+        health.failed(going, Some(&policy), now, &Failure::new(ErrorKind::UpstreamInvalid, "no"));
+        assert_eq!(health.enter(Some(&policy), true, now), None);
         assert_eq!(health.running, 1);
+    }
+
+    #[test]
+    fn a_target_falls_silent_by_its_own_measure() {
+        let at = |ms: u64| Timestamp(1_000_000 + ms);
+        let mut health = Health::default();
+        for second in 0..40_u64 {
+            let going = health.enter(None, true, at(second * 1_000)).unwrap();
+            health.succeeded(going, None, at(second * 1_000 + 600));
+        }
+        // Whole answers have no usual time: they take as long as they are.
+        let mut going: Vec<Going> = (0..3).filter_map(|_| health.enter(None, false, at(50_000))).collect();
+        going.extend((0..2).filter_map(|_| health.enter(None, true, at(50_000))));
+        assert!(!health.is_silent(at(55_000)));
+        going.extend(health.enter(None, true, at(50_000)));
+        assert!(!health.is_silent(at(50_599)) && health.is_silent(at(50_600)));
+        // Callers who leave, and races that are lost, tell of nothing any more.
+        health.abandoned(going.pop().unwrap());
+        assert!(!health.is_silent(at(55_000)));
+        // Of a target that nobody has asked often enough there is no telling.
+        let mut fresh = Health::default();
+        (0..9).for_each(|_| _ = fresh.enter(None, true, at(0)));
+        assert!(!fresh.is_silent(at(10_000)));
     }
 }

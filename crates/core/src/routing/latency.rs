@@ -73,10 +73,10 @@ impl Latency {
         if self.samples.len() < ENOUGH {
             return None;
         }
-        let mut sorted: Vec<u32> = self.samples.iter().copied().collect();
-        sorted.sort_unstable();
-        let at = (sorted.len() * 95).div_ceil(100).saturating_sub(1);
-        sorted.get(at).map(|ms| Duration::from_millis(u64::from(*ms)))
+        let mut samples: Vec<u32> = self.samples.iter().copied().collect();
+        let at = (samples.len() * 95).div_ceil(100).saturating_sub(1);
+        let (_, ms, _) = samples.select_nth_unstable(at);
+        Some(Duration::from_millis(u64::from(*ms)))
     }
 
     /// How long an answer of `tokens` may take, in milliseconds: a stream's first token and the rest, or a whole

@@ -6,10 +6,11 @@
 use sluice_types::{money::NanoUsd, time::Timestamp, usage::Usage};
 
 use super::{
-    breaker::Shown,
+    breaker::{Policy, Shown},
     dice::Dice,
     explain::{Candidate, Explanation},
     facts::Facts,
+    health::Health,
     rendezvous, rule,
 };
 use crate::config::{Group, Member, Strategy, Target, To, document::Affinity, group::Score};
@@ -42,6 +43,8 @@ pub struct View {
 pub enum Standing {
     /// It may.
     Up,
+    /// It may, after all others: streams wait for it in vain.
+    Silent,
     /// Its breaker is half-open and has room for another probe.
     Probing,
     /// Its breaker is open until then, or half-open with all the probes under way.
@@ -53,11 +56,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// From what the breaker shows and whether it admits another attempt.
-    pub fn of(shown: Shown, admits: bool) -> Self {
-        match shown {
+    /// By its health; without a breaker it always may.
+    pub fn of(health: &Health, breaker: Option<&Policy>, now: Timestamp) -> Self {
+        let Some(policy) = breaker else { return Self::Up };
+        match health.shown(now) {
+            Shown::Closed if health.is_silent(now) => Self::Silent,
             Shown::Closed => Self::Up,
-            Shown::HalfOpen if admits => Self::Probing,
+            Shown::HalfOpen if health.breaker.admits(policy, now) => Self::Probing,
             Shown::HalfOpen => Self::Resting(None),
             Shown::Open(until) => Self::Resting(Some(until)),
         }
@@ -65,13 +70,14 @@ impl Standing {
 
     /// Whether it may be asked.
     pub fn is_usable(self) -> bool {
-        matches!(self, Self::Up | Self::Probing)
+        matches!(self, Self::Up | Self::Silent | Self::Probing)
     }
 
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Up => "closed",
+            Self::Silent => "silent",
             Self::Probing | Self::Resting(None) => "half_open",
             Self::Resting(Some(_)) => "open",
             Self::Drained => "drained",
@@ -123,8 +129,10 @@ pub fn order(group: &Group, scene: &Scene<'_>, dice: &mut Dice) -> Decision {
         Strategy::Split(_) => ranked.first().map(|first| first.member.arm.clone()),
         _ => None,
     };
-    // Those left out go to the end, the others keep their order.
-    ranked.sort_by_key(|ranked| ranked.left_out.is_some());
+    // Those left out go to the end, the others keep their order, but for those that seem to have fallen silent. Arms of a
+    // split do not change for a guess.
+    let waits = !matches!(group.strategy, Strategy::Split(_));
+    ranked.sort_by_key(|ranked| (ranked.left_out.is_some(), waits && ranked.is_silent()));
     let kept = ranked.iter().filter(|ranked| ranked.left_out.is_none());
     let order: Vec<usize> = kept.flat_map(|ranked| ranked.order.iter().copied()).collect();
     let inner = ranked.iter().find(|ranked| ranked.left_out.is_none()).and_then(|first| first.arm.clone());
@@ -239,7 +247,11 @@ impl<'a> Ranked<'a> {
     }
 
     fn is_ill(&self) -> bool {
-        self.view.and_then(|view| view.error_rate).is_some_and(|rate| ILL <= rate)
+        self.is_silent() || self.view.and_then(|view| view.error_rate).is_some_and(|rate| ILL <= rate)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.view.is_some_and(|view| view.standing == Standing::Silent)
     }
 
     fn candidate(&self, scene: &Scene<'_>) -> Candidate {
@@ -350,7 +362,7 @@ fn by_weight(
         let weight = ranked.member.weight.get();
         ranked.score = Some(match sticky {
             Some((_, key)) => rendezvous::preference(key, &ranked.member.name, weight),
-            None => rendezvous::weighted(dice.next(), weight),
+            None => rendezvous::weighted(dice.draw(), weight),
         });
     }
     ranked.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));
@@ -498,6 +510,24 @@ mod tests {
         assert_eq!(told.candidates[2].left_out, Some(CANNOT));
         let none = Case::new(members).view(0, RESTING).view(1, RESTING).view(2, RESTING);
         assert!(none.order().is_empty());
+    }
+
+    #[test]
+    fn a_silent_target_is_asked_last_but_asked() {
+        let silent = View { standing: Standing::Silent, ..WELL };
+        for strategy in
+            ["fallback", "least_cost", "least_latency", "score", "load_balance", "conditional", "complexity"]
+        {
+            let members = format!(r#""strategy": "{strategy}", "targets": ["a/m", "b/m"]"#);
+            for at in 0..2 {
+                let case = Case::new(&members).view(at, silent);
+                assert_eq!(case.order()[1], ["a/m", "b/m"][at], "{strategy}");
+            }
+            let both = Case::new(&members).view(0, silent).view(1, silent);
+            assert_eq!(both.order().len(), 2, "{strategy}");
+        }
+        let nested = Case::new(r#""targets": ["inner", "c/m"]"#).view(0, silent).view(1, silent);
+        assert_eq!(nested.order()[0], "c/m");
     }
 
     #[test]

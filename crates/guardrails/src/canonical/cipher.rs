@@ -12,7 +12,7 @@ pub struct Signs {
 }
 
 /// Words of prompts that are no words when moved or reversed ("and" is DNA backwards).
-const COMMON: [&str; 32] = [
+const COMMON: [&str; 56] = [
     "the",
     "you",
     "your",
@@ -45,9 +45,33 @@ const COMMON: [&str; 32] = [
     "output",
     "act",
     "write",
+    "access",
+    "code",
+    "exact",
+    "leak",
+    "everything",
+    "message",
+    "order",
+    "please",
+    "confirm",
+    "answer",
+    "begin",
+    "user",
+    "without",
+    "instead",
+    "never",
+    "must",
+    "give",
+    "every",
+    "text",
+    "words",
+    "initial",
+    "original",
+    "hidden",
+    "bypass",
 ];
-/// Different ones that must be seen: single ones turn up by chance ("lla", "dna").
-const ENOUGH: u32 = 2;
+/// Letters of different ones that must be seen: a short word alone turns up by chance ("lla", "edoc").
+const ENOUGH: usize = 6;
 
 /// Looks at every word once.
 pub fn signs(text: &str) -> Signs {
@@ -84,7 +108,12 @@ pub fn signs(text: &str) -> Signs {
         }
         at += length + 1;
     }
-    Signs { rot13: ENOUGH <= moved.count_ones(), reversed: ENOUGH <= reversed.count_ones() }
+    Signs { rot13: ENOUGH <= letters(moved), reversed: ENOUGH <= letters(reversed) }
+}
+
+/// Letters of these common words together.
+fn letters(words: u64) -> usize {
+    COMMON.iter().enumerate().filter(|(nth, _)| words >> nth & 1 == 1).map(|(_, word)| word.len()).sum()
 }
 
 /// By first letter: the common words that begin so, a bit each.

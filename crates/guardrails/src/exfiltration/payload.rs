@@ -29,7 +29,7 @@ fn encoded(part: &str) -> bool {
     if part.len() < SHORTEST {
         return false;
     }
-    if part.len() % 2 == 0 && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if part.len().is_multiple_of(2) && part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let pair =
             |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
         let bytes: Vec<u8> = part.as_bytes().chunks(2).filter_map(pair).collect();

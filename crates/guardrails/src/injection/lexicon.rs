@@ -20,6 +20,8 @@ pub const URL: u8 = 4;
 pub const CLASSES: usize = 56;
 /// The longest `stem*`, in letters.
 pub const LONGEST_STEM: usize = 10;
+/// The shortest word that is known with its letters in disorder, in letters.
+const SHORTEST_SHUFFLED: usize = 5;
 /// Hash of no letters (FNV-1a).
 pub const SEED: u32 = 0x811c_9dc5;
 /// What every number hashes to.
@@ -46,6 +48,8 @@ pub struct Lexicon {
     names: Vec<&'static str>,
     exact: Table,
     stems: Table,
+    /// By the letters without their order.
+    shuffled: Table,
 }
 
 static SHARED: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(TEXT));
@@ -60,6 +64,7 @@ impl Lexicon {
         let mut names = PUNCTUATION.to_vec();
         let mut exact = Vec::new();
         let mut stems = Vec::new();
+        let mut shuffled = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, words)) = line.split_once(':') else { continue };
             let name = head.split_whitespace().next().unwrap_or_default();
@@ -72,12 +77,17 @@ impl Lexicon {
                 for form in [word.to_owned(), without_accents(word)] {
                     match form.strip_suffix('*') {
                         Some(stem) => stems.push((hash_word(stem), class)),
-                        None => exact.push((hash_entry(&form), class)),
+                        None => {
+                            exact.push((hash_entry(&form), class));
+                            if SHORTEST_SHUFFLED <= form.len() && form.bytes().all(is_letter) {
+                                shuffled.push((shuffle(form.as_bytes()), class));
+                            }
+                        }
                     }
                 }
             }
         }
-        Self { names, exact: Table::of(&exact), stems: Table::of(&stems) }
+        Self { names, exact: Table::of(&exact), stems: Table::of(&stems), shuffled: Table::of(&shuffled) }
     }
 
     /// The class of the word with this hash.
@@ -90,10 +100,25 @@ impl Lexicon {
         self.stems.find(hash)
     }
 
+    /// The class of a word with its letters in another order, the first one in its place: a slip of the fingers, or a trick.
+    pub fn shuffled(&self, word: &[u8]) -> Option<u8> {
+        if word.len() < SHORTEST_SHUFFLED { None } else { self.shuffled.find(shuffle(word)) }
+    }
+
     /// The class of this name.
     pub fn class(&self, name: &str) -> Option<u8> {
         self.names.iter().position(|known| *known == name).and_then(|class| u8::try_from(class).ok())
     }
+}
+
+/// The first letter, and all letters whatever their order.
+fn shuffle(word: &[u8]) -> u32 {
+    let spread = |byte: u8| {
+        let lower = LOWER.get(usize::from(byte)).copied().unwrap_or(0);
+        step(step(SEED, lower), lower).wrapping_mul(0x9e37_79b1)
+    };
+    let sum = word.iter().fold(0_u32, |sum, byte| sum.wrapping_add(spread(*byte)));
+    step(sum, word.first().map_or(0, u8::to_ascii_lowercase))
 }
 
 /// The name of a class, empty for none.

@@ -215,6 +215,11 @@ impl Matcher {
     fn hit(&mut self, hit: Hit) {
         match self.hits.iter_mut().find(|known| known.kind == hit.kind) {
             Some(known) if known.strength < hit.strength => *known = hit,
+            // The same place, told more fully.
+            Some(known) if known.strength == hit.strength && hit.span.start <= known.span.end => {
+                known.span.start = known.span.start.min(hit.span.start);
+                known.span.end = hit.span.end;
+            }
             Some(_) => {}
             None => self.hits.push(hit),
         }

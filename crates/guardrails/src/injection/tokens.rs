@@ -78,7 +78,7 @@ impl<'t> Tokens<'t> {
                 break;
             }
             letters += 1;
-            if letters >= 2 && letters <= lexicon::LONGEST_STEM {
+            if (2..=lexicon::LONGEST_STEM).contains(&letters) {
                 class = self.lexicon.stem(hash).unwrap_or(class);
             }
         }
@@ -87,6 +87,10 @@ impl<'t> Tokens<'t> {
         }
         if let Some(pair) = self.lexicon.exact(lexicon::pair(self.previous, hash)) {
             class = pair;
+        }
+        if class == 0 && letters == at - start {
+            let word = self.text.as_bytes().get(start..at).unwrap_or_default();
+            class = self.lexicon.shuffled(word).unwrap_or(0);
         }
         if digits_only {
             hash = lexicon::NUMBER;
@@ -242,6 +246,7 @@ mod tests {
         }
         assert_eq!(classes("忽略之前的指令"), ["override", "prior", "", "instr"]);
         assert_eq!(classes("précédent"), classes("precedent"));
+        assert_eq!(classes("igonre perivous"), ["override", "prior"]);
     }
 
     #[test]
@@ -256,7 +261,8 @@ mod tests {
     #[test]
     fn tokens_cover_their_words() {
         let text = "Don't «ignorez» me";
-        let words: Vec<_> = Tokens::new(text).map(|token| &text[token.start..token.end]).collect();
+        let words: Vec<_> =
+            Tokens::new(text).map(|token| text.get(token.start..token.end).unwrap_or_default()).collect();
         assert_eq!(words, ["Don't", "ignorez", "me"]);
     }
 }

@@ -12,6 +12,9 @@ const OTHER: Topics = Topics::SSN
     .and(Topics::PASSPORT)
     .and(Topics::DRIVER)
     .and(Topics::ACCOUNT)
+    .and(Topics::SIN)
+    .and(Topics::TFN)
+    .and(Topics::ABN)
     .and(Topics::NPI)
     .and(Topics::NOT_PHONE)
     .and(Topics::VERSION);

@@ -106,7 +106,12 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ende
     let mut end = at + seen;
     let mut flags = if seen == 0 { Flags::default() } else { Flags::ALL };
     let mut paren = false;
+    let most = at + super::TOKEN_CAP;
     while let Some(&byte) = bytes.get(end) {
+        // Nothing longer is looked at in one piece, so nothing longer is read more than a few times.
+        if most < end {
+            return Some(Ended { end, flags: Flags::ALL, cut: true, window: false, probe: false });
+        }
         match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
             LETTER_LOWER => flags |= Flags::LOWER,
             LETTER_UPPER => flags |= Flags::UPPER,

@@ -90,7 +90,7 @@ impl Provider {
     pub fn answer(&self, elapsed: u64, busy: u32, dice: &mut Dice) -> (Outcome, Duration) {
         let mut errors = self.errors;
         // A sum of twelve draws is all but normal (central limit), with variance 1.
-        let normal: f64 = (0..12).map(|_| dice.next()).sum::<f64>() - 6.0;
+        let normal: f64 = (0..12).map(|_| dice.draw()).sum::<f64>() - 6.0;
         let mut ms = self.median_ms * (self.spread * normal).exp();
         let now = self
             .troubles
@@ -107,7 +107,7 @@ impl Provider {
         if self.limit.is_some_and(|limit| limit < busy) {
             return (Outcome::Limited, Duration::from_millis(40));
         }
-        let outcome = if dice.next() < errors { Outcome::Failed } else { Outcome::Answered };
+        let outcome = if dice.draw() < errors { Outcome::Failed } else { Outcome::Answered };
         (outcome, Duration::from_micros((ms * 1_000.0) as u64))
     }
 }

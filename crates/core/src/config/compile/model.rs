@@ -13,6 +13,7 @@ use crate::{
         path::{Path, Problem},
         suggest,
     },
+    guardrail::{Guardrail, Plans},
     routing::{breaker::Policy, window},
 };
 
@@ -22,6 +23,7 @@ pub fn compile(
     written: &document::Model,
     document: &Document,
     providers: &HashMap<String, Rc<Provider>>,
+    guardrails: &HashMap<String, Rc<Guardrail>>,
     at: &Path,
     notes: &mut Notes,
 ) -> Option<Model> {
@@ -53,8 +55,12 @@ pub fn compile(
     if LONGEST < written.cache.ttl.0 {
         notes.problem(at.key("cache").key("ttl"), "must be at most 30 days");
     }
-    let (cache, guardrails) = (written.cache.into(), written.guardrails.clone());
-    Some(Model { name, group, targets, strict: written.strict, deadline, hedge, mirror, cache, guardrails })
+    let guardrails: Vec<_> =
+        written.guardrails.iter().filter_map(|name| guardrails.get(name).cloned()).collect();
+    let all: Vec<_> = guardrails.iter().map(Rc::as_ref).collect();
+    let guard = Rc::new(Plans::of(&all));
+    let (strict, cache) = (written.strict, written.cache.into());
+    Some(Model { name, group, targets, strict, deadline, hedge, mirror, cache, guard, guardrails })
 }
 
 /// Where copies go: a model with the one target.

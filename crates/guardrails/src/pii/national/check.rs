@@ -40,7 +40,7 @@ pub(crate) fn luhn(digits: &[u8]) -> bool {
             small => small,
         })
         .sum();
-    sum % 10 == 0 && !same(digits)
+    sum.is_multiple_of(10) && !same(digits)
 }
 
 /// US social security: areas never given out (SSA, 2011).
@@ -120,13 +120,13 @@ pub(super) fn bsn(digits: &[u8]) -> bool {
 
 /// Australia, tax file.
 pub(super) fn tfn(digits: &[u8]) -> bool {
-    weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && !same(digits)
+    weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11) && !same(digits)
 }
 
 /// Australia, business.
 pub(super) fn abn(digits: &[u8]) -> bool {
     let sum = weighted(digits, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
-    digit(digits, 0) != 0 && (sum + 89 - 10) % 89 == 0
+    digit(digits, 0) != 0 && (sum + 89 - 10).is_multiple_of(89)
 }
 
 /// Turkey.

@@ -1,0 +1,110 @@
+//! Guardrails: what is looked for in requests and answers, what is done with it, and how that is told.
+//!
+//! The checks themselves are `sluice-guardrails`'; here they are put together from the configuration ([`plan`]), run over a
+//! request's turns ([`request`]) and over an answer, whole or event by event ([`answer`]).
+
+pub mod answer;
+pub mod plan;
+pub mod request;
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde::Serialize;
+use sluice_types::error::{ErrorKind, Failure};
+
+use crate::config::document::{CheckName, Stage};
+
+pub use plan::{Guardrail, Plans};
+
+/// What one check found at one stage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Where.
+    pub stage: Stage,
+    /// By which check.
+    pub check: &'static str,
+    /// What was done.
+    pub action: &'static str,
+    /// What was found, and how often. Names only, never what was found.
+    pub kinds: BTreeMap<&'static str, u32>,
+    /// How sure the check is, from 0 to 1, where it tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
+    /// Whether `action` is what would have been done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
+/// What was found in a request and its answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Verdicts(pub Vec<Verdict>);
+
+impl Verdicts {
+    /// Nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether anything was found in the answer.
+    pub fn any_in_answer(&self) -> bool {
+        self.0.iter().any(|verdict| verdict.stage == Stage::Output)
+    }
+
+    /// Another finding.
+    pub fn add(
+        &mut self,
+        stage: Stage,
+        check: CheckName,
+        act: plan::Act,
+        kind: &'static str,
+        score: Option<f32>,
+    ) {
+        let (check, action, dry_run) = (check.name(), act.action.name(), act.dry_run);
+        let same = |verdict: &&mut Verdict| {
+            verdict.stage == stage
+                && verdict.check == check
+                && verdict.action == action
+                && verdict.dry_run == dry_run
+        };
+        if let Some(verdict) = self.0.iter_mut().find(same) {
+            *verdict.kinds.entry(kind).or_default() += 1;
+            verdict.score = if verdict.score < score { score } else { verdict.score };
+        } else {
+            let kinds = BTreeMap::from([(kind, 1)]);
+            self.0.push(Verdict { stage, check, action, kinds, score, dry_run });
+        }
+    }
+
+    /// Those of `other` too.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// The value of header `sluice-guardrails`: `input.pii=redact(email:2); input.injection=flag(learned_pattern:1)`.
+    pub fn header(&self) -> String {
+        let mut text = String::new();
+        for verdict in &self.0 {
+            let between = if text.is_empty() { "" } else { "; " };
+            let dry = if verdict.dry_run { "would-" } else { "" };
+            _ = write!(text, "{between}{}.{}={dry}{}(", verdict.stage.name(), verdict.check, verdict.action);
+            for (at, (kind, count)) in verdict.kinds.iter().enumerate() {
+                _ = write!(text, "{}{kind}:{count}", if at == 0 { "" } else { "," });
+            }
+            text.push(')');
+        }
+        text
+    }
+}
+
+/// The failure of a request or an answer that `check` refuses. Names the check and the kind, not the text.
+pub fn refusal(stage: Stage, check: CheckName, kind: &str, next: bool) -> Failure {
+    let what = match stage {
+        Stage::Input => "the request",
+        Stage::ToolResult => "a tool's result",
+        Stage::Retrieved => "a retrieved passage",
+        Stage::Output => "the answer",
+    };
+    let message = format!("a guardrail refused {what}: {} ({kind})", check.name());
+    Failure::new(if next { ErrorKind::AnswerRejected } else { ErrorKind::GuardrailDenied }, message)
+}

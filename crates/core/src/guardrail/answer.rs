@@ -1,0 +1,402 @@
+//! An answer on its way to the caller, whole or event by event: values put back, findings blacked out or noted, or all of
+//! it refused.
+//!
+//! Text is held back only while it may still become something ([`stream`]); where the kind of what is told changes, what is
+//! held is settled first, so nothing changes its order.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use serde_json::Value;
+use sluice_guardrails::{
+    leak,
+    policy::{self, Policy},
+    redact::Vault,
+    schema,
+    stream::{self, Filter, Placeholders, Released},
+};
+use sluice_types::{
+    answer::Answer,
+    chat::{OutputFormat, Part, Request, Role},
+    error::Failure,
+    event::{Delta, Event},
+    json::Str,
+};
+
+use super::{
+    Plans, Verdicts,
+    plan::{Act, StagePlan},
+    refusal,
+};
+use crate::config::document::{Action, CheckName, Stage};
+
+/// The most text of an answer that is kept to be checked against a schema.
+const MAX_JSON: usize = 1 << 20;
+
+/// What goes over an answer: one for all attempts of a request.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    plan: Option<Rc<StagePlan>>,
+    text: Arc<stream::Plan>,
+    json: Arc<stream::Plan>,
+    vault: Rc<RefCell<Vault>>,
+    /// The system prompt, where its leaking is looked for.
+    prompt: Option<Rc<leak::Prompt>>,
+    /// The schema asked for, where answers are checked against it.
+    schema: Option<Rc<Value>>,
+    verdicts: Rc<RefCell<Verdicts>>,
+}
+
+impl Guard {
+    /// What `plans` ask of the answer to `request`, whose values `vault` keeps; `None` if an answer may go as it is.
+    pub fn new(plans: &Plans, request: &Request<'_>, vault: Vault) -> Option<Self> {
+        let plan = plans.output().cloned();
+        if plan.is_none() && vault.is_empty() {
+            return None;
+        }
+        let placeholders =
+            if vault.is_empty() { Placeholders::Ignore } else { Placeholders::Restore { in_urls: false } };
+        let filter = |json| match &plan {
+            Some(plan) => plan.filter(placeholders, false, json),
+            None => Arc::new(stream::Plan { placeholders, json, ..stream::Plan::default() }),
+        };
+        let looks = |act: Option<&Act>| act.is_some();
+        let prompt = plan.as_ref().filter(|plan| looks(plan.leak.as_ref())).and_then(|_| {
+            let system = system(request);
+            (!system.is_empty()).then(|| Rc::new(leak::Prompt::new(&system, None)))
+        });
+        let schema =
+            plan.as_ref().filter(|plan| looks(plan.schema.as_ref())).and_then(|_| match &request.output {
+                OutputFormat::Schema { schema, .. } => schema.read().ok().map(Rc::new),
+                OutputFormat::Json => Some(Rc::new(serde_json::json!({"type": "object"}))),
+                OutputFormat::Text => None,
+            });
+        let (text, json) = (filter(false), filter(true));
+        Some(Self {
+            plan,
+            text,
+            json,
+            vault: Rc::new(RefCell::new(vault)),
+            prompt,
+            schema,
+            verdicts: Rc::default(),
+        })
+    }
+
+    /// What was found in answers so far. Those of attempts that were refused count too.
+    pub fn verdicts(&self) -> Verdicts {
+        self.verdicts.borrow().clone()
+    }
+
+    /// The whole `answer` as the caller may have it, and whether it was changed.
+    ///
+    /// # Errors
+    ///
+    /// That it is refused.
+    pub fn answer<'a>(&self, mut answer: Answer<'a>) -> Result<(Answer<'a>, bool), Failure> {
+        let mut any = false;
+        for choice in &mut answer.choices {
+            let mut watch = Watches::new(self);
+            for part in &mut choice.parts {
+                let (text, filter) = match part {
+                    Part::Text { text, .. } | Part::Refusal { text } => (text, &self.text),
+                    Part::Reasoning { text, .. } => (text, &self.text),
+                    Part::ToolCall { arguments, .. } => (arguments, &self.json),
+                    _ => continue,
+                };
+                let released = stream::apply(filter, text, &mut self.vault.borrow_mut());
+                self.settle(&released)?;
+                watch.push(self, &released.text)?;
+                if released.text != **text {
+                    *text = Str::from(released.text);
+                    any = true;
+                }
+            }
+            watch.finish(self)?;
+            let said = choice.parts.iter().filter_map(|part| match part {
+                Part::Text { text, .. } => Some(&**text),
+                _ => None,
+            });
+            if let Some(repaired) = self.json(&said.collect::<String>())? {
+                choice.parts.retain(|part| !matches!(part, Part::Text { .. }));
+                choice.parts.push(Part::Text { text: Str::from(repaired), cache: None });
+                any = true;
+            }
+            // A seal is over what was thought, not over what was put in its place.
+            if any {
+                for part in &mut choice.parts {
+                    if let Part::Reasoning { signature, .. } = part
+                        && self.plan.as_ref().is_some_and(|plan| !plan.pii.is_empty())
+                    {
+                        *signature = None;
+                    }
+                }
+            }
+        }
+        Ok((answer, any))
+    }
+
+    /// The same for a stream.
+    pub fn stream(&self) -> Stream {
+        Stream { guard: self.clone(), choices: Vec::new(), refused: false }
+    }
+
+    /// Notes what a filter found.
+    fn settle(&self, released: &Released) -> Result<(), Failure> {
+        let Some(plan) = &self.plan else { return Ok(()) };
+        for found in &released.found {
+            if let Some((check, act)) = plan.act(found.kind) {
+                self.found(check, act, found.kind)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn found(&self, check: CheckName, act: Act, kind: &'static str) -> Result<(), Failure> {
+        self.verdicts.borrow_mut().add(Stage::Output, check, act, kind, None);
+        match act.effective() {
+            Action::Deny => Err(refusal(Stage::Output, check, kind, false)),
+            Action::Retry => Err(refusal(Stage::Output, check, kind, true)),
+            Action::Flag | Action::Redact | Action::Mask => Ok(()),
+        }
+    }
+
+    /// Checks `text` against the schema; gives another text that follows it where one can be made.
+    fn json(&self, text: &str) -> Result<Option<String>, Failure> {
+        let (Some(schema), Some(act)) = (&self.schema, self.plan.as_ref().and_then(|plan| plan.schema))
+        else {
+            return Ok(None);
+        };
+        if text.is_empty() || schema::check_text(schema, text).is_ok() {
+            return Ok(None);
+        }
+        let repaired =
+            schema::repair(text).filter(|repaired| schema::check_text(schema, &repaired.text).is_ok());
+        match repaired {
+            Some(repaired) if act.effective() != Action::Flag => {
+                let act = Act { action: Action::Mask, ..act };
+                self.found(CheckName::Schema, act, "repaired").map(|()| Some(repaired.text))
+            }
+            _ => self.found(CheckName::Schema, act, "invalid").map(|()| None),
+        }
+    }
+}
+
+fn system(request: &Request<'_>) -> String {
+    let mut all = String::new();
+    for turn in request.turns.iter().filter(|turn| matches!(turn.role, Role::System | Role::Developer)) {
+        for part in &turn.parts {
+            if let Part::Text { text, .. } = part {
+                all.push_str(text);
+                all.push('\n');
+            }
+        }
+    }
+    all
+}
+
+/// What reads along with one choice.
+#[derive(Debug)]
+struct Watches {
+    leak: Option<leak::Watch<Rc<leak::Prompt>>>,
+    policies: Vec<(policy::Watch<Rc<Policy>>, Act)>,
+    /// Findings told already.
+    told: [bool; 2],
+}
+
+impl Watches {
+    fn new(guard: &Guard) -> Self {
+        let policies = guard.plan.iter().flat_map(|plan| &plan.policies);
+        Self {
+            leak: guard.prompt.clone().map(leak::Watch::new),
+            policies: policies.map(|(policy, act)| (policy::Watch::new(policy.clone()), *act)).collect(),
+            told: [false; 2],
+        }
+    }
+
+    fn push(&mut self, guard: &Guard, text: &str) -> Result<(), Failure> {
+        let leaks = self.leak.as_mut().is_some_and(|watch| watch.push(text));
+        self.leaks(guard, leaks)?;
+        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.push(text)?, *act)));
+        self.breach(guard, breach)
+    }
+
+    fn finish(&mut self, guard: &Guard) -> Result<(), Failure> {
+        let leaks = self.leak.as_mut().is_some_and(leak::Watch::finish);
+        self.leaks(guard, leaks)?;
+        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.finish()?, *act)));
+        self.breach(guard, breach)
+    }
+
+    fn leaks(&mut self, guard: &Guard, leaks: bool) -> Result<(), Failure> {
+        let act = guard.plan.as_ref().and_then(|plan| plan.leak);
+        match (leaks, act, &mut self.told) {
+            (true, Some(act), [told @ false, _]) => {
+                *told = true;
+                guard.found(CheckName::Leak, act, "system_prompt")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn breach(&mut self, guard: &Guard, breach: Option<(policy::Breach, Act)>) -> Result<(), Failure> {
+        match (breach, &mut self.told) {
+            (Some((breach, act)), [_, told @ false]) => {
+                *told = true;
+                guard.found(CheckName::Policy, act, breach.name())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is being told now, of one choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Reasoning,
+    Refusal,
+    Arguments(u32),
+}
+
+impl Kind {
+    fn delta(self, text: String) -> Delta<'static> {
+        let text = Str::from(text);
+        match self {
+            Self::Text => Delta::Text(text),
+            Self::Reasoning => Delta::Reasoning(text),
+            Self::Refusal => Delta::Refusal(text),
+            Self::Arguments(index) => Delta::Arguments { index, json: text },
+        }
+    }
+}
+
+/// One choice of a stream.
+#[derive(Debug)]
+struct Told {
+    choice: u32,
+    now: Option<(Kind, Filter)>,
+    watches: Watches,
+    /// Its text, where it is to follow a schema.
+    json: String,
+}
+
+/// A stream under guard.
+#[derive(Debug)]
+pub struct Stream {
+    guard: Guard,
+    choices: Vec<Told>,
+    refused: bool,
+}
+
+impl Stream {
+    /// What was found so far.
+    pub fn verdicts(&self) -> Verdicts {
+        self.guard.verdicts()
+    }
+
+    /// Tells `emit` what of `event` the caller may have, which is nothing while it may become something to black out. A
+    /// refusal is told as the provider's giving up is, and nothing after it.
+    pub fn event(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        if self.refused {
+            return;
+        }
+        if let Err(failure) = self.told(event, emit) {
+            self.refused = true;
+            emit(Event::Failed(failure));
+        }
+    }
+
+    fn told(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+        match event {
+            Event::Delta { choice, delta } => {
+                let (kind, text) = match &delta {
+                    Delta::Text(text) => (Kind::Text, text),
+                    Delta::Reasoning(text) => (Kind::Reasoning, text),
+                    Delta::Refusal(text) => (Kind::Refusal, text),
+                    Delta::Arguments { index, json } => (Kind::Arguments(*index), json),
+                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::ToolCall { .. } => {
+                        self.settle(choice, emit)?;
+                        emit(Event::Delta { choice, delta });
+                        return Ok(());
+                    }
+                };
+                if self.of(choice).now.as_ref().is_none_or(|(now, _)| *now != kind) {
+                    self.settle(choice, emit)?;
+                    let plan =
+                        if matches!(kind, Kind::Arguments(_)) { &self.guard.json } else { &self.guard.text };
+                    let filter = Filter::new(plan.clone());
+                    self.of(choice).now = Some((kind, filter));
+                }
+                let guard = self.guard.clone();
+                let told = self.of(choice);
+                let Some((_, filter)) = &mut told.now else { return Ok(()) };
+                let released = filter.push(text, &mut guard.vault.borrow_mut());
+                told.released(&guard, kind, released, emit)
+            }
+            Event::Finish { choice, finish } => {
+                self.settle(choice, emit)?;
+                let guard = self.guard.clone();
+                let told = self.of(choice);
+                told.watches.finish(&guard)?;
+                let json = std::mem::take(&mut told.json);
+                guard.json(&json)?;
+                emit(Event::Finish { choice, finish });
+                Ok(())
+            }
+            Event::End => {
+                let open: Vec<u32> = self.choices.iter().map(|told| told.choice).collect();
+                for choice in open {
+                    self.settle(choice, emit)?;
+                }
+                emit(Event::End);
+                Ok(())
+            }
+            Event::Start { .. } | Event::Usage(_) | Event::Failed(_) => {
+                emit(event);
+                Ok(())
+            }
+        }
+    }
+
+    fn of(&mut self, choice: u32) -> &mut Told {
+        let at = match self.choices.binary_search_by_key(&choice, |told| told.choice) {
+            Ok(at) => at,
+            Err(at) => {
+                let watches = Watches::new(&self.guard);
+                self.choices.insert(at, Told { choice, now: None, watches, json: String::new() });
+                at
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "found or put there just now")]
+        &mut self.choices[at]
+    }
+
+    /// Tells what is still held of `choice`.
+    fn settle(&mut self, choice: u32, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
+        let guard = self.guard.clone();
+        let told = self.of(choice);
+        let Some((kind, mut filter)) = told.now.take() else { return Ok(()) };
+        let released = filter.finish(&mut guard.vault.borrow_mut());
+        told.released(&guard, kind, released, emit)
+    }
+}
+
+impl Told {
+    fn released(
+        &mut self,
+        guard: &Guard,
+        kind: Kind,
+        released: Released,
+        emit: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Failure> {
+        let refused = guard.settle(&released);
+        if !released.text.is_empty() {
+            self.watches.push(guard, &released.text)?;
+            if guard.schema.is_some() && kind == Kind::Text && self.json.len() < MAX_JSON {
+                self.json.push_str(&released.text);
+            }
+            emit(Event::Delta { choice: self.choice, delta: kind.delta(released.text) });
+        }
+        refused
+    }
+}

@@ -1,0 +1,170 @@
+//! Differences of kind: whatever else agrees, two questions that differ so are not the same question.
+
+use crate::{
+    analysis::{Analysis, Word},
+    lexicon::{self, Class},
+    vector::dot_f32,
+};
+
+/// Why a candidate is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Veto {
+    /// Other numbers.
+    Number,
+    /// Other units.
+    Unit,
+    /// One denies what the other says.
+    Negation,
+    /// A word against its opposite.
+    Opposite,
+    /// Other names, places or languages.
+    Name,
+    /// The same words the other way round.
+    Order,
+    /// Other days, months, seasons.
+    Time,
+    /// Another superlative or another amount.
+    Extreme,
+    /// For another audience.
+    Audience,
+    /// Another form of answer.
+    Form,
+    /// How against why, when against where.
+    Ask,
+}
+
+/// The first veto that applies, if any.
+pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
+    if numbers_differ(a, b) {
+        return Some(Veto::Number);
+    }
+    if (a.negations + b.negations) % 2 == 1 {
+        return Some(Veto::Negation);
+    }
+    if opposites(a, b) {
+        return Some(Veto::Opposite);
+    }
+    let classes = [
+        (Class::Unit, Veto::Unit),
+        (Class::Time, Veto::Time),
+        (Class::Extreme, Veto::Extreme),
+        (Class::Amount, Veto::Extreme),
+        (Class::Audience, Veto::Audience),
+        (Class::Form, Veto::Form),
+        (Class::Place, Veto::Name),
+        (Class::Language, Veto::Name),
+    ];
+    if let Some((_, veto)) = classes.into_iter().find(|(class, _)| conflict(a, b, *class) == 2) {
+        return Some(veto);
+    }
+    if names_differ(a, b) {
+        return Some(Veto::Name);
+    }
+    if asks_differ(a, b) {
+        return Some(Veto::Ask);
+    }
+    turned(a, b).then_some(Veto::Order)
+}
+
+/// 0 where a class's words are the same, 1 where one text has more, 2 where each has one the other lacks.
+pub(crate) fn conflict(a: &Analysis, b: &Analysis, class: Class) -> u8 {
+    let (a, b) = (a.class(class), b.class(class));
+    let beyond = |a: &[u16], b: &[u16]| a.iter().any(|member| !b.contains(member));
+    u8::from(beyond(a, b)) + u8::from(beyond(b, a))
+}
+
+/// Numbers on both sides, and not the same ones; or a digit string on one side only beside others shared.
+pub(crate) fn numbers_differ(a: &Analysis, b: &Analysis) -> bool {
+    let (mut a, mut b) = (numbers(a), numbers(b));
+    a.sort_unstable();
+    b.sort_unstable();
+    !a.is_empty() && !b.is_empty() && a != b
+}
+
+pub(crate) fn numbers(of: &Analysis) -> Vec<&str> {
+    of.words.iter().filter_map(|word| word.number.as_deref()).collect()
+}
+
+/// A word of one against its opposite in the other, where neither text holds both.
+pub(crate) fn opposites(a: &Analysis, b: &Analysis) -> bool {
+    let lacks = |of: &Analysis, word: &Word| of.words.iter().all(|w| w.stem != word.stem);
+    a.words.iter().filter(|word| lacks(b, word)).any(|x| {
+        b.words
+            .iter()
+            .filter(|word| lacks(a, word))
+            .any(|y| lexicon::opposite(&x.text, &y.text) || lexicon::opposite(&x.stem, &y.stem))
+    })
+}
+
+/// Names on both sides that the other text does not hold in any spelling near it.
+pub(crate) fn names_differ(a: &Analysis, b: &Analysis) -> bool {
+    let strange = |a: &Analysis, b: &Analysis| {
+        a.words.iter().any(|word| word.name && word.content && b.words.iter().all(|other| !near(word, other)))
+    };
+    strange(a, b) && strange(b, a)
+}
+
+fn near(a: &Word, b: &Word) -> bool {
+    a.stem == b.stem || 0.8 < dot_f32(&a.vector, &b.vector)
+}
+
+/// Both ask with a question word that asks for another kind of thing.
+fn asks_differ(a: &Analysis, b: &Analysis) -> bool {
+    // Positions in the list: what 0, how 1, why 2, when 3, where 4, who 5. "What" and "which" stand for any of them.
+    let hard = |of: &Analysis| {
+        of.class(Class::Ask).iter().copied().filter(|ask| (2..=5).contains(ask)).collect::<Vec<_>>()
+    };
+    let how = |of: &Analysis| of.class(Class::Ask) == [1];
+    let (x, y) = (hard(a), hard(b));
+    (!x.is_empty() && !y.is_empty() && x != y) || (how(a) && !y.is_empty()) || (how(b) && !x.is_empty())
+}
+
+/// The same words of content the other way round.
+pub(crate) fn turned(a: &Analysis, b: &Analysis) -> bool {
+    let (x, y): (Vec<&str>, Vec<&str>) = (stems(a), stems(b));
+    let pairs = directed(a);
+    let others = directed(b);
+    // "from A to B" against "from B to A": what follows a preposition here follows its counterpart there.
+    let crossed =
+        pairs.iter().any(|(side, word)| others.iter().any(|(other, same)| side != other && word == same))
+            && !pairs.iter().any(|pair| others.contains(pair));
+    if crossed {
+        return true;
+    }
+    // Every small word where it was, and the words of content exchanged among their places.
+    let (mut p, mut q) = (x.clone(), y.clone());
+    p.sort_unstable();
+    q.sort_unstable();
+    let frame = |a: &Word, b: &Word| a.content == b.content && (a.content || a.stem == b.stem);
+    let same_frame = a.words.len() == b.words.len() && a.words.iter().zip(&b.words).all(|(a, b)| frame(a, b));
+    1 < x.len() && p == q && x != y && same_frame && !symmetric(a) && !symmetric(b)
+}
+
+fn stems(of: &Analysis) -> Vec<&str> {
+    of.content().map(|word| word.stem.as_str()).collect()
+}
+
+fn symmetric(of: &Analysis) -> bool {
+    of.words.iter().any(|word| {
+        matches!(
+            word.stem.as_str(),
+            "and" | "or" | "vs" | "versus" | "differenc" | "differ" | "between" | "compar"
+        )
+    })
+}
+
+/// Which side of a direction each word of content stands on: (true for "to", "into", "before" …, the stem).
+fn directed(of: &Analysis) -> Vec<(bool, &str)> {
+    let mut out = Vec::new();
+    for (i, word) in of.words.iter().enumerate() {
+        let side = match word.text.as_str() {
+            "from" | "off" | "out" | "after" => false,
+            "to" | "into" | "onto" | "before" => true,
+            _ => continue,
+        };
+        if let Some(next) = of.words.iter().skip(i + 1).find(|word| word.content) {
+            out.push((side, next.stem.as_str()));
+        }
+    }
+    out
+}

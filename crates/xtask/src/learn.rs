@@ -1,0 +1,61 @@
+//! `cargo xtask train` and `cargo xtask eval`: run `crates/eval` and `crates/eval-semantic`, which link
+//! what is measured; xtask itself does not.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+/// Options of both.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// What is trained or measured
+    what: What,
+    /// The folder that holds guardrails/ and semantic/ [default: ../shared/data, or $SLUICE_DATA]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Also print what was wrong, row by row
+    #[arg(long)]
+    errors: bool,
+}
+
+/// What is learned.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// The guardrails; trained is the detector of injection and jailbreaks
+    Guardrails,
+    /// The weights of the groundedness score, which are printed; measured with the guardrails
+    Grounding,
+    /// Cache decisions and routes by meaning; trained are the thresholds, after tools/semantic has made the weights
+    Semantic,
+}
+
+/// Builds and runs the evaluator.
+///
+/// # Errors
+///
+/// If it cannot be built or started.
+pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
+    let (package, words): (_, &[&str]) = match (arguments.what, step) {
+        (What::Guardrails, _) => ("sluice-eval", &[step, "guardrails"]),
+        (What::Grounding, "train") => ("sluice-eval", &["train", "grounding"]),
+        (What::Grounding, _) => ("sluice-eval", &["eval", "guardrails"]),
+        (What::Semantic, "train") => ("sluice-eval-semantic", &["--calibrate"]),
+        (What::Semantic, _) => ("sluice-eval-semantic", &[]),
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+    let mut command = Command::new("cargo");
+    command
+        .args(["run", "--quiet", "--profile", "tool", "--package", package, "--"])
+        .args(words)
+        .current_dir(root);
+    if let Some(data) = &arguments.data {
+        command.env("SLUICE_DATA", std::path::absolute(data)?);
+    }
+    if arguments.errors {
+        command.arg("--errors");
+    }
+    let status = command.status().context("cannot run cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
