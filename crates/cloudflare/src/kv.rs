@@ -42,7 +42,8 @@ impl Kv for Worker {
 
     async fn put_for(&self, key: &str, value: Bytes, lifetime: Duration) -> Result<(), KvError> {
         let put = self.store()?.put_bytes(key, &value).map_err(failed)?;
-        put.expiration_ttl(lifetime.as_secs()).execute().await.map_err(failed)
+        // Workers refuse less than a minute.
+        put.expiration_ttl(lifetime.as_secs().max(60)).execute().await.map_err(failed)
     }
 
     async fn delete(&self, key: &str) -> Result<(), KvError> {

@@ -66,10 +66,24 @@ pub struct Partition<'a> {
     pub targets: &'a [&'a str],
     /// The guardrails that saw the request and the answer.
     pub guardrails: &'a [String],
+    /// Header `anthropic-beta`, which goes on to providers.
+    pub beta: Option<&'a str>,
 }
+
+/// Members that ask for what a kept answer does not hold.
+const NOT_KEPT: [&str; 4] = ["logprobs", "top_logprobs", "modalities", "audio"];
+
+/// Members that let the provider run tools.
+const TOOLS: [&str; 5] = ["web_search_options", "mcp_servers", "plugins", "container", "functions"];
 
 /// Whether the answer to `request` may come from a cache, as far as it goes by the request.
 pub fn fits(request: &Request<'_>, policy: &Policy) -> bool {
+    let asks = |names: &[&str]| {
+        names.iter().any(|name| request.extra.value(name).is_some_and(|value| !value.is_null()))
+    };
+    if asks(&NOT_KEPT) || !policy.tools && asks(&TOOLS) {
+        return false;
+    }
     let steady = request.temperature.is_none_or(|temperature| temperature <= policy.max_temperature);
     let tools = policy.tools || request.tools.is_empty();
     steady

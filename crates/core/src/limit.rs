@@ -40,11 +40,23 @@ pub struct Bound {
     pub move_to: Option<String>,
 }
 
+/// Whom a visitor's address stands for: of IPv6 the network of 64 bits, for whoever has one address there has them all.
+fn network(visitor: &str) -> String {
+    match visitor.parse::<std::net::Ipv6Addr>() {
+        Ok(address) if address.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        Ok(_) | Err(_) => visitor.to_owned(),
+    }
+}
+
 /// Everything that holds for a request: the tenant's own limits and budgets, the defaults where its record says nothing,
 /// and the key's own.
 pub fn bounds(who: &Who<'_>, defaults: &Quotas, tenant: Option<&Quotas>, key: Option<&Quotas>) -> Vec<Bound> {
     let mut found = Vec::new();
     if let Some((visitor, limit)) = who.visitor {
+        let visitor = network(visitor);
         let meter = format!("k:{}/v:{visitor}|requests/60000", who.key);
         let window = Window::Last(60_000);
         let rule = Rule { meter, unit: Unit::Requests, window, limit, warn: None, hard: true };

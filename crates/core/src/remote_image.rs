@@ -6,6 +6,9 @@ use sluice_types::error::Failure;
 /// The largest picture that is fetched, in bytes.
 pub const MAX_IMAGE: usize = 5 << 20;
 
+/// The most bytes of pictures that are fetched for one request: they stand in memory in base64, more than once.
+pub const MAX_ALL: usize = 15 << 20;
+
 /// The most pictures that are fetched for one request.
 pub const MAX_IMAGES: usize = 20;
 

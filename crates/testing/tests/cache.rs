@@ -197,6 +197,38 @@ fn the_same_at_once_is_asked_once() {
 }
 
 #[test]
+fn a_stale_answer_is_made_fresh_once() {
+    let slow = [Step::Wait(Duration::from_secs(2)), Step::Send(Bytes::from_static(WHOLE.as_bytes()))];
+    let host = host().reply("a.test", answer(200, WHOLE)).reply("a.test", stream(slow));
+    let gateway = gateway();
+    send(&gateway, &host, chat("stale", &json!({})));
+    host.run(host.sleep(Duration::from_secs(61)));
+    let ask = async || {
+        let call = support::call(&host, chat("stale", &json!({})), &Leaving::default());
+        gateway.handle(&host, call).await.status.as_u16()
+    };
+    assert_eq!(host.run(futures::future::join3(ask(), ask(), ask())), (200, 200, 200));
+    host.settle();
+    assert_eq!(host.asked().len(), 2);
+}
+
+#[test]
+fn what_a_kept_answer_does_not_hold_is_not_cached() {
+    let mut host = host();
+    for _ in 0..3 {
+        host = host.reply("a.test", answer(200, WHOLE));
+    }
+    for more in [
+        json!({"logprobs": true}),
+        json!({"web_search_options": {}}),
+        json!({"modalities": ["text", "audio"]}),
+    ] {
+        let (_, headers, _) = send(&gateway(), &host, chat("kept", &more));
+        assert_eq!(told(&headers), "", "{more}");
+    }
+}
+
+#[test]
 fn a_failed_answer_leaves_nothing_and_nobody_waiting() {
     let host = host().reply("a.test", answer(400, "{}")).reply("a.test", answer(200, WHOLE));
     let gateway = gateway();

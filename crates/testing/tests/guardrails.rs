@@ -167,6 +167,7 @@ fn an_answer_that_gives_secrets_away_is_refused_and_never_kept() {
     let (_, headers, told) = send(&gateway, &host, post("/v1/chat/completions", body.to_string()));
     assert_eq!(headers["sluice-cache"], "miss");
     assert!(told.contains("content_filter") && !told.contains("a1B2"), "{told}");
+    assert!(rows(&host).iter().all(|row| 0 < row["cost_nano_usd"].as_u64().unwrap()), "{:?}", rows(&host));
 }
 
 #[test]

@@ -104,6 +104,32 @@ fn an_answer_is_shown_listed_and_deleted() {
 }
 
 #[test]
+fn items_that_are_only_named_have_limits() {
+    let host = host();
+    let input: Vec<Value> =
+        (0..201).map(|at| json!({"type": "item_reference", "id": format!("msg_{at}_0")})).collect();
+    let (status, told) = ask(&gateway(), &host, &json!({"model": "one", "input": input}));
+    assert_eq!((status, &told["error"]["param"]), (400, &json!("input")), "{told}");
+}
+
+#[test]
+fn what_a_pages_visitor_is_told_stays_with_its_key() {
+    let page = r#"{"id":"key_2","tenant":"acme","kind":"publishable","origins":["https://a.test"]}"#;
+    let host = host()
+        .with_value(&key::store_key(&key::digest("pk-sluice-page")), page)
+        .reply("a.test", answer(200, WHOLE));
+    let gateway = gateway();
+    let (_, first) = ask(&gateway, &host, &json!({"model": "one", "input": "hi"}));
+    let path = format!("/v1/responses/{}", first["id"].as_str().unwrap());
+    let request = http::Request::get(&path)
+        .header("authorization", "Bearer pk-sluice-page")
+        .header("origin", "https://a.test");
+    let (status, _, told) = support::send(&gateway, &host, request.body(Bytes::new()).unwrap());
+    assert_eq!(status, 404, "{told}");
+    assert_eq!(fetch(&gateway, &host, Method::GET, &path, KEY).0, 200);
+}
+
+#[test]
 fn what_a_caller_has_is_stored_already() {
     let events = "data: {\"id\":\"c9\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello.\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
     let steps = [sluice_testing::memory::Step::Send(Bytes::from(events))];

@@ -29,8 +29,6 @@ const WASM_FEATURES: [&str; 8] = [
     "--enable-exception-handling",
     "--enable-simd",
 ];
-/// A bundle larger than this is optimised for size instead of speed.
-const SIZE_LIMIT_GZIP_BYTES: usize = 1_000_000;
 
 /// The operator's configuration, compiled into what is deployed where it exists.
 pub const CONFIGURATION: &str = "sluice.yaml";
@@ -198,17 +196,11 @@ fn profile(mode: Mode) -> (&'static str, &'static str) {
     }
 }
 
-/// For speed, or for size if the fast one is too large to be good at an edge. Leaves out names and debug sections.
+/// For speed; for size it would be a hundredth smaller and take twice as long. Leaves out names and debug sections.
 fn optimise(node_tools: &Path, from: &Path, to: &Path) -> Result<()> {
-    for level in ["-O3", "-Oz"] {
-        let mut wasm_opt = command(node_tools.join("wasm-opt"));
-        wasm_opt.args([level, "--strip-debug", "--strip-producers"]).args(WASM_FEATURES);
-        step(&format!("wasm-opt {level}"), wasm_opt.arg(from).arg("-o").arg(to))?;
-        if gzip_len(&read(to)?)? <= SIZE_LIMIT_GZIP_BYTES {
-            break;
-        }
-    }
-    Ok(())
+    let mut wasm_opt = command(node_tools.join("wasm-opt"));
+    wasm_opt.args(["-O2", "--strip-debug", "--strip-producers"]).args(WASM_FEATURES);
+    step("wasm-opt", wasm_opt.arg(from).arg("-o").arg(to))
 }
 
 /// What a bundle was made from, so that making it again can be skipped.

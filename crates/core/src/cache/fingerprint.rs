@@ -31,13 +31,14 @@ const IDLE: [&str; 12] = [
 /// The fingerprint of `request` within `partition`.
 pub fn fingerprint(partition: &Partition<'_>, request: &Request<'_>) -> key::Digest {
     let mut hash = Fields(Sha256::new());
-    let Partition { tenant, within, model, targets, guardrails } = partition;
+    let Partition { tenant, within, model, targets, guardrails, beta } = partition;
     hash.text("1");
     hash.text(tenant);
     hash.optional(*within, Fields::text);
     hash.text(model);
     hash.list(targets.iter(), |hash, target| hash.text(target));
     hash.list(guardrails.iter(), |hash, name| hash.text(name));
+    hash.optional(*beta, Fields::text);
     hash.request(request);
     hash.0.finalize().into()
 }
@@ -263,8 +264,14 @@ mod tests {
 
     use super::*;
 
-    const PARTITION: Partition<'_> =
-        Partition { tenant: "acme", within: None, model: "m", targets: &["a/m"], guardrails: &[] };
+    const PARTITION: Partition<'_> = Partition {
+        tenant: "acme",
+        within: None,
+        model: "m",
+        targets: &["a/m"],
+        guardrails: &[],
+        beta: None,
+    };
 
     fn of(body: &str) -> key::Digest {
         let request = Protocol::OpenaiChat.read_request(body.as_bytes()).unwrap();
@@ -353,6 +360,7 @@ mod tests {
             Partition { targets: &["a/m", "b/m"], ..PARTITION },
             Partition { targets: &[], ..PARTITION },
             Partition { guardrails: &guardrails, ..PARTITION },
+            Partition { beta: Some("files-api-2025-04-14"), ..PARTITION },
         ];
         let mut prints: Vec<_> =
             partitions.iter().map(|partition| fingerprint(partition, &request)).collect();

@@ -250,20 +250,33 @@ impl Gateway {
 ///
 /// If the store does not answer.
 pub(super) async fn roll_up<H: Host>(host: &H, date: &str) -> Result<Value, Failure> {
-    let mut tenants = Vec::new();
+    let (mut tenants, mut failed) = (Vec::new(), Vec::new());
     for listed in host.list("tenant/").await.map_err(admit::store_down)? {
         let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
             continue;
         };
-        object::flush(host, id).await.map_err(counters_down)?;
-        let day = live(host, id, date).await.map_err(admit::store_down)?;
-        let requests: u64 = day.groups.iter().map(|(_, sum)| sum.requests).sum();
-        if 0 < requests {
-            put(host, &usage_key(id, date), &day).await?;
-            tenants.push(json!({"tenant": id, "requests": requests}));
+        // What goes wrong with one tenant is nothing to the others: the day can be rolled up again.
+        match roll_up_tenant(host, id, date).await {
+            Ok(0) => {}
+            Ok(requests) => tenants.push(json!({"tenant": id, "requests": requests})),
+            Err(failure) => failed.push(json!({"tenant": id, "error": failure.to_string()})),
         }
     }
-    Ok(json!({"object": "rollup", "date": date, "tenants": tenants}))
+    for failure in &failed {
+        host.log(&format!("roll-up of {date}: {failure}"));
+    }
+    Ok(json!({"object": "rollup", "date": date, "tenants": tenants, "failed": failed}))
+}
+
+/// Rolls a day of one tenant up; gives its requests.
+async fn roll_up_tenant<H: Host>(host: &H, id: &str, date: &str) -> Result<u64, Failure> {
+    object::flush(host, id).await.map_err(counters_down)?;
+    let day = live(host, id, date).await.map_err(admit::store_down)?;
+    let requests: u64 = day.groups.iter().map(|(_, sum)| sum.requests).sum();
+    if 0 < requests {
+        put(host, &usage_key(id, date), &day).await?;
+    }
+    Ok(requests)
 }
 
 async fn put<H: Host>(host: &H, key: &str, record: &impl Serialize) -> Result<(), Failure> {

@@ -155,9 +155,20 @@ impl Gateway {
     }
 }
 
+/// The most characters of an end user's name that are kept as they are.
+const USER: usize = 111;
+
 /// The end user a request names: our own header, else the body's member.
 pub(super) fn user(headers: &HeaderMap, named: Option<&str>) -> Option<String> {
-    receive::text(headers, "sluice-user").or(named).map(|user| user.chars().take(128).collect())
+    receive::text(headers, "sluice-user").or(named).map(|user| match user.char_indices().nth(USER) {
+        None => user.to_owned(),
+        // Two long names that begin alike are not one user.
+        Some((at, _)) => {
+            let digest = key::digest(user);
+            let head = user.get(..at).unwrap_or_default();
+            format!("{head}~{}", key::hex(digest.get(..8).unwrap_or_default()))
+        }
+    })
 }
 
 /// The failure that a silent store means to whoever needs it.

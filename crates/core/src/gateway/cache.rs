@@ -148,13 +148,15 @@ impl Gateway {
         let Some(within) = within.filter(|_| cached) else {
             return if wish.only { Err(miss()) } else { Ok(None) };
         };
-        let targets: Vec<&str> = model.targets.iter().map(|target| target.id.as_str()).collect();
+        let allowed = model.targets.iter().filter(|target| caller.may_use(&target.provider));
+        let targets: Vec<&str> = allowed.map(|target| target.id.as_str()).collect();
         let partition = Partition {
             tenant: &caller.tenant.id,
             within: within.as_deref(),
             model: &model.name,
             targets: &targets,
             guardrails: &guard.plans.versions,
+            beta: header("anthropic-beta"),
         };
         let key = cache::store_key(&partition, &cache::fingerprint(&partition, request));
         let ticket =
@@ -186,11 +188,20 @@ impl Gateway {
                 }
             }
         }
-        if !ticket.only && self.answers.under_way.borrow_mut().insert(ticket.key.clone()) {
+        if !ticket.only {
+            self.begin(ticket);
+        }
+        None
+    }
+
+    /// Says that the answer for `ticket` is under way; false if it was already.
+    pub(super) fn begin(&self, ticket: &Ticket) -> bool {
+        let first = self.answers.under_way.borrow_mut().insert(ticket.key.clone());
+        if first {
             let under_way = UnderWay { key: ticket.key.clone(), all: self.answers.under_way.clone() };
             *ticket.under_way.borrow_mut() = Some(under_way);
         }
-        None
+        first
     }
 
     async fn kept<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {

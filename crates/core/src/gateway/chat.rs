@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures::future::{LocalBoxFuture, join};
+use futures::future::{LocalBoxFuture, try_join};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sluice_providers::{
     builtin,
@@ -97,20 +97,22 @@ impl Gateway {
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
         let need = Need::of_chat(&request);
-        let guarded = guard::check(context, &caller, &model, &mut request, &session);
-        let guarded = match guarded {
-            Ok(guarded) => guarded,
-            Err(failure) => {
-                // It counts as a request, or trying until one gets through would cost nothing.
-                self.reserve(context, &caller, model, &session, &need).await?;
-                return Err(self.refused(context.host, &session, failure));
-            }
-        };
-        let ticket = self.ticket(context, &caller, &model, &request, &guarded)?;
-        let reserved = self.reserve(context, &caller, model, &session, &need);
-        let found = self.look_up(context.host, ticket.as_deref(), request.stream);
-        let (model, found) = join(reserved, found).await;
-        let model = model?;
+        // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
+        let early = guard::none(context, &caller, &model)
+            .map(|guarded| self.ticket(context, &caller, &model, &request, &guarded))
+            .transpose()?
+            .flatten();
+        let asked = async { Ok(self.look_up(context.host, early.as_deref(), request.stream).await) };
+        let reserved = self.reserve(context, &caller, model.clone(), &session, &need);
+        let (reserved, mut found) = try_join(reserved, asked).await?;
+        let refused = |failure| self.refused(context.host, &session, failure);
+        let guarded = guard::check(context, &caller, &reserved, &mut request, &session).map_err(refused)?;
+        let mut ticket = early.filter(|_| Rc::ptr_eq(&model, &reserved));
+        if ticket.is_none() {
+            ticket = self.ticket(context, &caller, &reserved, &request, &guarded).map_err(refused)?;
+            found = self.look_up(context.host, ticket.as_deref(), request.stream).await;
+        }
+        let model = reserved;
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;

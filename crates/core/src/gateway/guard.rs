@@ -55,6 +55,12 @@ pub(super) fn check<H>(
     Ok(Guarded { plans, may_be_kept, changed, answer })
 }
 
+/// What [`check`] gives where no guardrail holds; `None` where one does.
+pub(super) fn none<H>(context: &Context<'_, H>, caller: &Caller, model: &Model) -> Option<Guarded> {
+    let plans = plans(context, caller, model).ok().filter(|plans| plans.versions.is_empty())?;
+    Some(Guarded { plans, may_be_kept: true, changed: false, answer: None })
+}
+
 fn plans<H>(context: &Context<'_, H>, caller: &Caller, model: &Model) -> Result<Rc<Plans>, Failure> {
     let more: Vec<&String> = caller.tenant.guardrails.iter().chain(&caller.key.guardrails).collect();
     if more.is_empty() {

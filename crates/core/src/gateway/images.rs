@@ -32,7 +32,7 @@ pub(super) async fn fetch<H: Host>(
     request: &mut chat::Request<'_>,
     deadline: &Deadline,
 ) -> Result<(), Failure> {
-    let mut fetched = 0;
+    let (mut fetched, mut bytes) = (0, 0);
     let mut parts: Vec<&mut Part<'_>> =
         request.turns.iter_mut().flat_map(|turn| turn.parts.iter_mut()).collect();
     while let Some(part) = parts.pop() {
@@ -45,7 +45,18 @@ pub(super) async fn fetch<H: Host>(
                     let message = format!("must not appear more than {} times", remote_image::MAX_IMAGES);
                     return Err(Failure::invalid("image_url", message));
                 }
-                *source = picture(context, url, deadline).await?;
+                let picture = picture(context, url, deadline).await?;
+                if let Media::Base64 { data, .. } = &picture {
+                    bytes += data.len() / 4 * 3;
+                }
+                if remote_image::MAX_ALL < bytes {
+                    let most = remote_image::MAX_ALL >> 20;
+                    return Err(Failure::invalid(
+                        "image_url",
+                        format!("must not be more than {most} MiB in all"),
+                    ));
+                }
+                *source = picture;
             }
             _ => {}
         }

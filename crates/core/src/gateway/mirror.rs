@@ -49,7 +49,7 @@ impl Gateway {
         model: &Rc<Model>,
         ask: &Ask<'_>,
     ) {
-        let Some(ticket) = &ask.ticket else { return };
+        let Some(ticket) = ask.ticket.as_ref().filter(|ticket| self.begin(ticket)) else { return };
         self.send_again(context, caller, model, ask, false, Purpose::Refresh(ticket.clone()));
     }
 

@@ -208,7 +208,10 @@ impl Gateway {
 fn longest(model: &Model) -> Duration {
     let all = |target: &Target| target.timeout.saturating_mul(target.retry.attempts);
     let longest: Duration = model.targets.iter().map(all).sum();
-    longest.min(model.deadline.unwrap_or(LONGEST)).saturating_add(GRACE).min(LONGEST)
+    // The deadline ends when an answer begins; its stream may take the target's own time from there.
+    let once = model.targets.iter().map(|target| target.timeout).max().unwrap_or_default();
+    let deadline = model.deadline.map_or(LONGEST, |deadline| deadline.saturating_add(once));
+    longest.min(deadline).saturating_add(GRACE).min(LONGEST)
 }
 
 fn down(error: &CountersError) -> Failure {

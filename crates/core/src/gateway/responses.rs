@@ -4,9 +4,11 @@
 //! over like any request. Providers are always sent the whole of it.
 //!
 //! ```text
-//! response/{tenant}/{id}            →  {"expires_at": unix_ms, "input": [items], "response": {…}}
-//! response_item/{tenant}/{item id}  →  the id of the answer that holds it, where the item's own does not say
+//! response/{owner}/{id}             →  {"expires_at": unix_ms, "input": [items], "response": {…}}
+//! response_item/{owner}/{item id}   →  the id of the answer that holds it, where the item's own does not say
 //! ```
+//!
+//! The owner is the tenant, or `{tenant}/~{digest}` of one end user or one publishable key.
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
@@ -28,6 +30,7 @@ use sluice_types::{
 use super::{Context, Gateway, Reply, ReplyBody, admit, admit::Caller, reply::Problem};
 use crate::{
     generations::Generations,
+    key::{self, KeyKind},
     port::{Host, Kv},
 };
 
@@ -37,11 +40,29 @@ const LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// The largest conversation that is kept, in bytes: what every host's store takes.
 const MAX_STORED: usize = 1_000_000;
 
+/// The most items that a request may only name, and the most bytes that those found may have.
+const MAX_REFERENCES: usize = 200;
+const MAX_REFERRED: usize = 8 << 20;
+
 /// The largest that an isolate keeps in memory until the store is sure to show it, in bytes.
 const MAX_RECENT: usize = 64 << 10;
 
 /// Answers stored lately: the next turn may come before the store shows what was written.
-pub(super) struct Recent(RefCell<Generations<String, Bytes>>);
+pub(super) struct Recent(RefCell<Generations<String, (Bytes, Timestamp)>>);
+
+/// How long that is: stores say a minute.
+const BELIEVED: Duration = Duration::from_secs(60);
+
+impl Recent {
+    fn put(&self, key: String, value: Bytes, now: Timestamp) {
+        self.0.borrow_mut().put(key, (value, now));
+    }
+
+    fn get(&self, key: &String, now: Timestamp) -> Option<Bytes> {
+        let (value, written) = self.0.borrow_mut().get(key)?;
+        (now.since(written) < BELIEVED).then_some(value)
+    }
+}
 
 impl Default for Recent {
     fn default() -> Self {
@@ -67,7 +88,7 @@ impl Stored {
 
 /// What is kept of a request until its answer is there.
 pub(super) struct Keep {
-    tenant: String,
+    owner: String,
     /// The items of the conversation until now.
     input: String,
 }
@@ -100,7 +121,7 @@ impl Gateway {
             return Ok((body, None));
         }
         let input = state::input_items(&body)?;
-        Ok((body, Some(Keep { tenant: caller.tenant.id.clone(), input })))
+        Ok((body, Some(Keep { owner: owner(caller), input })))
     }
 
     /// The body with the items that it only names.
@@ -114,6 +135,11 @@ impl Gateway {
         if wanted.is_empty() {
             return Ok(body);
         }
+        let too_many =
+            |what: &str| Failure::invalid("input", format!("refers to {what} by `item_reference`"));
+        if MAX_REFERENCES < wanted.len() {
+            return Err(too_many(&format!("more than {MAX_REFERENCES} items")));
+        }
         let mut found: HashMap<String, String> = HashMap::new();
         for id in wanted.iter().filter(|id| is_id(id)) {
             if found.contains_key(id) {
@@ -122,6 +148,10 @@ impl Gateway {
             let Some(response) = self.holder(context, caller, id).await? else { continue };
             let Some(stored) = self.stored(context, caller, &response).await? else { continue };
             found.extend(state::by_id(stored.said()).into_iter().map(|(id, item)| (id, item.to_owned())));
+        }
+        let size: usize = wanted.iter().filter_map(|id| found.get(id)).map(String::len).sum();
+        if MAX_REFERRED < size {
+            return Err(too_many(&format!("items of more than {MAX_REFERRED} bytes")));
         }
         state::with_items(&body, |id| found.get(id).cloned()).map(Bytes::from)
     }
@@ -133,8 +163,8 @@ impl Gateway {
         caller: &Caller,
         id: &str,
     ) -> Result<Option<String>, Failure> {
-        let key = item_key(&caller.tenant.id, id);
-        let recent = self.recent.0.borrow_mut().get(&key);
+        let key = item_key(&owner(caller), id);
+        let recent = self.recent.get(&key, context.started);
         let value = match recent {
             Some(value) => Some(value),
             None => Kv::get(context.host, &key).await.map_err(admit::store_down)?,
@@ -191,11 +221,11 @@ impl Gateway {
             return;
         }
         let holder = Bytes::copy_from_slice(id.as_bytes());
-        let keys = item_keys(&keep.tenant, id, answer.items);
+        let keys = item_keys(&keep.owner, id, answer.items);
         let mut entries: Vec<(String, Bytes)> = keys.map(|key| (key, holder.clone())).collect();
-        entries.push((key(&keep.tenant, id), Bytes::from(value)));
+        entries.push((key(&keep.owner, id), Bytes::from(value)));
         for (key, value) in entries.iter().filter(|(_, value)| value.len() <= MAX_RECENT) {
-            self.recent.0.borrow_mut().put(key.clone(), value.clone());
+            self.recent.put(key.clone(), value.clone(), host.now());
         }
         let writes = entries.into_iter().map(|(key, value)| async move {
             if let Err(error) = host.put_for(&key, value, LIFETIME).await {
@@ -217,11 +247,11 @@ impl Gateway {
         if *method != Method::DELETE {
             return Ok(Reply::json(stored.response.get().to_owned()));
         }
-        let key = key(&caller.tenant.id, id);
-        self.recent.0.borrow_mut().put(key.clone(), Bytes::new());
+        let key = key(&owner(&caller), id);
+        self.recent.put(key.clone(), Bytes::new(), context.started);
         context.host.delete(&key).await.map_err(admit::store_down)?;
-        for key in item_keys(&caller.tenant.id, id, stored.said()) {
-            self.recent.0.borrow_mut().put(key.clone(), Bytes::new());
+        for key in item_keys(&owner(&caller), id, stored.said()) {
+            self.recent.put(key.clone(), Bytes::new(), context.started);
             context.host.delete(&key).await.map_err(admit::store_down)?;
         }
         let told = serde_json::json!({"id": id, "object": "response", "deleted": true});
@@ -250,8 +280,8 @@ impl Gateway {
         if !is_id(id) {
             return Ok(None);
         }
-        let key = key(&caller.tenant.id, id);
-        let recent = self.recent.0.borrow_mut().get(&key);
+        let key = key(&owner(caller), id);
+        let recent = self.recent.get(&key, context.started);
         let bytes = match recent {
             Some(value) => Some(value),
             None => Kv::get(context.host, &key).await.map_err(admit::store_down)?,
@@ -259,6 +289,16 @@ impl Gateway {
         let stored = bytes.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
         Ok(stored.filter(|stored| context.started < stored.expires_at))
     }
+}
+
+/// Whose a stored answer is: the tenant's, but for holders of a page's key or an end user's token, who see nothing of others.
+fn owner(caller: &Caller) -> String {
+    let tenant = &caller.tenant.id;
+    if caller.user.is_none() && caller.key.kind == KeyKind::Secret {
+        return tenant.clone();
+    }
+    let digest = key::digest(&format!("{}\n{}", caller.key.id, caller.user.as_deref().unwrap_or_default()));
+    format!("{tenant}/~{}", key::hex(digest.get(..16).unwrap_or_default()))
 }
 
 fn key(tenant: &str, id: &str) -> String {

@@ -123,13 +123,13 @@ impl Session {
     pub fn fork(session: &Shared) -> Shared {
         let of = session.borrow();
         let record = Record { attempts: Vec::new(), ..of.record.clone() };
-        let (input_estimate, lost) = (of.input_estimate, of.lost);
+        let input_estimate = of.input_estimate;
         Rc::new(RefCell::new(Self {
             record,
             input_estimate,
             trying: None,
             run: None,
-            lost,
+            lost: Some(NanoUsd(0)),
             held: None,
             guard: of.guard.clone(),
             told: Vec::new(),
@@ -144,6 +144,9 @@ impl Session {
         attempts.append(&mut from.record.attempts);
         from.record.attempts = attempts;
         std::mem::swap(&mut *to, &mut *from);
+        // Answers that were refused were paid for, whoever's they were.
+        to.lost = sum(to.lost, from.lost);
+        to.record.cost_nano_usd = sum(to.record.cost_nano_usd, from.lost);
         // What is reserved is reserved for the request, whichever attempt answers it.
         (to.held, to.told) = (from.held.take(), std::mem::take(&mut from.told));
     }

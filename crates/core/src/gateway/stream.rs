@@ -18,7 +18,11 @@ use futures::{
     stream::{LocalBoxStream, unfold},
 };
 use http::Response;
-use sluice_types::{error::Failure, time::Timestamp, usage::Usage};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+    usage::Usage,
+};
 
 use super::{
     Gateway,
@@ -63,7 +67,9 @@ pub(super) async fn open<H: Host>(
     let note = |usage: &Usage| session.borrow().note(usage);
     while !relay.committed() && !relay.ended() {
         match deadline.bound(host, body.chunk()).await?.map_err(attempt::network)? {
-            Some(bytes) => relay.push(&bytes, &note, &mut held)?,
+            Some(bytes) => relay.push(&bytes, &note, &mut held).inspect_err(|failure| {
+                refused(&relay, session, failure);
+            })?,
             None => {
                 relay.finish(&note, &mut held)?;
                 break;
@@ -72,6 +78,17 @@ pub(super) async fn open<H: Host>(
     }
     session.borrow_mut().first_token(host.now());
     Ok(Opened { ticket: None, body, relay, held, total })
+}
+
+/// A guardrail refused a stream before its first output: what had been used until then is to be paid all the same.
+fn refused(relay: &Relay, session: &Shared, failure: &Failure) {
+    let seen = relay.seen();
+    let usage = seen.usage(session.borrow().input_estimate, true);
+    match failure.kind {
+        ErrorKind::GuardrailDenied => session.borrow_mut().used(usage, seen.model.clone()),
+        ErrorKind::AnswerRejected => session.borrow_mut().rejected(&usage),
+        _ => {}
+    }
 }
 
 /// What the stream and its watcher share.

@@ -203,7 +203,12 @@ fn fields<'b>(content_type: &str, body: &'b [u8]) -> Result<Vec<Field<'b>>, Fail
             .find_iter(value)
             .find(|&end| value.get(..end).is_some_and(|value| value.ends_with(b"\r\n")));
         let end = end.ok_or_else(|| broken("breaks off: its closing boundary is missing"))?;
-        let (name, is_file) = disposition(rest.get(..head).unwrap_or_default());
+        let named = disposition(rest.get(..head).unwrap_or_default());
+        let (name, is_file) = named
+            .ok_or_else(|| broken("has a field without `content-disposition: form-data; name=\"…\"`"))?;
+        if name == b"model" && (is_file || fields.iter().any(|field: &Field<'_>| field.name == b"model")) {
+            return Err(broken("names `model` twice, or as a file"));
+        }
         fields.push(Field { name, is_file, value: from..from + end.saturating_sub(2) });
         at = from + end + delimiter.len();
     }
@@ -222,14 +227,42 @@ fn boundary(content_type: &str) -> Option<&str> {
     Some(parameter.trim_matches('"')).filter(|boundary| !boundary.is_empty() && boundary.len() <= 70)
 }
 
-/// The name in a field's head, and whether it is a file's.
-fn disposition(head: &[u8]) -> (&[u8], bool) {
-    let parameter = |name: &[u8]| {
-        let from = memmem::find(head, name)? + name.len();
-        let value = head.get(from..)?;
-        value.get(..memchr::memchr(b'"', value)?)
-    };
-    (parameter(b" name=\"").unwrap_or_default(), memmem::find(head, b"filename").is_some())
+/// The name in a field's head, and whether it is a file's; `None` if its disposition cannot be read one way only, or
+/// providers might read another name than we do.
+fn disposition(head: &[u8]) -> Option<(&[u8], bool)> {
+    const NAME: &[u8] = b"content-disposition:";
+    let mut lines = head.split(|byte| *byte == b'\n').filter_map(|line| {
+        let (name, rest) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then_some(rest)
+    });
+    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
+    let (mut name, mut file) = (None, false);
+    let mut rest = line.trim_ascii().strip_prefix(b"form-data")?.trim_ascii_start();
+    while let Some(parameter) = rest.strip_prefix(b";") {
+        let equals = memchr::memchr(b'=', parameter)?;
+        let (key, value) = parameter.split_at_checked(equals)?;
+        let value = value.strip_prefix(b"=")?.trim_ascii_start();
+        let (value, after) = match value.strip_prefix(b"\"") {
+            Some(quoted) => {
+                let mut escaped = false;
+                let end = quoted.iter().position(|byte| {
+                    let ends = *byte == b'"' && !escaped;
+                    escaped = *byte == b'\\' && !escaped;
+                    ends
+                })?;
+                let (value, after) = quoted.split_at_checked(end)?;
+                (value, after.get(1..)?)
+            }
+            None => value.split_at_checked(memchr::memchr(b';', value).unwrap_or(value.len()))?,
+        };
+        match key.trim_ascii() {
+            b"name" if name.is_some() || value.contains(&b'\\') => return None,
+            b"name" => name = Some(value),
+            key => file |= key.starts_with(b"filename"),
+        }
+        rest = after.trim_ascii_start();
+    }
+    if rest.is_empty() { Some((name?, file)) } else { None }
 }
 
 #[cfg(test)]
@@ -249,6 +282,25 @@ mod tests {
     }
 
     #[test]
+    fn a_field_has_one_name_however_it_is_read() {
+        let form = |field: &str| {
+            format!(
+                "--b-1\r\n{field}\r\n\r\nm\r\n--b-1\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n--b-1--\r\n"
+            )
+        };
+        for field in [
+            "Content-Disposition: form-data; name=\"model\"; x=\"filename\"",
+            "Content-Disposition: form-data; name=\"model\"; filename=\"a\"",
+            "Content-Disposition: form-data; name=model",
+            "Content-Disposition: form-data; name=\"file\"; name=\"model\"",
+            "Content-Disposition: form-data; filename=\"a\"",
+            "X: y name=\"file\"",
+        ] {
+            assert!(read_form(TYPE, form(field).as_bytes()).is_err(), "{field}");
+        }
+    }
+
+    #[test]
     fn a_broken_form_says_what_is_wrong() {
         for (content_type, body, wrong) in [
             ("application/json", FORM, "is none"),
@@ -256,6 +308,7 @@ mod tests {
             (TYPE, "x", "does not begin"),
             (TYPE, "--b-1\r\nA: b", "head of a field"),
             (TYPE, "--b-1\r\nA: b\r\n\r\nvalue", "closing boundary"),
+            (TYPE, "--b-1\r\nA: b\r\n\r\nv\r\n--b-1--\r\n", "content-disposition"),
             (TYPE, "--b-1--\r\n", "`model` is required"),
             (
                 TYPE,
