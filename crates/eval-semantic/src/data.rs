@@ -31,10 +31,8 @@ impl Request {
 }
 
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(
-        env::var("SLUICE_DATA").unwrap_or_else(|_| "../shared/data".to_owned()) + "/semantic",
-    )
-    .join(name)
+    PathBuf::from(env::var("SLUICE_DATA").unwrap_or_else(|_| "../shared/data".to_owned()) + "/semantic")
+        .join(name)
 }
 
 fn text(name: &str) -> Result<Option<String>> {

@@ -18,7 +18,11 @@ use futures::{
     stream::{LocalBoxStream, unfold},
 };
 use http::Response;
-use sluice_types::{error::Failure, time::Timestamp, usage::Usage};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+    usage::Usage,
+};
 
 use super::{
     Gateway,
@@ -63,15 +67,31 @@ pub(super) async fn open<H: Host>(
     let note = |usage: &Usage| session.borrow().note(usage);
     while !relay.committed() && !relay.ended() {
         match deadline.bound(host, body.chunk()).await?.map_err(attempt::network)? {
-            Some(bytes) => relay.push(&bytes, &note, &mut held)?,
+            Some(bytes) => {
+                relay
+                    .push(&bytes, &note, &mut held)
+                    .inspect_err(|failure| refused(session, &relay, failure))?;
+            }
             None => {
-                relay.finish(&note, &mut held)?;
+                relay.finish(&note, &mut held).inspect_err(|failure| refused(session, &relay, failure))?;
                 break;
             }
         }
     }
     session.borrow_mut().first_token(host.now());
     Ok(Opened { ticket: None, body, relay, held, total })
+}
+
+/// An answer that a guardrail refused before anything of it was told is paid for all the same.
+fn refused(session: &Shared, relay: &Relay, failure: &Failure) {
+    match failure.kind {
+        ErrorKind::GuardrailDenied => used(session, relay, true),
+        ErrorKind::AnswerRejected => {
+            let usage = relay.seen().usage(session.borrow().input_estimate, true);
+            session.borrow_mut().rejected(&usage);
+        }
+        _ => {}
+    }
 }
 
 /// What the stream and its watcher share.
@@ -292,6 +312,7 @@ impl<H: Host> Flow<H, H::Body> {
             let mut session = self.session.borrow_mut();
             session.record.error = Some(failure.kind.code().to_owned());
             session.record.partial = true;
+            session.refused = matches!(failure.kind, ErrorKind::GuardrailDenied | ErrorKind::AnswerRejected);
         }
         self.over(State::Failed);
     }
