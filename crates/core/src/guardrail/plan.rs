@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use sluice_guardrails::{
     exfiltration::{Hosts, Reason},
+    injection::OperatingPoint,
     pii::{self, Allow, Kind, Kinds},
     policy::{Language, Policy},
     stream::{self, Placeholders},
@@ -205,6 +206,15 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         }
     };
     Ok(Checked { act: Act { action: *action, dry_run }, what })
+}
+
+/// The detector's point of `level`.
+pub fn point(level: Level) -> OperatingPoint {
+    match level {
+        Level::Quiet => OperatingPoint::Quiet,
+        Level::Balanced => OperatingPoint::Balanced,
+        Level::Strict => OperatingPoint::Strict,
+    }
 }
 
 /// What one stage looks for.

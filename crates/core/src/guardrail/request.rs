@@ -6,26 +6,27 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use sluice_guardrails::{
     canonical::canonicalise,
-    injection::{Detector, OperatingPoint, Trust},
+    injection::{Detector, Trust},
     policy,
     redact::Vault,
     stream::{self, Placeholders},
 };
 use sluice_types::{
-    chat::{Part, Request, Role},
+    chat::{Media, Part, Request, Role},
     error::Failure,
     json::{Raw, Str},
 };
 
 use super::{
     Plans, Verdicts,
-    plan::{Act, StagePlan},
+    plan::{Act, StagePlan, point},
     refusal,
 };
-use crate::config::document::{Action, CheckName, Level, Stage};
+use crate::config::document::{Action, CheckName, Stage};
 
 /// What came of checking a request.
 #[derive(Debug, Default)]
@@ -157,6 +158,11 @@ impl Run<'_, '_> {
                 }
                 changed
             }
+            Part::Document { source: Media::Base64 { media_type, data }, .. }
+                if media_type.starts_with("text/") =>
+            {
+                all.passages.as_ref().is_some_and(|stages| self.document(data, stages))
+            }
             Part::Other { raw, .. } => all.passages.as_ref().is_some_and(|stages| self.raw(raw, stages)),
             // Thoughts are sealed by their maker and go back as he said them: what was put back is taken out again.
             Part::Reasoning { text, .. } => all.user.as_ref().is_some_and(|stages| {
@@ -172,6 +178,18 @@ impl Run<'_, '_> {
             | Part::Document { .. }
             | Part::Audio { .. } => false,
         }
+    }
+
+    /// Checks a document of plain text.
+    fn document(&mut self, data: &mut Str<'_>, stages: &Stages<'_>) -> bool {
+        let bytes = STANDARD.decode(data.as_bytes()).ok();
+        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return false };
+        let mut text = Str::from(text);
+        let changed = self.text(&mut text, stages);
+        if changed {
+            *data = Str::from(STANDARD.encode(text.as_bytes()));
+        }
+        changed
     }
 
     /// Checks a part of a kind of its own: documents as text, search results, what hosted tools told.
@@ -209,13 +227,8 @@ impl Run<'_, '_> {
         let (Some((level, act)), Some(detector)) = (stages.plan.injection, Detector::shared()) else {
             return;
         };
-        let point = match level {
-            Level::Quiet => OperatingPoint::Quiet,
-            Level::Balanced => OperatingPoint::Balanced,
-            Level::Strict => OperatingPoint::Strict,
-        };
         let report = detector.inspect(&canonicalise(text), stages.trust);
-        if report.score < detector.threshold(stages.trust, point) {
+        if report.score < detector.threshold(stages.trust, point(level)) {
             return;
         }
         let kind = report.kinds.first().copied().unwrap_or("injection");
