@@ -64,6 +64,8 @@ pub fn seed() -> Value {
     }
     put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));
     put(store_key(&key("choosy")), &json!({ "id": "key_choosy", "tenant": "choosy" }));
+    put("tenant/careful".into(), &json!({ "id": "careful", "guardrails": ["standard"] }));
+    put(store_key(&key("careful")), &json!({ "id": "key_careful", "tenant": "careful" }));
     put(store_key(&key("disabled")), &json!({ "id": "key_disabled", "tenant": TENANT, "disabled": true }));
     put(store_key(&key("expired")), &json!({ "id": "key_expired", "tenant": TENANT, "expires_at": 1_000 }));
     put(store_key(&key("orphan")), &json!({ "id": "key_orphan", "tenant": "nobody" }));
@@ -166,9 +168,22 @@ fn config(mock: &Mock) -> Value {
                 "breaker": { "failures": 2, "open": "1500ms" },
                 "retry": once,
             },
+            "guarded-openai": { "targets": ["openai-mock/m"], "guardrails": ["standard"], "retry": once },
+            "guarded-anthropic": { "targets": ["anthropic-mock/m"], "guardrails": ["standard"], "retry": once },
+            "talkative-openai": { "targets": ["openai-mock/m"], "guardrails": ["quiet"], "retry": once },
+            "talkative-anthropic": { "targets": ["anthropic-mock/m"], "guardrails": ["quiet"], "retry": once },
+            "tried": { "targets": ["openai-mock/m"], "guardrails": ["trial"], "retry": once },
             "kept": { "targets": ["openai-mock/m"], "cache": { "mode": "exact" }, "retry": once },
             "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
             "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },
+        },
+        "guardrails": {
+            "standard": {
+                "input": ["injection", { "pii": "redact" }, "secrets"],
+                "tool_result": ["injection", { "pii": "redact" }],
+            },
+            "quiet": { "output": ["secrets"] },
+            "trial": { "dry_run": true, "input": ["injection", { "pii": "redact" }] },
         },
         "limits": { "max_body": "1MB", "body_timeout": "2s" },
         "cors": { "origins": ["http://app.test", "http://localhost:5173"], "max_age": "1h" },
