@@ -44,12 +44,12 @@ fn values_come_back_in_the_arguments_of_tools(gateway: &Gateway) {
         json!({"type": "object", "properties": {"to": {"const": "[EMAIL_1], \"soon\""}}, "required": ["to"]});
     for protocol in PROTOCOLS {
         for model in ["guarded-openai", "guarded-anthropic"] {
-            let mut body = protocol.ask(model, "Mail anna@example.org [[tool]]", false);
+            let mut body = protocol.ask(model, "The address is anna@example.org. [[tool]]", false);
             protocol.offer(&mut body, "mail", &schema);
             let answer = gateway.post(&protocol.path(model, false), &body).send().expect(200);
             let calls = protocol.calls(&answer.json());
             assert_eq!(calls[0].1["to"], "anna@example.org, \"soon\"", "{protocol} {model}: {calls:?}");
-            let mut body = protocol.ask(model, "Mail anna@example.org [[tool]]", true);
+            let mut body = protocol.ask(model, "The address is anna@example.org. [[tool]]", true);
             protocol.offer(&mut body, "mail", &schema);
             let answer = gateway.post(&protocol.path(model, true), &body).send().expect(200);
             protocol.expect_whole_stream(&answer);

@@ -168,26 +168,31 @@ fn config(mock: &Mock) -> Value {
                 "breaker": { "failures": 2, "open": "1500ms" },
                 "retry": once,
             },
-            "guarded-openai": { "targets": ["openai-mock/m"], "guardrails": ["standard"], "retry": once },
-            "guarded-anthropic": { "targets": ["anthropic-mock/m"], "guardrails": ["standard"], "retry": once },
-            "talkative-openai": { "targets": ["openai-mock/m"], "guardrails": ["quiet"], "retry": once },
-            "talkative-anthropic": { "targets": ["anthropic-mock/m"], "guardrails": ["quiet"], "retry": once },
-            "tried": { "targets": ["openai-mock/m"], "guardrails": ["trial"], "retry": once },
             "kept": { "targets": ["openai-mock/m"], "cache": { "mode": "exact" }, "retry": once },
             "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
             "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },
         },
-        "guardrails": {
-            "standard": {
-                "input": ["injection", { "pii": "redact" }, "secrets"],
-                "tool_result": ["injection", { "pii": "redact" }],
-            },
-            "quiet": { "output": ["secrets"] },
-            "trial": { "dry_run": true, "input": ["injection", { "pii": "redact" }] },
-        },
         "limits": { "max_body": "1MB", "body_timeout": "2s" },
         "cors": { "origins": ["http://app.test", "http://localhost:5173"], "max_age": "1h" },
     });
+    config["guardrails"] = json!({
+        "standard": {
+            "input": ["injection", { "pii": "redact" }, "secrets"],
+            "tool_result": ["injection", { "pii": "redact" }],
+        },
+        "quiet": { "output": ["secrets"] },
+        "trial": { "dry_run": true, "input": ["injection", { "pii": "redact" }] },
+    });
+    for (model, target, guardrail) in [
+        ("guarded-openai", "openai-mock/m", "standard"),
+        ("guarded-anthropic", "anthropic-mock/m", "standard"),
+        ("talkative-openai", "openai-mock/m", "quiet"),
+        ("talkative-anthropic", "anthropic-mock/m", "quiet"),
+        ("tried", "openai-mock/m", "trial"),
+    ] {
+        config["models"][model] =
+            json!({ "targets": [target], "guardrails": [guardrail], "retry": { "attempts": 1 } });
+    }
     for model in config["models"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         if model.get("breaker").is_none() {
             model["breaker"] = json!({ "enabled": false });
