@@ -20,10 +20,13 @@ const OPERATORS: &[(&str, &str)] = &[
     ("POST", "/admin/v1/tenants/test/keys/key_test/rotate"),
     ("POST", "/admin/v1/tenants/test/keys/key_test/revoke"),
     ("GET", "/admin/v1/tenants/test/budgets"),
+    ("DELETE", "/admin/v1/tenants/test/cache"),
     ("GET", "/admin/v1/usage"),
     ("GET", "/admin/v1/costs?tenant=test"),
     ("GET", "/admin/v1/audit"),
     ("POST", "/admin/v1/rollup"),
+    ("GET", "/admin/v1/targets"),
+    ("POST", "/admin/v1/targets/drainable/m"),
 ];
 
 fn no_tenants_key_opens_the_operators_routes(gateway: &Gateway) {
@@ -63,7 +66,63 @@ fn a_key_finds_nothing_under_another_tenants_name(gateway: &Gateway) {
     gateway.request("DELETE", &path).key(ADMIN_KEY).send().expect(404);
 }
 
+fn a_stored_response_is_its_tenants(gateway: &Gateway) {
+    let send = |tenant: &str, method: &str, path: &str, body: Option<serde_json::Value>| {
+        let request = gateway.request(method, path).key(&seed::key(tenant));
+        match body {
+            Some(body) => request.json(&body).send(),
+            None => request.send(),
+        }
+    };
+    let body = json!({"model": "chat-openai", "input": "a secret of owner's", "store": true});
+    let made = send("owner", "POST", "/v1/responses", Some(body)).expect(200).json();
+    let id = made["id"].as_str().unwrap();
+    let (path, items) = (format!("/v1/responses/{id}"), format!("/v1/responses/{id}/input_items"));
+    for (method, path) in [("GET", &path), ("GET", &items), ("DELETE", &path)] {
+        let answer = send("stranger", method, path, None).expect(404);
+        assert!(!answer.text().contains("a secret"), "{}", answer.text());
+    }
+    let on = json!({"model": "chat-openai", "input": "go on [[messages]]", "previous_response_id": id});
+    let refused = send("stranger", "POST", "/v1/responses", Some(on));
+    assert!([400, 404].contains(&refused.status), "{}", refused.status);
+    assert!(send("owner", "GET", &items, None).expect(200).text().contains("a secret"));
+}
+
+fn users_and_tags_of_one_name_are_counted_by_tenant(gateway: &Gateway) {
+    // Two tenants that call their users and tags the same.
+    let limits = json!({"rates": [{"requests": 1, "per": "1h", "of": "user"}],
+        "budgets": [{"requests": 1, "per": "total", "tag": "team=x"}]});
+    let make = |name: &str| {
+        let id = gateway.unique(name);
+        let body = json!({"id": id, "limits": limits});
+        gateway.request("POST", "/admin/v1/tenants").key(ADMIN_KEY).json(&body).send().expect(201);
+        let path = format!("/admin/v1/tenants/{id}/keys");
+        let key = gateway.request("POST", &path).key(ADMIN_KEY).send().expect(201).json();
+        (id, key["key"].as_str().unwrap().to_owned())
+    };
+    let ((first, first_key), (second, second_key)) = (make("one"), make("two"));
+    let ask = |key: &str| {
+        let body = Protocol::Chat.ask("chat-openai", "hi", false);
+        let request = gateway.request("POST", "/v1/chat/completions").key(key).json(&body);
+        request.header("sluice-user", "ann").header("sluice-tags", "team=x").send().status
+    };
+    assert_eq!([ask(&first_key), ask(&first_key), ask(&second_key)], [200, 429, 200]);
+    for tenant in [&first, &second] {
+        gateway.costs(tenant, 1);
+        let path = format!("/admin/v1/tenants/{tenant}/budgets?user=ann&tag=team%3Dx");
+        let standing = gateway.request("GET", &path).key(ADMIN_KEY).send().expect(200).json();
+        let used: Vec<_> = standing["data"].as_array().unwrap().iter().map(|one| &one["used"]).collect();
+        assert_eq!(used, [&json!(1), &json!(1)], "{standing}");
+        let path = format!("/admin/v1/usage?tenant={tenant}&by=tenant,user,tag:team");
+        let usage = gateway.request("GET", &path).key(ADMIN_KEY).send().expect(200).json();
+        assert_eq!((usage["data"].as_array().unwrap().len(), &usage["sum"]["requests"]), (1, &json!(1)));
+        assert_eq!(usage["data"][0]["tenant"], json!(tenant));
+    }
+}
+
 on_every_host!(
+    a_stored_response_is_its_tenants,
+    users_and_tags_of_one_name_are_counted_by_tenant,
     no_tenants_key_opens_the_operators_routes,
     naming_another_tenant_charges_oneself,
     a_key_finds_nothing_under_another_tenants_name,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::sse::{self, Event};
 
 /// Longer than any scenario waits on purpose.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request to be sent.
 #[derive(Clone)]

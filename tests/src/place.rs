@@ -47,6 +47,11 @@ pub fn frameworks_python() -> PathBuf {
     find("SLUICE_FRAMEWORKS_PYTHON", "target/venv-frameworks/bin/python")
 }
 
+/// The Python that has Schemathesis.
+pub fn schemathesis_python() -> PathBuf {
+    find("SLUICE_SCHEMATHESIS_PYTHON", "target/venv-schemathesis/bin/python")
+}
+
 fn find(variable: &str, usual: &str) -> PathBuf {
     let path = std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from);
     assert!(path.exists(), "{} is missing: `cargo xtask test` builds it, or set {variable}", path.display());

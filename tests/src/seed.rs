@@ -28,6 +28,10 @@ pub const TENANTS: &[&str] = &[
     "matrix-streamed",
     "payer",
     "victim",
+    "owner",
+    "stranger",
+    "calm",
+    "unledgered",
 ];
 
 /// Tenants with limits or budgets of their own, as JSON.
@@ -38,11 +42,21 @@ pub const LIMITED: &[(&str, &str)] = &[
     ("roomy", r#"{"requests_per_minute": 1000, "tokens_per_minute": 1000000}"#),
     ("one-cent", r#"{"budget": {"usd": 0.01, "per": "total"}}"#),
     ("a-dollar", r#"{"budget": {"usd": 1, "per": "month"}}"#),
+    ("load-dollar", r#"{"budget": {"usd": 1, "per": "total"}}"#),
+    ("ledgered", r#"{"budget": {"usd": 100, "per": "total"}}"#),
     ("warned", r#"{"budget": {"usd": 0.000001, "per": "day", "warn_at": 0, "hard": false}}"#),
 ];
 
+/// How many tenants are at their limits at once.
+pub const BUSY: usize = 50;
+
+/// The `number`th of these.
+pub fn busy(number: usize) -> String {
+    format!("busy-{number:02}")
+}
+
 /// The secret the gateway shows to providers; callers never see it.
-pub const PROVIDER_KEY: &str = "sk-provider-secret";
+pub const PROVIDER_KEY: &str = "sk-provider-secret-of-32-bytes-or-more";
 
 /// The virtual key of a tenant.
 pub fn key(tenant: &str) -> String {
@@ -61,6 +75,10 @@ pub fn seed() -> Value {
         let limits: Value = serde_json::from_str(limits).expect("limits are JSON");
         put(format!("tenant/{tenant}"), &json!({ "id": tenant, "limits": limits }));
         put(store_key(&key(tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
+    }
+    for tenant in (0..BUSY).map(busy) {
+        put(format!("tenant/{tenant}"), &json!({ "id": tenant, "limits": { "requests_per_minute": 3 } }));
+        put(store_key(&key(&tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
     }
     put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));
     put(store_key(&key("choosy")), &json!({ "id": "key_choosy", "tenant": "choosy" }));

@@ -2,6 +2,8 @@
 //!
 //! It works on files and on what is compiled in, and talks to a running gateway's operator's API.
 
+#![allow(clippy::disallowed_methods, reason = "a native tool: it has an environment")]
+
 mod audit;
 mod cache;
 mod config;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value, json};
 
 use crate::remote::{Remote, encoded, query, table};
@@ -33,6 +33,26 @@ pub enum Command {
         /// Switch it off, or on again
         #[arg(long)]
         disabled: Option<bool>,
+    },
+    /// Have a key sign this tenant's end users' tokens, in the place of the one of that name if there is one
+    SetTokenKey {
+        /// The tenant's id
+        id: String,
+        /// The key's name, which tokens carry as `kid`
+        kid: String,
+        /// EdDSA: the 32 bytes of the public key in base64url, as `x` of a JSON Web Key has them
+        #[arg(long, conflicts_with = "secret", required_unless_present = "secret")]
+        public_key: Option<String>,
+        /// HS256: the name of the host's secret that holds the shared one, such as ACME_JWT
+        #[arg(long)]
+        secret: Option<String>,
+    },
+    /// Let no token pass that this key signed
+    RemoveTokenKey {
+        /// The tenant's id
+        id: String,
+        /// The key's name
+        kid: String,
     },
     /// Delete a tenant, its keys, costs and everything else it owns
     Delete {
@@ -114,6 +134,18 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
                 record,
             )?;
         }
+        Command::SetTokenKey { id, kid, public_key, secret } => {
+            let key = match (public_key, secret) {
+                (Some(public_key), _) => json!({"kid": kid, "alg": "EdDSA", "public_key": public_key}),
+                (None, Some(secret)) => {
+                    let name = secret.trim_start_matches('$');
+                    json!({"kid": kid, "alg": "HS256", "secret": format!("${name}")})
+                }
+                (None, None) => bail!("give --public-key (EdDSA) or --secret (HS256)"),
+            };
+            token_keys(remote, id, kid, Some(key))?;
+        }
+        Command::RemoveTokenKey { id, kid } => token_keys(remote, id, kid, None)?,
         Command::Delete { id, yes } => {
             ensure!(yes, "this deletes {id} with its keys, costs and data for good: say --yes");
             loop {
@@ -126,6 +158,21 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts `key` in the place of the tenant's token key `kid`, or takes that away.
+fn token_keys(remote: &Remote, id: &str, kid: &str, key: Option<Value>) -> Result<()> {
+    let path = format!("tenants/{}", encoded(id));
+    let record = remote.ask("GET", &path, None)?;
+    let mut keys = record["token_keys"].as_array().cloned().unwrap_or_default();
+    let before = keys.len();
+    keys.retain(|key| key["kid"] != kid);
+    let known = keys.len() < before;
+    ensure!(known || key.is_some(), "{id} has no token key `{kid}`: see `sluice tenant show {id}`");
+    let said = if key.is_some() { "signs" } else { "no longer signs" };
+    keys.extend(key);
+    let changed = remote.ask("PATCH", &path, Some(&json!({"token_keys": keys})))?;
+    remote.tell(&changed, |_| vec![format!("{kid} {said} end users' tokens of {id}")])
 }
 
 /// What to do with budgets.

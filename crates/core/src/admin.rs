@@ -92,8 +92,18 @@ impl<'a> Admin<'a> {
 }
 
 /// The members a tenant's record may be given.
-const TENANT: [&str; 9] =
-    ["id", "name", "disabled", "providers", "models", "regions", "guardrails", "token_keys", "limits"];
+const TENANT: [&str; 10] = [
+    "id",
+    "name",
+    "disabled",
+    "providers",
+    "models",
+    "score",
+    "regions",
+    "guardrails",
+    "token_keys",
+    "limits",
+];
 
 /// The members a key's record may be given.
 const KEY: [&str; 11] = [
@@ -142,7 +152,12 @@ pub fn changed_tenant(record: &TenantRecord, body: &[u8]) -> Result<TenantRecord
 
 fn checked_tenant(record: TenantRecord) -> Result<TenantRecord, Failure> {
     check_limits(record.limits.as_ref())?;
-    match record.token_keys.iter().find_map(crate::token::TokenKey::problem) {
+    let twice = |at: usize, kid: &str| record.token_keys.iter().skip(at + 1).any(|key| key.kid == kid);
+    let mut keys = record.token_keys.iter().enumerate();
+    let problem = keys.find_map(|(at, key)| {
+        key.problem().or_else(|| twice(at, &key.kid).then_some("each `kid` must stand for one key"))
+    });
+    match problem {
         None => Ok(record),
         Some(problem) => {
             let message = format!("`token_keys`: {problem}");
@@ -319,6 +334,11 @@ mod tests {
             (br#"{"id":"a","limits":{"requests_per_minute":0}}"#, Some("limits.requests_per_minute")),
             (br#"{"id":"a","limits":{"rpm":1}}"#, None),
             (br#"[]"#, None),
+            (br#"{"id":"a","token_keys":[{"kid":"k","alg":"HS256","secret":"plain"}]}"#, Some("token_keys")),
+            (
+                br#"{"id":"a","token_keys":[{"kid":"k","alg":"HS256","secret":"$A"},{"kid":"k","alg":"HS256","secret":"$B"}]}"#,
+                Some("token_keys"),
+            ),
         ] {
             assert_eq!(new_tenant(body, now).unwrap_err().param.as_deref(), param);
         }

@@ -9,7 +9,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use sluice_types::{
     error::Attempt,
     money::NanoUsd,
@@ -110,11 +110,31 @@ struct Row {
     error: Option<String>,
     usage: Usage,
     cost_nano_usd: Option<NanoUsd>,
-    shadow_of: Option<String>,
+    #[serde(flatten)]
+    beside: Beside,
+}
+
+/// What a row tells of attempts beside the one that answered.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Beside {
+    /// Those that failed before.
+    pub attempts: Vec<IgnoredAny>,
+    /// The one that lost a race.
+    pub raced: Option<Lost>,
+    /// The request of which this is a mirrored copy.
+    pub shadow_of: Option<IgnoredAny>,
+}
+
+/// What is read back of a [`Raced`].
+#[derive(Debug, Deserialize)]
+pub struct Lost {
+    cost_nano_usd: Option<NanoUsd>,
 }
 
 /// What records add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Sum {
     /// Records.
     pub requests: u64,
@@ -134,6 +154,16 @@ pub struct Sum {
     pub reasoning_tokens: u64,
     /// What it cost.
     pub cost_nano_usd: NanoUsd,
+    /// Attempts that failed before another answered, or before the request failed for good.
+    pub failed_attempts: u64,
+    /// Attempts that lost a race; what they cost is part of `cost_nano_usd`.
+    pub raced: u64,
+    /// What those cost.
+    pub raced_cost_nano_usd: NanoUsd,
+    /// Mirrored copies. They are in no other number: the operator pays them.
+    pub shadows: u64,
+    /// What those cost.
+    pub shadow_cost_nano_usd: NanoUsd,
 }
 
 impl Sum {
@@ -149,12 +179,39 @@ impl Sum {
             cache_read_tokens: usage.cache_read,
             reasoning_tokens: usage.reasoning,
             cost_nano_usd: cost.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// The sum of one record.
+    pub fn of_record(record: &Record) -> Self {
+        let beside = Beside {
+            attempts: vec![IgnoredAny; record.attempts.len()],
+            raced: record.raced.as_ref().map(|raced| Lost { cost_nano_usd: raced.cost_nano_usd }),
+            shadow_of: record.shadow_of.as_ref().map(|_| IgnoredAny),
+        };
+        Self::of(record.error.is_some(), &record.usage, record.cost_nano_usd).beside(&beside)
+    }
+
+    /// This sum of one row, told what it tells beside.
+    #[must_use]
+    pub fn beside(self, beside: &Beside) -> Self {
+        if beside.shadow_of.is_some() {
+            return Self { shadows: 1, shadow_cost_nano_usd: self.cost_nano_usd, ..Self::default() };
+        }
+        let lost = beside.raced.as_ref();
+        Self {
+            failed_attempts: beside.attempts.len() as u64,
+            raced: u64::from(lost.is_some()),
+            raced_cost_nano_usd: lost.and_then(|lost| lost.cost_nano_usd).unwrap_or_default(),
+            ..self
         }
     }
 
     /// This sum and `other`.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
+        let nano = |one: NanoUsd, other: NanoUsd| NanoUsd(one.0.saturating_add(other.0));
         Self {
             requests: self.requests.saturating_add(other.requests),
             errors: self.errors.saturating_add(other.errors),
@@ -164,7 +221,12 @@ impl Sum {
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             cache_read_tokens: self.cache_read_tokens.saturating_add(other.cache_read_tokens),
             reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
-            cost_nano_usd: NanoUsd(self.cost_nano_usd.0.saturating_add(other.cost_nano_usd.0)),
+            cost_nano_usd: nano(self.cost_nano_usd, other.cost_nano_usd),
+            failed_attempts: self.failed_attempts.saturating_add(other.failed_attempts),
+            raced: self.raced.saturating_add(other.raced),
+            raced_cost_nano_usd: nano(self.raced_cost_nano_usd, other.raced_cost_nano_usd),
+            shadows: self.shadows.saturating_add(other.shadows),
+            shadow_cost_nano_usd: nano(self.shadow_cost_nano_usd, other.shadow_cost_nano_usd),
         }
     }
 }
@@ -181,8 +243,9 @@ pub fn sum_lines(value: &[u8]) -> (Sum, u64) {
     let sum = value.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).fold(
         Sum::default(),
         |sum, line| match serde_json::from_slice::<Row>(line) {
-            Ok(row) if row.shadow_of.is_some() => sum,
-            Ok(row) => sum.plus(Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd)),
+            Ok(row) => {
+                sum.plus(Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd).beside(&row.beside))
+            }
             Err(_) => {
                 unreadable += 1;
                 sum
@@ -238,9 +301,7 @@ impl Journal {
         let (lines, sum) = state.gathered.entry((record.tenant.clone(), record.time.date())).or_default();
         lines.push_str(&line);
         lines.push('\n');
-        if record.shadow_of.is_none() {
-            *sum = sum.plus(Sum::of(record.error.is_some(), &record.usage, record.cost_nano_usd));
-        }
+        *sum = sum.plus(Sum::of_record(record));
         if state.duty_until.is_some_and(|until| now < until.plus(DUTY_LAPSES)) {
             return Duty::None;
         }

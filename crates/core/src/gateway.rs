@@ -61,7 +61,7 @@ use crate::{
 };
 
 /// The description of this API.
-const OPENAPI: &str = include_str!("openapi.json");
+pub const OPENAPI: &str = include_str!("openapi.json");
 
 /// A request as a host hands it over.
 pub struct Call<B> {

@@ -21,6 +21,9 @@ pub const SECRET_PREFIX: &str = "sk-sluice-";
 /// What every publishable key of ours starts with.
 pub const PUBLISHABLE_PREFIX: &str = "pk-sluice-";
 
+/// What every JSON Web Token starts with: `{"` in base64url.
+const TOKEN_PREFIX: &str = "eyJ";
+
 /// The SHA-256 digest of a key.
 pub type Digest = [u8; 32];
 
@@ -60,7 +63,8 @@ pub fn presented(headers: &HeaderMap) -> Option<&str> {
     let shown = [bearer, named("x-api-key"), named("x-goog-api-key")];
     let mut shown = shown.into_iter().flatten().filter(|key| !key.is_empty());
     let first = shown.next()?;
-    let ours = |key: &&str| key.starts_with(SECRET_PREFIX) || key.starts_with(PUBLISHABLE_PREFIX);
+    let prefixes = [SECRET_PREFIX, PUBLISHABLE_PREFIX, TOKEN_PREFIX];
+    let ours = |key: &&str| prefixes.iter().any(|prefix| key.starts_with(prefix));
     if ours(&first) {
         return Some(first);
     }
@@ -246,6 +250,8 @@ mod tests {
     fn ours_wins_over_an_sdks_default_credential() {
         let both = headers(&[("authorization", "Bearer sk-openai"), ("x-api-key", "sk-sluice-a")]);
         assert_eq!(presented(&both), Some("sk-sluice-a"));
+        let token = headers(&[("authorization", "Bearer sk-openai"), ("x-goog-api-key", "eyJh.e.s")]);
+        assert_eq!(presented(&token), Some("eyJh.e.s"));
         assert_eq!(presented(&headers(&[("authorization", "bearer  abc ")])), Some("abc"));
         assert_eq!(presented(&headers(&[("authorization", "Basic abc")])), None);
         assert_eq!(presented(&headers(&[("x-goog-api-key", "k")])), Some("k"));

@@ -114,8 +114,17 @@ fn scope(who: &Who<'_>, owner: Owner<'_>, of: Option<Scope>) -> (String, &'stati
     match of.unwrap_or(usual) {
         Scope::Tenant => (format!("{prefix}t"), "for this tenant"),
         Scope::Key => (format!("{prefix}k:{}", who.key), "for this key"),
-        Scope::User => (format!("{prefix}u:{}", who.user.unwrap_or_default()), "for each end user"),
+        Scope::User => (format!("{prefix}u:{}", plain(who.user.unwrap_or_default())), "for each end user"),
         Scope::Model => (format!("{prefix}m:{}", who.model), "for each model"),
+    }
+}
+
+/// `text` without what parts meters' names: callers choose users' and tags' names, and none may name another's meter.
+fn plain(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains(['%', '/', '|', '=']) {
+        text.replace('%', "%25").replace('/', "%2F").replace('|', "%7C").replace('=', "%3D").into()
+    } else {
+        text.into()
     }
 }
 
@@ -154,7 +163,7 @@ fn bounded(who: &Who<'_>, owner: Owner<'_>, budget: &Budget) -> Option<Bound> {
         let (tag, wanted) =
             tag.split_once('=').map_or((tag.as_str(), None), |(tag, value)| (tag, Some(value)));
         let value = who.tags.get(tag).filter(|value| wanted.is_none_or(|wanted| wanted == value.as_str()))?;
-        name = format!("{name}/g:{tag}={value}");
+        name = format!("{name}/g:{}={}", plain(tag), plain(value));
         whom = format!("{whom} with the tag {tag}={value}");
     }
     let (unit, limit, kind, text) = match (budget.usd, budget.tokens, budget.requests) {
@@ -223,6 +232,23 @@ mod tests {
             ]
         );
         assert!(told(serde_json::json!({}), None, None).is_empty());
+    }
+
+    #[test]
+    fn no_name_reaches_anothers_meter() {
+        let tags = BTreeMap::from([("team".to_owned(), "x".to_owned())]);
+        let limits = quotas(serde_json::json!({"budgets": [{"usd": 1, "per": "day", "of": "user"},
+            {"usd": 1, "per": "day", "of": "user", "tag": "team"}]}));
+        let meters = |user: &str| -> Vec<String> {
+            let who = Who { key: "k", user: Some(user), model: "m", tags: &tags, visitor: None };
+            bounds(&who, &Quotas::default(), Some(&limits), None)
+                .into_iter()
+                .map(|bound| bound.rule.meter)
+                .collect()
+        };
+        let (ann, eve) = (meters("ann"), meters("ann/g:team=x"));
+        assert_eq!(ann, ["u:ann|usd/day", "u:ann/g:team=x|usd/day"]);
+        assert!(eve.iter().all(|meter| !ann.contains(meter)), "{eve:?}");
     }
 
     #[test]

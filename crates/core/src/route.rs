@@ -164,6 +164,60 @@ mod tests {
         }
     }
 
+    /// A number for each route, so that a list of them can be seen to be whole.
+    fn number(route: Route<'_>) -> usize {
+        match route {
+            Route::Chat(_) => 0,
+            Route::Generate { stream: false, .. } => 1,
+            Route::Generate { stream: true, .. } => 2,
+            Route::CountTokens => 3,
+            Route::CountContents(_) => 4,
+            Route::Response(_) => 5,
+            Route::InputItems(_) => 6,
+            Route::Models => 7,
+            Route::Model(_) => 8,
+            Route::OpenApi => 9,
+            Route::Health => 10,
+            Route::Ready => 11,
+            Route::Admin(Admin::Costs) => 12,
+            Route::Admin(Admin::Targets) => 13,
+            Route::Admin(Admin::Target(_)) => 14,
+            Route::Admin(Admin::Tenants) => 15,
+            Route::Admin(Admin::Tenant(_)) => 16,
+            Route::Admin(Admin::Keys(_)) => 17,
+            Route::Admin(Admin::Key(..)) => 18,
+            Route::Admin(Admin::Rotate(..)) => 19,
+            Route::Admin(Admin::Revoke(..)) => 20,
+            Route::Admin(Admin::Budgets(_)) => 21,
+            Route::Admin(Admin::Usage) => 22,
+            Route::Admin(Admin::Audit) => 23,
+            Route::Admin(Admin::Rollup) => 24,
+            Route::Admin(Admin::Cache(_)) => 25,
+            Route::Operation(operation) => {
+                26 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
+            }
+        }
+    }
+
+    #[test]
+    fn the_description_has_every_route_with_its_methods_and_no_other() {
+        let described: serde_json::Value = serde_json::from_str(crate::gateway::OPENAPI).unwrap();
+        let mut found = std::collections::BTreeSet::new();
+        for (path, item) in described["paths"].as_object().unwrap() {
+            let example = path.replace(['{', '}'], "");
+            let route = find(&example).unwrap_or_else(|| panic!("there is no route {path}"));
+            let mut told: Vec<String> = item.as_object().unwrap().keys().cloned().collect();
+            told.retain(|name| name != "parameters");
+            let mut methods: Vec<String> =
+                route.methods().iter().map(|method| method.as_str().to_lowercase()).collect();
+            (told.sort_unstable(), methods.sort_unstable());
+            assert_eq!(told, methods, "{path}");
+            found.insert(number(route));
+        }
+        let all: std::collections::BTreeSet<usize> = (0..26 + Operation::ALL.len()).collect();
+        assert_eq!(found, all);
+    }
+
     #[test]
     fn a_paths_protocol_is_the_callers() {
         let none = HeaderMap::new();

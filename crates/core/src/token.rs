@@ -2,19 +2,27 @@
 //! call with neither a key nor a server between.
 //!
 //! HS256 (RFC 7518) and EdDSA with Ed25519 (RFC 8037), nothing else: a tenant's record says which of its keys signs how, and
-//! a token that says otherwise is refused. The cryptography is RustCrypto's and dalek's.
+//! a token that says otherwise is refused. `jwt-compact` takes tokens apart and checks signatures; times are checked here,
+//! for `now` is an argument. It adds 37 kB of gzip to a WASM module, 24 of them cryptography that any way needs;
+//! `jsonwebtoken` 10 adds 231, as it brings RSA and the NIST curves along, used or not.
 
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ed25519_dalek::{Signature, VerifyingKey};
-use hmac::{Hmac, Mac as _};
-use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use ed25519_dalek::VerifyingKey;
+use jwt_compact::{
+    Algorithm as Checks, AlgorithmExt as _, UntrustedToken,
+    alg::{Ed25519, Hs256, Hs256Key},
+};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use sluice_types::time::Timestamp;
 
 use crate::{
-    config::document::{Budget, Quotas, Scope},
+    config::{
+        document::{Budget, Quotas, Rate, Scope},
+        path::Path,
+        text::Period,
+    },
     key::KeyRecord,
 };
 
@@ -27,6 +35,9 @@ const LEEWAY: Duration = Duration::from_secs(60);
 /// The longest token that is looked at, in bytes.
 const MAX_BYTES: usize = 4_096;
 
+/// The shortest secret shared for HS256, in bytes: RFC 7518 asks for as many as the digest has.
+const MIN_SECRET: usize = 32;
+
 /// How a token is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Algorithm {
@@ -34,6 +45,15 @@ pub enum Algorithm {
     HS256,
     /// Ed25519.
     EdDSA,
+}
+
+impl Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::HS256 => "HS256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
 }
 
 /// A key that a tenant's tokens are signed with.
@@ -75,54 +95,55 @@ impl TokenKey {
 
     fn public(&self) -> Option<VerifyingKey> {
         let bytes = URL_SAFE_NO_PAD.decode(self.public_key.as_ref()?.trim_end_matches('=')).ok()?;
-        VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok()
+        VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok().filter(|key| !key.is_weak())
     }
 }
 
-#[derive(Deserialize)]
+/// What a token's head may say beside what the library knows.
+#[derive(Clone, Debug, Deserialize)]
 struct Head {
-    alg: Algorithm,
-    #[serde(default)]
-    kid: Option<String>,
     /// Extensions that must be understood; none is.
     #[serde(default)]
-    crit: Option<serde::de::IgnoredAny>,
+    crit: Option<IgnoredAny>,
+}
+
+/// What a token says of its own; its times are the library's.
+#[derive(Clone, Debug, Deserialize)]
+struct Said {
+    iss: String,
+    sub: String,
+    #[serde(default)]
+    models: Option<Vec<String>>,
+    #[serde(default)]
+    budget: Option<Budget>,
+    #[serde(default)]
+    requests_per_minute: Option<u64>,
 }
 
 /// What a token says.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// The tenant's id.
-    pub iss: String,
-    /// The end user.
-    pub sub: String,
-    /// When it ends, in seconds since 1970.
-    pub exp: u64,
-    /// When it begins.
-    #[serde(default)]
-    pub nbf: Option<u64>,
-    /// When it was made.
-    #[serde(default)]
-    pub iat: Option<u64>,
-    /// The models it may name, of those the tenant may.
-    #[serde(default)]
+    /// `iss`: the tenant's id.
+    pub tenant: String,
+    /// `sub`: the end user.
+    pub user: String,
+    /// `exp`: when it ends; `None` if it never does.
+    pub ends: Option<Timestamp>,
+    /// `nbf`: when it begins.
+    pub begins: Option<Timestamp>,
+    /// `models`: what it may name, of what the tenant may.
     pub models: Option<Vec<String>>,
-    /// What this user may spend, as in a tenant's record; `of` is the user.
-    #[serde(default)]
+    /// `budget`: what this user may spend, as in a tenant's record; `of` is the user.
     pub budget: Option<Budget>,
-    /// Requests this user may make in a minute.
-    #[serde(default)]
+    /// `requests_per_minute`: of this user.
     pub requests_per_minute: Option<u64>,
 }
 
 /// A token as it came: nothing of it is believed yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Unverified<'a> {
-    alg: Algorithm,
-    kid: Option<String>,
-    claims: Claims,
-    signed: &'a str,
-    signature: Vec<u8>,
+    token: UntrustedToken<'a, Head>,
+    tenant: String,
 }
 
 impl<'a> Unverified<'a> {
@@ -131,69 +152,77 @@ impl<'a> Unverified<'a> {
         if MAX_BYTES < shown.len() {
             return None;
         }
-        let (signed, signature) = shown.rsplit_once('.')?;
-        let (head, claims) = signed.split_once('.')?;
-        let json = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
-        let head: Head = serde_json::from_slice(&json(head)?).ok()?;
-        let claims = serde_json::from_slice(&json(claims)?).ok()?;
-        let plain = head.crit.is_none();
-        plain.then_some(Self { alg: head.alg, kid: head.kid, claims, signed, signature: json(signature)? })
+        let token: UntrustedToken<'_, Head> = UntrustedToken::try_from(shown).ok()?;
+        let claims = token.deserialize_claims_unchecked::<Said>().ok()?;
+        let plain = token.header().other_fields.crit.is_none();
+        plain.then_some(Self { token, tenant: claims.custom.iss })
     }
 
     /// The tenant it says it is of.
     pub fn tenant(&self) -> &str {
-        &self.claims.iss
+        &self.tenant
     }
 
     /// The one of a tenant's `keys` that it must be signed with.
     pub fn key<'k>(&self, keys: &'k [TokenKey]) -> Option<&'k TokenKey> {
-        let named = |key: &&TokenKey| self.kid.as_ref().is_none_or(|kid| *kid == key.kid);
+        let kid = self.token.header().key_id.as_ref();
         // What the record says counts: a token cannot choose how it is checked.
-        keys.iter().find(named).filter(|key| key.alg == self.alg)
+        let fits = |key: &&TokenKey| {
+            kid.is_none_or(|kid| *kid == key.kid) && key.alg.name() == self.token.algorithm()
+        };
+        keys.iter().find(fits)
     }
 
     /// What it says, if `key` signed it; `secret` is the shared one, for HS256.
-    pub fn verified(self, key: &TokenKey, secret: Option<&[u8]>) -> Option<Claims> {
-        let fits = match key.alg {
+    pub fn verified(&self, key: &TokenKey, secret: Option<&[u8]>) -> Option<Claims> {
+        match key.alg {
             Algorithm::HS256 => {
-                // RFC 7518: a shared secret shorter than the digest is no secret.
-                let mut mac =
-                    Hmac::<Sha256>::new_from_slice(secret.filter(|secret| 32 <= secret.len())?).ok()?;
-                mac.update(self.signed.as_bytes());
-                mac.verify_slice(&self.signature).is_ok()
+                let secret = secret.filter(|secret| MIN_SECRET <= secret.len())?;
+                self.checked(Hs256, &Hs256Key::new(secret))
             }
-            Algorithm::EdDSA => {
-                let signature = Signature::from_slice(&self.signature).ok()?;
-                key.public()?.verify_strict(self.signed.as_bytes(), &signature).is_ok()
-            }
-        };
-        fits.then_some(self.claims)
+            Algorithm::EdDSA => self.checked(Ed25519, &key.public()?),
+        }
+    }
+
+    fn checked<A: Checks>(&self, how: A, key: &A::VerifyingKey) -> Option<Claims> {
+        let (_, claims) = how.validator::<Said>(key).validate(&self.token).ok()?.into_parts();
+        let Said { iss, sub, models, budget, requests_per_minute } = claims.custom;
+        let at = |seconds: i64| Timestamp(u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000));
+        Some(Claims {
+            tenant: iss,
+            user: sub,
+            ends: claims.expiration.map(|end| at(end.timestamp())),
+            begins: claims.not_before.map(|begin| at(begin.timestamp())),
+            models,
+            budget,
+            requests_per_minute,
+        })
     }
 }
 
 impl Claims {
-    /// The key that it stands for, made by `key`; an error says what is wrong with it.
+    /// The key that it stands for, made by `key`, and its user.
     ///
     /// # Errors
     ///
-    /// What is wrong: it names no user, has not begun, or lives too long. That it has ended is told by the key's own end.
+    /// What is wrong: it names no user, has not begun, never ends or too late, or limits what cannot be limited. That it has
+    /// ended is told by the key's own end.
     pub fn key(self, key: &TokenKey, now: Timestamp) -> Result<(KeyRecord, String), &'static str> {
-        let seconds = |seconds: u64| Timestamp(seconds.saturating_mul(1_000));
-        if self.sub.is_empty() || 128 < self.sub.len() {
+        if self.user.is_empty() || 128 < self.user.len() {
             return Err("this token must name a user of 1 to 128 bytes as `sub`");
         }
-        if self.nbf.is_some_and(|begins| now.plus(LEEWAY) < seconds(begins)) {
+        if self.begins.is_some_and(|begins| now.plus(LEEWAY) < begins) {
             return Err("this token is not valid yet");
         }
-        if now.plus(LONGEST).plus(LEEWAY) < seconds(self.exp) {
-            return Err("this token lives too long: `exp` may be 24 h away at most");
-        }
+        let Some(ends) = self.ends.filter(|end| *end <= now.plus(LONGEST).plus(LEEWAY)) else {
+            return Err("this token lives too long: `exp` must be there and may be 24 h away at most");
+        };
         let of_user = |budget: Budget| Budget { of: Some(Scope::User), ..budget };
-        let rates = self.requests_per_minute.map(|requests| crate::config::document::Rate {
+        let rates = self.requests_per_minute.map(|requests| Rate {
             requests: Some(requests),
             tokens: None,
             concurrent: None,
-            per: crate::config::text::Period(Duration::from_secs(60)),
+            per: Period(Duration::from_secs(60)),
             of: Some(Scope::User),
             models: Vec::new(),
         });
@@ -202,21 +231,28 @@ impl Claims {
             rates: rates.into_iter().collect(),
             ..Quotas::default()
         };
+        if !limits.problems(&Path::default()).is_empty() {
+            return Err(
+                "this token's `budget` or `requests_per_minute` is wrong: docs/tenancy.md says how they are written",
+            );
+        }
         let record = KeyRecord {
             id: format!("token_{}", key.kid),
-            tenant: self.iss,
-            expires_at: Some(seconds(self.exp)),
+            tenant: self.tenant,
+            expires_at: Some(ends),
             models: self.models,
             limits: Some(limits),
             ..KeyRecord::default()
         };
-        Ok((record, self.sub))
+        Ok((record, self.user))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ed25519_dalek::{Signer as _, SigningKey};
+    use hmac::{Hmac, Mac as _};
+    use sha2::Sha256;
 
     use super::*;
 
@@ -227,80 +263,134 @@ mod tests {
         SigningKey::from_bytes(&[7; 32])
     }
 
+    fn public() -> String {
+        URL_SAFE_NO_PAD.encode(signing().verifying_key().to_bytes())
+    }
+
     fn keys() -> Vec<TokenKey> {
-        let public = URL_SAFE_NO_PAD.encode(signing().verifying_key().to_bytes());
+        let key = |kid: &str, alg, public_key, secret| TokenKey { kid: kid.into(), alg, public_key, secret };
         vec![
-            TokenKey { kid: "ed".into(), alg: Algorithm::EdDSA, public_key: Some(public), secret: None },
-            TokenKey {
-                kid: "hs".into(),
-                alg: Algorithm::HS256,
-                public_key: None,
-                secret: Some("$JWT".into()),
-            },
+            key("ed", Algorithm::EdDSA, Some(public()), None),
+            key("hs", Algorithm::HS256, None, Some("$JWT".into())),
         ]
     }
 
+    /// Signed by hand, so that anything can be said: with the shared secret, or with Ed25519 where the head says EdDSA.
     fn signed(head: &str, claims: &str) -> String {
         let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(head), URL_SAFE_NO_PAD.encode(claims));
         let signature = if head.contains("EdDSA") {
             signing().sign(text.as_bytes()).to_bytes().to_vec()
         } else {
-            let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).unwrap();
-            mac.update(text.as_bytes());
-            mac.finalize().into_bytes().to_vec()
+            mac(SECRET, &text)
         };
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn mac(secret: &[u8], text: &str) -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().to_vec()
     }
 
     fn checked(token: &str) -> Option<Claims> {
         let token = Unverified::read(token)?;
         let keys = keys();
-        let key = token.key(&keys)?;
-        token.verified(key, Some(SECRET))
+        token.verified(token.key(&keys)?, Some(SECRET))
     }
 
+    const ED: &str = r#"{"alg":"EdDSA","kid":"ed"}"#;
+    const HS: &str = r#"{"alg":"HS256","kid":"hs","typ":"JWT"}"#;
     const CLAIMS: &str =
         r#"{"iss":"acme","sub":"ann","exp":1795262700,"models":["m"],"budget":{"usd":1,"per":"day"}}"#;
 
     #[test]
-    fn both_ways_of_signing_are_taken_and_nothing_else() {
-        let ed = signed(r#"{"alg":"EdDSA","kid":"ed"}"#, CLAIMS);
-        let hs = signed(r#"{"alg":"HS256","kid":"hs"}"#, CLAIMS);
-        assert_eq!(checked(&ed).unwrap().sub, "ann");
-        assert_eq!(checked(&hs).unwrap().iss, "acme");
-        // Signed with one key's kind under another's name, without a signature, with one of another text.
+    fn both_ways_of_signing_are_taken() {
+        let claims = checked(&signed(ED, CLAIMS)).unwrap();
+        assert_eq!((claims.tenant.as_str(), claims.user.as_str()), ("acme", "ann"));
+        assert_eq!((claims.ends, claims.begins), (Some(Timestamp(1_795_262_700_000)), None));
+        assert_eq!(checked(&signed(HS, CLAIMS)).unwrap(), claims);
+        // Without a name, the first key that signs this way.
+        assert_eq!(checked(&signed(r#"{"alg":"HS256"}"#, CLAIMS)).unwrap(), claims);
+    }
+
+    #[test]
+    fn a_token_does_not_choose_how_it_is_checked() {
         for head in [
             r#"{"alg":"HS256","kid":"ed"}"#,
+            r#"{"alg":"EdDSA","kid":"hs"}"#,
             r#"{"alg":"none","kid":"hs"}"#,
+            r#"{"alg":"None"}"#,
+            r#"{"alg":"HS384","kid":"hs"}"#,
             r#"{"alg":"HS256","kid":"no"}"#,
-            r#"{"alg":"HS256","kid":"hs","crit":["b64"]}"#,
+            r#"{"alg":"HS256","kid":"hs","crit":["b64"],"b64":false}"#,
+            r#"{"kid":"hs"}"#,
+            "{}",
+            "[]",
         ] {
             assert_eq!(checked(&signed(head, CLAIMS)), None, "{head}");
         }
-        let (text, signature) = hs.rsplit_once('.').unwrap();
-        let (head, _) = text.split_once('.').unwrap();
-        let forged = format!("{head}.{}.{signature}", URL_SAFE_NO_PAD.encode(CLAIMS.replace("ann", "eve")));
-        assert_eq!(checked(&forged), None);
-        assert_eq!(checked(&format!("{text}.")), None);
-        assert_eq!(checked("sk-sluice-x"), None);
-        let token = Unverified::read(&hs).unwrap();
-        assert_eq!(token.verified(&keys()[1], Some(b"short")), None);
+        // The public key is public: a token signed with it as a shared secret is nobody's.
+        let text = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","kid":"ed"}"#),
+            URL_SAFE_NO_PAD.encode(CLAIMS)
+        );
+        let confused =
+            format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac(&signing().verifying_key().to_bytes(), &text)));
+        assert_eq!(checked(&confused), None);
+    }
+
+    #[test]
+    fn what_is_changed_or_cut_is_refused() {
+        for head in [ED, HS] {
+            let token = signed(head, CLAIMS);
+            let (text, signature) = token.rsplit_once('.').unwrap();
+            let (first, _) = text.split_once('.').unwrap();
+            let other = URL_SAFE_NO_PAD.encode(CLAIMS.replace("ann", "eve"));
+            assert_eq!(checked(&format!("{first}.{other}.{signature}")), None);
+            for cut in 0..token.len() {
+                assert_eq!(checked(&token[..cut]), None, "{cut}");
+            }
+            assert_eq!(checked(&format!("{token}.")), None);
+            assert_eq!(checked(&format!("{token}A")), None);
+        }
+        let long = CLAIMS.replace("ann", &"a".repeat(4_000));
+        assert!(Unverified::read(&signed(HS, &long)).is_none());
+        assert!(Unverified::read("sk-sluice-x").is_none());
+        let token = signed(HS, CLAIMS);
+        let read = Unverified::read(&token).unwrap();
+        assert_eq!(read.verified(&keys()[1], Some(b"short")), None);
+        assert_eq!(read.verified(&keys()[1], None), None);
+        for nonsense in
+            [r#"{"iss":"acme"}"#, r#"{"iss":1,"sub":"a"}"#, "null", r#"{"iss":"a","sub":"b","exp":1e300}"#]
+        {
+            assert_eq!(checked(&signed(HS, nonsense)), None, "{nonsense}");
+        }
     }
 
     #[test]
     fn claims_become_a_key_of_one_user() {
-        let key = |change: &dyn Fn(&mut Claims)| {
-            let mut claims: Claims = serde_json::from_str(CLAIMS).unwrap();
-            change(&mut claims);
-            claims.key(&keys()[0], NOW)
-        };
-        let (record, user) = key(&|_| ()).unwrap();
+        let key = |claims: &str| checked(&signed(HS, claims)).unwrap().key(&keys()[0], NOW);
+        let (record, user) = key(CLAIMS).unwrap();
         assert_eq!((record.id.as_str(), record.tenant.as_str(), user.as_str()), ("token_ed", "acme", "ann"));
         assert_eq!(record.expires_at, Some(Timestamp(1_795_262_700_000)));
         assert_eq!(record.limits.unwrap().budgets[0].of, Some(Scope::User));
-        assert!(key(&|claims| claims.sub.clear()).is_err());
-        assert!(key(&|claims| claims.exp += 200_000).is_err());
-        assert!(key(&|claims| claims.nbf = Some(1_795_262_700)).is_err());
+        for (claims, wrong) in [
+            (r#"{"iss":"acme","sub":"","exp":1795262700}"#, "`sub`"),
+            (r#"{"iss":"acme","sub":"ann"}"#, "too long"),
+            (r#"{"iss":"acme","sub":"ann","exp":1795462700}"#, "too long"),
+            (r#"{"iss":"acme","sub":"ann","exp":99999999999}"#, "too long"),
+            (r#"{"iss":"acme","sub":"ann","exp":1795262700,"nbf":1795262600}"#, "not valid yet"),
+            (r#"{"iss":"acme","sub":"ann","exp":1795262700,"budget":{"per":"day"}}"#, "`budget`"),
+            (
+                r#"{"iss":"acme","sub":"ann","exp":1795262700,"requests_per_minute":0}"#,
+                "`requests_per_minute`",
+            ),
+        ] {
+            assert!(key(claims).unwrap_err().contains(wrong), "{claims}");
+        }
+        // A minute is forgiven to a clock that runs ahead.
+        assert!(key(r#"{"iss":"acme","sub":"ann","exp":1795262700,"nbf":1795262459}"#).is_ok());
     }
 
     #[test]
@@ -313,11 +403,14 @@ mod tests {
         };
         assert!(wrong(&|key| key.alg = Algorithm::HS256));
         assert!(wrong(&|key| key.public_key = Some("AAAA".into())));
+        // The neutral point: any text has a signature by it.
+        let weak = [&[1][..], &[0; 31]].concat();
+        assert!(wrong(&|key| key.public_key = Some(URL_SAFE_NO_PAD.encode(&weak))));
         assert!(wrong(&|key| key.kid.clear()));
         assert!(wrong(&|key| {
             key.alg = Algorithm::HS256;
             key.public_key = None;
-            key.secret = Some("plain".into())
+            key.secret = Some("plain".into());
         }));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sluice_types::{money::NanoUsd, usage::Usage};
 
-use crate::cost_log::Sum;
+use crate::cost_log::{Beside, Sum};
 
 /// What a number is split by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,6 +107,8 @@ struct Row {
     user: Option<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    #[serde(flatten)]
+    beside: Beside,
 }
 
 /// Adds up a day's rows; the same rows give the same day, in whatever order and however often they come.
@@ -128,7 +130,7 @@ impl Summing {
             if !self.seen.insert(row.id) {
                 continue;
             }
-            let sum = Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd);
+            let sum = Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd).beside(&row.beside);
             let kind = Kind {
                 model: row.model,
                 provider: row.provider,
@@ -191,7 +193,7 @@ impl Report {
     /// Its rows as CSV (RFC 4180), with a head.
     pub fn csv(&self, by: &[By]) -> String {
         let numbers = "requests,errors,unpriced,estimated,input_tokens,output_tokens,cache_read_tokens,\
-                       reasoning_tokens,cost_usd";
+                       reasoning_tokens,cost_usd,failed_attempts,raced,raced_cost_usd,shadows,shadow_cost_usd";
         let head = by.iter().map(|by| cell(&by.name())).chain([numbers.to_owned()]);
         let mut text = head.collect::<Vec<_>>().join(",");
         text.push_str("\r\n");
@@ -207,7 +209,14 @@ impl Report {
                 sum.reasoning_tokens,
             ];
             let cells = values.iter().map(|value| cell(value)).chain(numbers.iter().map(u64::to_string));
-            let cells = cells.chain([sum.cost_nano_usd.to_string()]);
+            let cells = cells.chain([
+                sum.cost_nano_usd.to_string(),
+                sum.failed_attempts.to_string(),
+                sum.raced.to_string(),
+                sum.raced_cost_nano_usd.to_string(),
+                sum.shadows.to_string(),
+                sum.shadow_cost_nano_usd.to_string(),
+            ]);
             text.push_str(&cells.collect::<Vec<_>>().join(","));
             text.push_str("\r\n");
         }
@@ -231,9 +240,11 @@ mod tests {
     use super::*;
 
     const ROWS: &str = concat!(
-        r#"{"id":"1","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"a","usage":{"input_uncached":10,"output_text":5},"cost_nano_usd":20,"tags":{"team":"x"},"user":"=ann"}"#,
+        r#"{"id":"1","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"a","usage":{"input_uncached":10,"output_text":5},"cost_nano_usd":20,"tags":{"team":"x"},"user":"=ann","attempts":[{"target":"t","kind":"x"}],"raced":{"target":"t","cost_nano_usd":7}}"#,
         "\n",
         r#"{"id":"2","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"b","error.type":"upstream_timeout","usage":{},"cost_nano_usd":null}"#,
+        "\n",
+        r#"{"id":"3","key":"k","gen_ai.request.model":"m","gen_ai.provider.name":"b","usage":{"output_text":4},"cost_nano_usd":9,"shadow_of":"2"}"#,
         "\nnonsense\n"
     );
 
@@ -262,8 +273,8 @@ mod tests {
         let csv = report.csv(&by);
         let lines: Vec<&str> = csv.lines().collect();
         assert!(lines[0].starts_with("provider,tag:team,user,requests"), "{csv}");
-        assert_eq!(lines[1], "a,x,'=ann,1,0,0,0,10,5,0,0,0.000000020");
-        assert_eq!(lines[2], "b,,,1,1,1,0,0,0,0,0,0.000000000");
+        assert_eq!(lines[1], "a,x,'=ann,1,0,0,0,10,5,0,0,0.000000020,1,1,0.000000007,0,0.000000000");
+        assert_eq!(lines[2], "b,,,1,1,1,0,0,0,0,0,0.000000000,0,0,0.000000000,1,0.000000009");
         assert_eq!(report.json(&by)[0]["tag:team"], "x");
         assert_eq!(By::parse("model,moon"), None);
         assert_eq!(By::parse("tag:"), None);

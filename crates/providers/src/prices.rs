@@ -143,6 +143,8 @@ fn unpack(
         reasoning: listed(reasoning),
         audio_in: listed(audio_in),
         audio_out: listed(audio_out),
+        // The list has neither pictures nor fees: configurations give them.
+        ..Price::default()
     })
 }
 

@@ -175,6 +175,14 @@ impl MemoryHost {
         under.map(|(_, (value, _))| String::from_utf8_lossy(value).into_owned()).collect()
     }
 
+    /// All the store holds: keys, and values as text.
+    pub fn entries(&self) -> Vec<(String, String)> {
+        let kv = self.0.kv.borrow();
+        kv.iter()
+            .map(|(key, (value, _))| (key.clone(), String::from_utf8_lossy(value).into_owned()))
+            .collect()
+    }
+
     /// The lines that were logged.
     pub fn logged(&self) -> Vec<String> {
         self.0.logged.borrow().clone()

@@ -174,6 +174,70 @@ fn an_end_users_token_works_for_that_user_until_it_ends() {
 }
 
 #[test]
+fn a_token_key_taken_away_signs_no_more_within_half_a_minute() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use hmac::{Hmac, Mac as _};
+
+    let secret = "a shared secret of at least 32 bytes";
+    let (here, there, host) = (gateway(), gateway(), answers(9).with_secret("ACME_JWT", secret));
+    let keys = json!({"token_keys": [{"kid": "k1", "alg": "HS256", "secret": "$ACME_JWT"}]});
+    assert_eq!(admin(&here, &host, "PATCH", "tenants/acme", &keys).0, 200);
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let claims = json!({"iss": "acme", "sub": "ann", "exp": support::NOON.0 / 1_000 + 300});
+    let text = format!("{}.{}", part(json!({"alg": "HS256", "kid": "k1"})), part(claims));
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    let token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()));
+    assert_eq!([ask(&here, &host, &token, "one", &[]), ask(&there, &host, &token, "one", &[])], [200, 200]);
+    let none = json!({"token_keys": null});
+    assert_eq!(admin(&here, &host, "PATCH", "tenants/acme", &none).0, 200);
+    assert_eq!(ask(&here, &host, &token, "one", &[]), 401);
+    host.run(host.sleep(Duration::from_secs(30)));
+    assert_eq!(ask(&there, &host, &token, "one", &[]), 401);
+}
+
+#[test]
+fn every_stored_entry_is_one_tenants_and_lies_under_its_name() {
+    let (gateway, host) = (gateway(), answers(20));
+    let limits = json!({"requests_per_minute": 9, "budget": {"usd": 1, "per": "day"}});
+    let mut keys = Vec::new();
+    for tenant in ["first-tenant", "second-tenant"] {
+        admin(&gateway, &host, "POST", "tenants", &json!({"id": tenant, "limits": limits}));
+        let (_, key) = admin(&gateway, &host, "POST", &format!("tenants/{tenant}/keys"), &json!({}));
+        keys.push((tenant, text(&key["key"]).to_owned()));
+    }
+    for (tenant, key) in &keys {
+        let marks = [("sluice-user", "user-mark"), ("sluice-tags", "t=tag-mark")];
+        assert_eq!(ask(&gateway, &host, key, "one", &marks), 200);
+        let body = json!({"model": "one", "input": format!("prompt of {tenant}"), "store": true});
+        let request = http::Request::post("/v1/responses").header("authorization", format!("Bearer {key}"));
+        let request = request.body(bytes::Bytes::from(body.to_string())).unwrap();
+        assert_eq!(send(&gateway, &host, request).0, 200);
+        let path = format!("rollup?date={}", "2026-11-21");
+        assert_eq!(admin(&gateway, &host, "POST", &path, &Value::Null).0, 200);
+    }
+    host.run(host.sleep(Duration::from_secs(5)));
+    let kinds = ["cost/", "usage/", "response/", "tenant/", "keys/", "key/"];
+    let mut seen = std::collections::BTreeSet::new();
+    for (key, value) in host.entries() {
+        let owners: Vec<_> =
+            keys.iter().filter(|(tenant, _)| value.contains(tenant) || key.contains(tenant)).collect();
+        if owners.is_empty() {
+            continue;
+        }
+        assert_eq!(owners.len(), 1, "two tenants in {key}: {value}");
+        let kind =
+            kinds.iter().find(|kind| key.starts_with(**kind)).unwrap_or_else(|| panic!("what is {key}?"));
+        seen.insert(*kind);
+        // A key's record lies under its digest, which no caller chooses; all else under its tenant's name.
+        let rest = &key[kind.len()..];
+        let own = rest == owners[0].0 || rest.starts_with(&format!("{}/", owners[0].0));
+        assert!(own || *kind == "key/", "{key} is not under {}", owners[0].0);
+    }
+    assert_eq!(seen.len(), kinds.len(), "{seen:?}");
+}
+
+#[test]
 fn keys_and_regions_narrow_what_a_tenant_may() {
     let (gateway, host) = (gateway(), answers(9));
     let (_, key) =
@@ -201,7 +265,11 @@ fn usage_is_split_and_a_roll_up_gives_the_same_numbers() {
     assert_eq!(usage["data"].as_array().unwrap().len(), 3);
     assert_eq!(usage["data"][0]["tag:team"], "a");
     let (_, csv) = admin(&gateway, &host, "GET", "usage?by=tenant,day&format=csv", &Value::Null);
-    assert!(text(&csv).contains("\r\nacme,2026-11-21,3,0,0,0,30,15,0,0,0.000060000\r\n"), "{csv}");
+    assert!(
+        text(&csv)
+            .contains("\r\nacme,2026-11-21,3,0,0,0,30,15,0,0,0.000060000,0,0,0.000000000,0,0.000000000\r\n"),
+        "{csv}"
+    );
 
     for _ in 0..2 {
         let (_, rolled) = admin(&gateway, &host, "POST", "rollup?date=2026-11-21", &Value::Null);

@@ -67,7 +67,7 @@ fn pictures_pass_by_and_are_charged_by_what_their_end_says() {
     let (status, _, body) = send(&gateway(), &host, post("/v1/images/generations", body));
     assert_eq!((status, body), (200, start + end));
     let row = &rows(&host)[0];
-    assert_eq!((&row["usage"]["output_text"], &row["cost_nano_usd"]), (&json!(20), &json!(50_000)));
+    assert_eq!((&row["usage"]["image_out"], &row["cost_nano_usd"]), (&json!(20), &json!(50_000)));
     assert_eq!(row["partial"], false);
 }
 

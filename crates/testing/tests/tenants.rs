@@ -142,7 +142,7 @@ fn a_thousand_at_once_do_not_overspend() {
     assert_eq!(rows.len(), answered);
     let spent: u64 = rows.iter().map(|row| row["cost_nano_usd"].as_u64().unwrap()).sum();
     assert!(spent <= 1_000_000, "{spent}");
-    assert!(35 <= answered && answered <= 50, "{answered}");
+    assert!((35..=50).contains(&answered), "{answered}");
     // What was reserved has come back, but for what was spent: one at a time, the rest can be used.
     let left = (1_000_000 - spent) / 28_000;
     for _ in 0..left {
@@ -270,4 +270,44 @@ fn defaults_hold_for_a_tenant_whose_record_says_nothing() {
     let host = host().reply("a.test", answer(200, WHOLE)).reply("a.test", answer(200, WHOLE));
     assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
     assert_eq!(send(&gateway, &host, chat("one", false)).0, 429);
+}
+
+#[test]
+fn what_an_instance_had_reserved_when_it_died_returns_by_itself() {
+    let host = limited(&json!({"concurrent_requests": 1, "budget": {"usd": 0.01, "per": "day"}}), 0)
+        .reply("a.test", stream([Step::Hang]))
+        .reply("a.test", answer(200, WHOLE));
+    let gateway = gateway();
+    {
+        let dying = Box::pin(gateway.handle(&host, call(&host, chat("one", false), &Leaving::default())));
+        let second = Box::pin(host.sleep(Duration::from_secs(1)));
+        let ended = host.run(futures::future::select(dying, second));
+        assert!(matches!(ended, futures::future::Either::Right(_)));
+    }
+    assert_eq!(send(&gateway, &host, chat("one", false)).0, 429);
+    host.run(host.sleep(Duration::from_secs(3_600)));
+    assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
+}
+
+#[test]
+fn a_mirrored_copy_is_in_the_log_and_in_nobodys_budget() {
+    let config = CONFIG.replace(
+        r#""one": {"targets": ["a/m"]"#,
+        r#""one": {"mirror": {"target": "b/m"}, "targets": ["a/m"]"#,
+    );
+    let gateway = Gateway::new(config.leak());
+    let host = limited(&json!({"budget": {"usd": 1, "per": "day"}, "requests_per_minute": 1}), 1)
+        .reply("b.test", answer(200, WHOLE));
+    assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
+    assert_eq!(rows(&host).len(), 2);
+    let told = |path: &str| {
+        let request = http::Request::get(path).header("authorization", "Bearer root").body(Bytes::new());
+        support::json(&send(&gateway, &host, request.unwrap()).2)
+    };
+    let standing = told("/admin/v1/tenants/acme/budgets");
+    let used: Vec<_> = standing["data"].as_array().unwrap().iter().map(|one| &one["used"]).collect();
+    assert_eq!(used, [&json!(1), &json!(20_000)], "{standing}");
+    let sum = &told("/admin/v1/usage?tenant=acme")["sum"];
+    assert_eq!((&sum["requests"], &sum["cost_nano_usd"]), (&json!(1), &json!(20_000)), "{sum}");
+    assert_eq!((&sum["shadows"], &sum["shadow_cost_nano_usd"]), (&json!(1), &json!(20_000)), "{sum}");
 }

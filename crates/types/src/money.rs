@@ -27,8 +27,8 @@ impl fmt::Display for NanoUsd {
 /// # Units
 ///
 /// Nano-dollars per million tokens, so that every list price is a whole number: $2.50 per million is
-/// `2_500_000_000`. `None` means the list has no such price: `cache_read`, `cache_write`, `reasoning` and the audio
-/// prices then fall back on the price of plain input or output.
+/// `2_500_000_000`. `None` means the list has no such price: `cache_read`, `cache_write`, `reasoning`, the prices of sound
+/// and of pictures then fall back on the price of plain input or output. `request` and `search` are nano-dollars each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Price {
     /// Plain input.
@@ -46,10 +46,19 @@ pub struct Price {
     pub audio_in: Option<u64>,
     /// Sound written.
     pub audio_out: Option<u64>,
+    /// Pictures read.
+    pub image_in: Option<u64>,
+    /// Pictures written.
+    pub image_out: Option<u64>,
+    /// Each request, whatever it uses.
+    pub request: u64,
+    /// Each search of the web, or of a rerank.
+    pub search: u64,
 }
 
 impl Price {
-    /// What `usage` costs: the sum over kinds of tokens times price, rounded up once to a whole nano-dollar.
+    /// What a request that used `usage` costs: the sum over kinds of tokens times price, rounded up once to a whole
+    /// nano-dollar, and the fees.
     pub fn cost(&self, usage: &Usage) -> NanoUsd {
         let cache_write = self.cache_write.unwrap_or(self.input);
         let hour = self.cache_write.map_or(self.input, |price| price.saturating_mul(8).div_ceil(5));
@@ -62,11 +71,14 @@ impl Price {
             (usage.output_text, self.output),
             (usage.reasoning, self.reasoning.unwrap_or(self.output)),
             (usage.audio_out, self.audio_out.unwrap_or(self.output)),
+            (usage.image_in, self.image_in.unwrap_or(self.input)),
+            (usage.image_out, self.image_out.unwrap_or(self.output)),
         ]
         .into_iter()
         .map(|(tokens, price)| u128::from(tokens) * u128::from(price))
         .fold(0, u128::saturating_add);
-        NanoUsd(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+        let fees = u128::from(usage.searches) * u128::from(self.search) + u128::from(self.request);
+        NanoUsd(u64::try_from(sum.div_ceil(1_000_000).saturating_add(fees)).unwrap_or(u64::MAX))
     }
 }
 
@@ -95,6 +107,24 @@ mod tests {
         // 40·3000 + 900·300 + 10·3750 + 10·6000 + 57·15000 nano-dollars
         assert_eq!(price.cost(&usage), NanoUsd(120_000 + 270_000 + 37_500 + 60_000 + 855_000));
         assert_eq!(price.cost(&usage).to_string(), "0.001342500");
+    }
+
+    #[test]
+    fn pictures_have_prices_of_their_own_and_fees_are_added_whole() {
+        let price = Price {
+            input: 5_000_000_000,
+            output: 10_000_000_000,
+            image_in: Some(10_000_000_000),
+            image_out: Some(40_000_000_000),
+            request: 5_000_000,
+            search: 10_000_000,
+            ..Price::default()
+        };
+        let usage =
+            Usage { input_uncached: 10, image_in: 3, image_out: 100, searches: 2, ..Usage::default() };
+        // 10·5000 + 3·10000 + 100·40000 nano-dollars, half a cent, and twice a cent
+        assert_eq!(price.cost(&usage), NanoUsd(50_000 + 30_000 + 4_000_000 + 5_000_000 + 20_000_000));
+        assert_eq!((usage.input(), usage.output(), usage.total()), (13, 100, 113));
     }
 
     #[test]

@@ -20,12 +20,21 @@ pub struct Usage {
     pub cache_write_1h: u64,
     /// Sound read.
     pub audio_in: u64,
+    /// Pictures read, where the provider counts them apart.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub image_in: u64,
     /// Text written, without reasoning.
     pub output_text: u64,
     /// Thoughts written.
     pub reasoning: u64,
     /// Sound written.
     pub audio_out: u64,
+    /// Pictures written, where the provider counts them apart.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub image_out: u64,
+    /// No tokens: searches the provider bills one by one, of the web or of a rerank.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub searches: u64,
     /// Who counted.
     pub source: Source,
 }
@@ -33,7 +42,7 @@ pub struct Usage {
 impl Usage {
     /// All tokens read.
     pub fn input(&self) -> u64 {
-        [self.input_uncached, self.cache_read, self.cache_write(), self.audio_in]
+        [self.input_uncached, self.cache_read, self.cache_write(), self.audio_in, self.image_in]
             .into_iter()
             .fold(0, u64::saturating_add)
     }
@@ -45,13 +54,19 @@ impl Usage {
 
     /// All tokens written.
     pub fn output(&self) -> u64 {
-        self.output_text.saturating_add(self.reasoning).saturating_add(self.audio_out)
+        [self.output_text, self.reasoning, self.audio_out, self.image_out]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 
     /// All tokens.
     pub fn total(&self) -> u64 {
         self.input().saturating_add(self.output())
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Who counted the tokens.

@@ -44,6 +44,7 @@ const SUITES: &[Suite] = &[
     Suite { name: "spin-host", about: "our host for Spin components", run: spin_host },
     Suite { name: "scenarios", about: "HTTP against the built bundles on both hosts", run: scenarios },
     Suite { name: "sdk", about: "the official SDKs against the gateway", run: sdk },
+    Suite { name: "schemathesis", about: "requests made up from /openapi.json", run: schemathesis },
     Suite { name: "browser", about: "a page in Chromium against the gateway", run: browser },
 ];
 
@@ -210,6 +211,16 @@ fn sdk() -> Result<Count> {
         .args(["test", "--package", "sluice-tests", "--test", "sdk", "--no-fail-fast"])
         .env("SLUICE_PYTHON", python)
         .env("SLUICE_FRAMEWORKS_PYTHON", frameworks);
+    counted(artefacts(&mut cargo)?)
+}
+
+fn schemathesis() -> Result<Count> {
+    let requirements = root().join("tests/schemathesis/requirements.txt");
+    let python = setup::ensure_python("venv-schemathesis", &requirements)?;
+    let mut cargo = command("cargo");
+    cargo
+        .args(["test", "--package", "sluice-tests", "--test", "schemathesis", "--no-fail-fast"])
+        .env("SLUICE_SCHEMATHESIS_PYTHON", python);
     counted(artefacts(&mut cargo)?)
 }
 

@@ -188,7 +188,16 @@ async fn by_token<H: Host>(
     let Some(tenant) = tenant.filter(|tenant| tenant.id == token.tenant()) else { return Ok(None) };
     let Some(signer) = token.key(&tenant.token_keys).cloned() else { return Ok(None) };
     let secret = match signer.secret.as_deref().and_then(|name| name.strip_prefix('$')) {
-        Some(name) => context.host.secret(name).await,
+        Some(name) => {
+            let secret = context.host.secret(name).await;
+            if secret.is_none() {
+                let (tenant, kid) = (token.tenant(), &signer.kid);
+                context
+                    .host
+                    .log(&format!("tokens of {tenant}: key {kid} needs the secret {name}, which is not set"));
+            }
+            secret
+        }
         None => None,
     };
     let secret = secret.as_ref().map(|secret| secret.expose().as_bytes());

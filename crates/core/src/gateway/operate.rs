@@ -275,7 +275,11 @@ impl<H: Host> Passing<H> {
     fn over(&self) {
         let mut session = self.session.borrow_mut();
         session.record.partial = false;
-        if let Some(usage) = plain::usage_at_end(&self.tail) {
+        if let Some(mut usage) = plain::usage_at_end(&self.tail) {
+            // What is asked for pictures writes pictures, told apart or not.
+            if session.record.operation == Operation::Images.name() && usage.image_out == 0 {
+                usage.image_out = std::mem::take(&mut usage.output_text);
+            }
             session.used(usage, None);
         }
     }

@@ -62,7 +62,7 @@ impl Need {
             Operation::Embeddings | Operation::Rerank | Operation::Moderations => None,
             Operation::Images | Operation::Speech | Operation::Transcriptions => Some(UNPRICED_WORK),
         };
-        Self { input, most: Most { input: bytes, output: Some(0), answers: 1 }, flat }
+        Self { input, most: Most { input: bytes, output: Some(0), answers: 1, ..Most::default() }, flat }
     }
 
     fn amounts<'a>(&self, bounds: &[Bound], targets: impl Iterator<Item = &'a Target>) -> Amounts {

@@ -3,9 +3,10 @@
 //! No tokeniser makes more tokens of a text than it has bytes, so bytes bound what is read; the caller's output limit
 //! bounds what is written. Where the caller gives none, [`OUTPUT_UNTOLD`] is reserved: docs/costs.md tells the slack.
 
-use sluice_providers::tokens;
+use sluice_providers::{prices::Entry, tokens};
 use sluice_types::{
     chat::{OutputFormat, Part, Request, Tool},
+    json::Raw,
     money::Price,
     usage::{Source, Usage},
 };
@@ -27,6 +28,10 @@ pub const UNPRICED: Price = Price {
     reasoning: None,
     audio_in: None,
     audio_out: None,
+    image_in: None,
+    image_out: None,
+    request: 0,
+    search: 0,
 };
 
 /// The most tokens a request may use.
@@ -38,6 +43,12 @@ pub struct Most {
     pub output: Option<u64>,
     /// How many answers are asked for.
     pub answers: u64,
+    /// Whether something is to be kept in a provider's prompt cache for an hour.
+    pub hour: bool,
+    /// Whether there are pictures.
+    pub pictures: bool,
+    /// Whether there is sound.
+    pub sound: bool,
 }
 
 impl Most {
@@ -47,14 +58,53 @@ impl Most {
             input: text_bytes(request).max(tokens::request(request)),
             output: request.max_output_tokens.map(u64::from),
             answers: request.choices.unwrap_or(1).max(1).into(),
+            hour: request.turns.iter().any(|turn| turn.parts.iter().any(|part| asks_an_hour(cache_of(part))))
+                || request.tools.iter().any(|tool| match tool {
+                    Tool::Function { cache, .. } => asks_an_hour(cache.as_ref()),
+                    Tool::Other { raw, .. } => asks_an_hour(Some(raw)),
+                }),
+            pictures: has(request, |part| matches!(part, Part::Image { .. } | Part::Document { .. })),
+            sound: has(request, |part| matches!(part, Part::Audio { .. })),
         }
     }
 
     /// What is written at most by `target`.
     fn written(&self, target: &Target) -> u64 {
-        let listed = target.entry.and_then(|entry| entry.output_tokens()).map_or(OUTPUT_UNTOLD, u64::from);
+        let listed = target.entry.and_then(Entry::output_tokens).map_or(OUTPUT_UNTOLD, u64::from);
         self.output.unwrap_or(listed.min(OUTPUT_UNTOLD)).saturating_mul(self.answers)
     }
+}
+
+/// Whether a part of the request, or of a tool's result in it, is such.
+fn has(request: &Request<'_>, such: fn(&Part<'_>) -> bool) -> bool {
+    fn any(parts: &[Part<'_>], such: fn(&Part<'_>) -> bool) -> bool {
+        let within = |part: &Part<'_>| match part {
+            Part::ToolResult { parts, .. } => any(parts, such),
+            _ => false,
+        };
+        parts.iter().any(|part| such(part) || within(part))
+    }
+    request.turns.iter().any(|turn| any(&turn.parts, such))
+}
+
+/// The mark that asks for a place in a provider's prompt cache; what is unknown here may be one.
+fn cache_of<'p, 'a>(part: &'p Part<'a>) -> Option<&'p Raw<'a>> {
+    match part {
+        Part::Text { cache, .. }
+        | Part::Image { cache, .. }
+        | Part::Document { cache, .. }
+        | Part::ToolCall { cache, .. }
+        | Part::ToolResult { cache, .. } => cache.as_ref(),
+        Part::Other { raw, .. } => Some(raw),
+        Part::Audio { .. }
+        | Part::Reasoning { .. }
+        | Part::RedactedReasoning { .. }
+        | Part::Refusal { .. } => None,
+    }
+}
+
+fn asks_an_hour(mark: Option<&Raw<'_>>) -> bool {
+    mark.is_some_and(|mark| mark.text().contains("\"1h\""))
 }
 
 /// What a request costs at most, in nano-dollars, at whichever of `targets` it ends up.
@@ -62,21 +112,28 @@ pub fn ceiling<'a>(most: &Most, targets: impl Iterator<Item = &'a Target>) -> u6
     targets
         .map(|target| {
             let output = most.written(target);
-            let usage = |input, cache| Usage {
-                input_uncached: input,
-                cache_write_5m: cache,
+            let plain = Usage {
+                input_uncached: most.input,
                 output_text: output,
                 source: Source::Estimated,
                 ..Usage::default()
             };
-            let plain = usage(most.input, 0);
             let price = target.price_for(&plain).unwrap_or(UNPRICED);
-            // Writing to a prompt cache may cost more than reading plainly, and thinking more than writing.
-            let thought = Usage { output_text: 0, reasoning: output, ..usage(0, most.input) };
-            price.cost(&plain).0.max(price.cost(&thought).0)
+            dearest(&price, most).cost(&plain).0
         })
         .max()
         .unwrap_or(0)
+}
+
+/// `price` with its dearest kind of token for every token: nobody knows before how many will be of which kind.
+fn dearest(price: &Price, most: &Most) -> Price {
+    // An hour in the cache costs 1.6 times what five minutes do, and is had by asking only.
+    let cache =
+        price.cache_write.map(|five| if most.hour { five.saturating_mul(8).div_ceil(5) } else { five });
+    let seen = [price.image_in.filter(|_| most.pictures), price.audio_in.filter(|_| most.sound), cache];
+    let written = [price.reasoning, price.audio_out, price.image_out];
+    let top = |usual: u64, others: [Option<u64>; 3]| others.into_iter().flatten().fold(usual, u64::max);
+    Price { input: top(price.input, seen), output: top(price.output, written), ..*price }
 }
 
 /// What bounds the tokens of a chat request's texts; pictures, documents and sound are counted as they are estimated.
@@ -141,7 +198,7 @@ mod tests {
     }
 
     fn cost(config: &Config, model: &str, output: Option<u64>) -> u64 {
-        let most = Most { input: 1_000, output, answers: 2 };
+        let most = Most { input: 1_000, output, answers: 2, ..Most::default() };
         ceiling(&most, config.model(model).unwrap().targets.iter())
     }
 
@@ -153,6 +210,45 @@ mod tests {
         assert_eq!(cost(&config, "both", None), 3_750_000 + 2 * 4_096 * 15_000);
         assert_eq!(cost(&config, "free", None), 0);
         assert_eq!(cost(&config, "unknown", Some(1)), 15_000_000 + 150_000);
+    }
+
+    #[test]
+    fn sound_pictures_and_an_hour_in_the_cache_are_reserved_where_they_are_asked_for() {
+        let json = br#"{"providers": {"house": {"format": "openai_chat", "base_url": "http://127.0.0.1/v1", "prices":
+            {"m": {"input": 3, "output": 15, "cache_write": 4, "audio_in": 40, "audio_out": 80, "image_in": 5, "request": 0.01}}}},
+            "models": {"all": {"targets": ["house/m"]}}}"#;
+        let config = Config::from_json(json).unwrap();
+        let model = config.model("all").unwrap();
+        let cost = |most: Most| {
+            ceiling(&Most { input: 1_000, output: Some(100), answers: 1, ..most }, model.targets.iter())
+        };
+        // Whatever is asked, the answer may be spoken: 100 at $80; and a cent.
+        let always = 8_000_000 + 10_000_000;
+        assert_eq!(cost(Most::default()), 4_000_000 + always);
+        assert_eq!(cost(Most { pictures: true, ..Most::default() }), 5_000_000 + always);
+        assert_eq!(cost(Most { hour: true, ..Most::default() }), 6_400_000 + always);
+        assert_eq!(cost(Most { sound: true, ..Most::default() }), 40_000_000 + always);
+    }
+
+    #[test]
+    fn what_a_request_asks_for_is_found_wherever_it_stands() {
+        let read = |json: &str| {
+            let body = json.as_bytes();
+            let request = sluice_providers::format::Protocol::AnthropicMessages.read_request(body).unwrap();
+            let most = Most::of_chat(&request);
+            (most.hour, most.pictures, most.sound)
+        };
+        let ask = |part: &str| {
+            let head = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":["#;
+            read(&format!("{head}{part}]}}]}}"))
+        };
+        assert_eq!(ask(r#"{"type":"text","text":"1h"}"#), (false, false, false));
+        let cached = r#"{"type":"text","text":"x","cache_control":{"type":"ephemeral","ttl":"1h"}}"#;
+        assert_eq!(ask(cached), (true, false, false));
+        let picture = r#"{"type":"image","source":{"type":"base64","media_type":"image/png","data":"AA=="}}"#;
+        assert_eq!(ask(picture), (false, true, false));
+        let result = format!(r#"{{"type":"tool_result","tool_use_id":"t","content":[{picture}]}}"#);
+        assert!(ask(&result).1);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         alarms += usize::from(!found.is_empty());
         if errors && text(row, "src") != "swe_issues" {
             found.iter().for_each(|found| {
-                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()))
+                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()));
             });
         }
     }
@@ -110,14 +110,14 @@ fn sentences(data: &Path, settings: &Settings, errors: bool, table: &mut Table) 
             count[0] += usize::from(right);
             count[2] += 1;
             if errors && !right {
-                println!("missed {} {:?} in {sentence:?}", span.2.name(), &sentence[span.0..span.1]);
+                println!("missed {} {:?} in {sentence:?}", span.2.name(), sentence.get(span.0..span.1));
             }
         }
         for found in &found {
             let count = counts.entry(found.2).or_default();
             count[1] += 1;
             if errors && !spans.iter().any(|span| overlap(span, found)) {
-                println!("false {} {:?} in {sentence:?}", found.2.name(), &sentence[found.0..found.1]);
+                println!("false {} {:?} in {sentence:?}", found.2.name(), sentence.get(found.0..found.1));
             }
         }
     }

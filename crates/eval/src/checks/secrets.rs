@@ -50,7 +50,7 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
         hits += found.len();
         if errors {
             found.iter().for_each(|found| {
-                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()))
+                println!("benign {} {:?}", found.kind, text(row, "text").get(found.span.clone()));
             });
         }
     }

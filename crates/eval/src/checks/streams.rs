@@ -52,7 +52,7 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
             for cutting in [1, 4, 17] {
                 let mut other = Vault::new();
                 let streamed = pieces(&output, text, cutting, &mut seed, &mut other, &mut |filter| {
-                    held.push(filter.held())
+                    held.push(filter.held());
                 });
                 total += 1;
                 same += usize::from(streamed == whole);

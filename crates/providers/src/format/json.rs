@@ -68,7 +68,7 @@ impl<'a, 'p> Value<'a, 'p> {
         self.path.invalid(format!("must be {what}, not {}", kind(self.raw.get())))
     }
 
-    fn read<T: Deserialize<'a>>(&self, what: &str) -> Result<T, Failure> {
+    pub(crate) fn read<T: Deserialize<'a>>(&self, what: &str) -> Result<T, Failure> {
         // Values are syntactically valid here; what is left are escapes that mean nothing and numbers too large.
         serde_json::from_str(self.raw.get())
             .map_err(|_| self.path.invalid(format!("cannot be read as {what}")))

@@ -2,6 +2,7 @@
 //! as a form. What they mean is between the caller and the provider.
 
 use memchr::memmem;
+use serde::Deserialize;
 use sluice_types::{
     error::{ErrorKind, Failure},
     json::Str,
@@ -68,6 +69,24 @@ pub fn patch_json(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> 
     }
 }
 
+/// What kinds of tokens a `usage` tells apart.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    /// Pictures say `input_tokens_details`, transcriptions `input_token_details`.
+    #[serde(rename = "input_tokens_details", alias = "input_token_details")]
+    read: Option<Kinds>,
+    #[serde(rename = "output_tokens_details", alias = "output_token_details")]
+    written: Option<Kinds>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kinds {
+    image_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+}
+
 /// Tokens counted in an answer's `usage`; `None` where it tells none. An error inside a success is read as one.
 ///
 /// # Errors
@@ -89,9 +108,17 @@ pub fn read_usage(body: &[u8]) -> Result<Option<Usage>, Failure> {
     }
     let output = u64::from(output.unwrap_or_default());
     let input = input.map_or_else(|| u64::from(total.unwrap_or_default()).saturating_sub(output), u64::from);
+    let details: Details = usage.read("an object").unwrap_or_default();
+    let (read, written) = (details.read.unwrap_or_default(), details.written.unwrap_or_default());
+    let image_in = read.image_tokens.unwrap_or(0).min(input);
+    let audio_in = read.audio_tokens.unwrap_or(0).min(input - image_in);
+    let image_out = written.image_tokens.unwrap_or(0).min(output);
     Ok(Some(Usage {
-        input_uncached: input,
-        output_text: output,
+        input_uncached: input - image_in - audio_in,
+        audio_in,
+        image_in,
+        output_text: output - image_out,
+        image_out,
         source: Source::Provider,
         ..Usage::default()
     }))
@@ -252,6 +279,16 @@ mod tests {
             told("data: {\"usage\":{\"input_tokens\":1},\"type\":\"x\"}\n\ndata: [DONE]"),
             Some((1, 0))
         );
+        let heard = usage_at_end(
+            br#""usage":{"input_tokens":9,"input_token_details":{"audio_tokens":7},"output_tokens":2}}"#,
+        );
+        let heard = heard.unwrap();
+        assert_eq!((heard.audio_in, heard.input_uncached, heard.output_text), (7, 2, 2));
+        let drawn = usage_at_end(
+            br#""usage":{"input_tokens":50,"input_tokens_details":{"text_tokens":10,"image_tokens":40},"output_tokens":100,"output_tokens_details":{"image_tokens":90}}}"#,
+        );
+        let drawn = drawn.unwrap();
+        assert_eq!((drawn.image_in, drawn.image_out, drawn.total()), (40, 90, 150));
         assert_eq!(told(r#""usage":{"input_tok"#), None);
         assert_eq!(told("RIFF\0"), None);
     }

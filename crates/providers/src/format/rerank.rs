@@ -47,6 +47,14 @@ struct Counts {
 struct Meta {
     #[serde(default)]
     tokens: Option<Tokens>,
+    #[serde(default)]
+    billed_units: Option<Billed>,
+}
+
+#[derive(Default, Deserialize)]
+struct Billed {
+    #[serde(default)]
+    search_units: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -80,6 +88,7 @@ pub fn answer(body: &[u8], id: &str) -> Result<Answered, Failure> {
     };
     hits.sort_by(|a, b| b.relevance_score.total_cmp(&a.relevance_score));
     let counted = wire.meta.and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok());
+    let searches = counted.as_ref().and_then(|meta| meta.billed_units.as_ref()?.search_units);
     let told = counted.and_then(|meta| meta.tokens?.input_tokens).map(|tokens| tokens as u64);
     let tokens = told.or_else(|| wire.usage.and_then(|usage| usage.total_tokens));
     let mut out = Vec::with_capacity(body.len() + 64);
@@ -100,8 +109,12 @@ pub fn answer(body: &[u8], id: &str) -> Result<Answered, Failure> {
         None => object.set("meta", &serde_json::json!({"tokens": {"input_tokens": tokens}})),
     }
     object.close();
-    let usage =
-        tokens.map(|input_uncached| Usage { input_uncached, source: Source::Provider, ..Usage::default() });
+    let usage = (tokens.is_some() || searches.is_some()).then(|| Usage {
+        input_uncached: tokens.unwrap_or(0),
+        searches: searches.map_or(0, |searches| searches as u64),
+        source: Source::Provider,
+        ..Usage::default()
+    });
     Ok(Answered { body: out, usage })
 }
 
@@ -117,6 +130,7 @@ mod tests {
     fn every_providers_words_become_coheres() {
         let cohere = r#"{"id":"r","results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":0.1}],"meta":{"billed_units":{"search_units":1}}}"#;
         assert_eq!(told(cohere), cohere);
+        assert_eq!(answer(cohere.as_bytes(), "").unwrap().usage.unwrap().searches, 1);
         let voyage = r#"{"object":"list","data":[{"relevance_score":0.1,"index":0},{"relevance_score":0.9,"index":1,"document":"d"}],"usage":{"total_tokens":7}}"#;
         assert_eq!(
             told(voyage),

@@ -38,6 +38,8 @@ struct Entry {
     chunks: u64,
     outcome: Outcome,
     end_ms: Option<u64>,
+    /// Tokens it would charge for, if it is answered to the end: input, of that read from a cache, output.
+    usage: Option<[u64; 3]>,
 }
 
 /// How an answer ended.
@@ -123,6 +125,9 @@ impl Entry {
             "status": self.status,
             "chunks": self.chunks,
             "outcome": outcome,
+            "usage": self.usage.map(|[input, cache_read, output]| {
+                json!({"input": input, "cache_read": cache_read, "output": output})
+            }),
         })
         .to_string();
         format!("{{\"body\":{body},{}", rest.trim_start_matches('{'))
@@ -157,6 +162,7 @@ impl Recorder {
                 chunks: 0,
                 outcome: Outcome::Running,
                 end_ms: None,
+                usage: None,
             });
             drop(requests);
             (Arc::clone(log), number)
@@ -174,6 +180,10 @@ impl Recorder {
 
     pub fn status(&self, status: u16) {
         self.change(|entry| entry.status = Some(status));
+    }
+
+    pub fn usage(&self, usage: &super::answer::Usage) {
+        self.change(|entry| entry.usage = Some([usage.input, usage.cache_read, usage.output]));
     }
 
     /// One more chunk was handed over.

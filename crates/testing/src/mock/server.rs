@@ -319,6 +319,7 @@ impl Asked<'_> {
             ("POST", "/v1/chat/completions") => {
                 let ask = openai_chat::read(self.headers, self.body)?;
                 let faults = faults(&ask.prompt)?;
+                recorder.usage(&answer(&ask).usage);
                 let reply = chat(&ask, &faults, shape, openai_chat::json, openai_chat::frames);
                 Ok((faults, reply))
             }

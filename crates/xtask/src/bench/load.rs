@@ -51,6 +51,8 @@ pub struct Subject<'a> {
     pub url: &'a str,
     /// The process that does the work.
     pub pid: u32,
+    /// The key that is shown.
+    pub key: &'static str,
 }
 
 /// What the load generator saw.
@@ -105,7 +107,7 @@ pub fn run(
     std::fs::write(&body, shape.body()).with_context(|| format!("cannot write {}", body.display()))?;
     let mut load = command(&programs.load);
     load.arg(format!("{}/v1/chat/completions", subject.url)).arg("--body").arg(body);
-    load.args(["--header", &format!("authorization: Bearer {}", super::server::KEY)]);
+    load.args(["--header", &format!("authorization: Bearer {}", subject.key)]);
     load.args(["--connections", &connections.to_string(), "--seconds", &seconds.to_string()]);
     load.args(["--warm-up", WARM_UP_SECONDS, "--pid", &subject.pid.to_string()]);
     match shape {

@@ -19,7 +19,12 @@ use crate::seed::sha256_hex;
 /// The bench tenant's key. It does not look like one of ours: the mock refuses those, and sees it when it is asked
 /// without the gateway.
 pub const KEY: &str = "bench";
-const TENANT: &str = "bench";
+/// The key of a tenant with limits and a budget, which is else the same.
+pub const LIMITED_KEY: &str = "bench-limited";
+/// The tenant that asks.
+pub const TENANT: &str = "bench";
+/// The tenant with limits and a budget.
+pub const LIMITED: &str = "bench-limited";
 const ADMIN_KEY: &str = "sluice-admin-bench";
 
 /// How long a request of ours may take.
@@ -129,13 +134,13 @@ impl Server {
         Ok(milliseconds(begun.elapsed()))
     }
 
-    /// How many requests the cost log holds.
+    /// How many requests of `tenant` the cost log holds.
     ///
     /// # Errors
     ///
     /// If the gateway does not tell.
-    pub fn logged(&self) -> Result<u64> {
-        let answer = self.ask("GET", &format!("/admin/v1/costs?tenant={TENANT}"), ADMIN_KEY, "")?;
+    pub fn logged(&self, tenant: &str) -> Result<u64> {
+        let answer = self.ask("GET", &format!("/admin/v1/costs?tenant={tenant}"), ADMIN_KEY, "")?;
         let (_, body) = answer.split_once("\r\n\r\n").context("an answer without a body")?;
         // Between the sizes of chunks, if the body comes in any.
         let json = body
@@ -221,18 +226,24 @@ pub fn spin_host() -> Result<PathBuf> {
     ensure_spin_host()
 }
 
-/// Writes what the servers start with: a key of a tenant, and one model whose one target is the mock.
+/// Writes what the servers start with: a key of a tenant, one of a tenant with limits, and one model whose one target is the mock.
 ///
 /// # Errors
 ///
 /// If it cannot be written.
 pub fn seed(folder: &Path, mock: &str) -> Result<PathBuf> {
     let config = json!({
-        "providers": {"house": {"format": "openai_chat", "base_url": format!("{mock}/v1"), "api_key": "$HOUSE_KEY"}},
+        "providers": {"house": {"format": "openai_chat", "base_url": format!("{mock}/v1"), "api_key": "$HOUSE_KEY",
+            "prices": {"m": {"input": 1, "output": 2}}}},
         "models": {TENANT: {"targets": ["house/m"]}},
     });
+    // So much that nothing is ever refused.
+    let limits = json!({"requests_per_minute": 1_000_000_000, "tokens_per_minute": 1_000_000_000_000_u64,
+        "concurrent_requests": 1_000_000, "budget": {"usd": 1_000_000, "per": "month"}});
     let seed = json!({
         "kv": {
+            format!("key/{}", sha256_hex(LIMITED_KEY)): json!({"id": "key_limited", "tenant": LIMITED}).to_string(),
+            format!("tenant/{LIMITED}"): json!({"id": LIMITED, "limits": limits}).to_string(),
             format!("key/{}", sha256_hex(KEY)): json!({"id": "key_bench", "tenant": TENANT}).to_string(),
             format!("tenant/{TENANT}"): json!({"id": TENANT}).to_string(),
             "config/active": "bench",

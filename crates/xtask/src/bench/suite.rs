@@ -88,6 +88,8 @@ pub struct Added {
 const MOCK: &str = "the mock itself";
 const PASSTHROUGH: &str = "pass-through Worker";
 const GATEWAY: &str = "Sluice";
+/// For a tenant with limits and a budget: one call to its counters before the request, one after.
+const LIMITED: &str = "Sluice, limits and a budget";
 
 /// Measures the gateway in workerd.
 ///
@@ -107,7 +109,9 @@ pub fn worker(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     let starts = starts(&[(PASSTHROUGH, &start_passthrough), (GATEWAY, &start_gateway)])?;
     progress.done();
     let (passthrough, gateway) = (start_passthrough()?, start_gateway()?);
-    let subjects = [subject(MOCK, &mock), subject(PASSTHROUGH, &passthrough), subject(GATEWAY, &gateway)];
+    let limited = Subject { key: server::LIMITED_KEY, ..subject(LIMITED, &gateway) };
+    let subjects =
+        [subject(MOCK, &mock), subject(PASSTHROUGH, &passthrough), subject(GATEWAY, &gateway), limited];
     let progress = Progress::start("workerd: warm-up");
     for subject in subjects.iter().filter(|subject| subject.name != MOCK) {
         for shape in Shape::ALL {
@@ -116,7 +120,8 @@ pub fn worker(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     }
     progress.done();
     let rows = rows(programs, &folder, arguments, "workerd", &subjects)?;
-    check_log(&gateway, &rows, GATEWAY)?;
+    check_log(&gateway, &rows, GATEWAY, server::TENANT)?;
+    check_log(&gateway, &rows, LIMITED, server::LIMITED)?;
     for server in [gateway, passthrough, mock] {
         server.stop()?;
     }
@@ -143,10 +148,12 @@ pub fn spin(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     let starts = starts(&[(GATEWAY, &|| start(true))])?;
     progress.done();
     let (nodelay, as_spin) = (start(true)?, start(false)?);
-    let subjects = [subject(MOCK, &mock), subject(NODELAY, &nodelay), subject(AS_SPIN, &as_spin)];
+    let limited = Subject { key: server::LIMITED_KEY, ..subject(LIMITED, &nodelay) };
+    let subjects = [subject(MOCK, &mock), subject(NODELAY, &nodelay), limited, subject(AS_SPIN, &as_spin)];
     let rows = rows(programs, &folder, arguments, "spin", &subjects)?;
-    check_log(&nodelay, &rows, NODELAY)?;
-    check_log(&as_spin, &rows, AS_SPIN)?;
+    check_log(&nodelay, &rows, NODELAY, server::TENANT)?;
+    check_log(&nodelay, &rows, LIMITED, server::LIMITED)?;
+    check_log(&as_spin, &rows, AS_SPIN, server::TENANT)?;
     for server in [as_spin, nodelay, mock] {
         server.stop()?;
     }
@@ -154,7 +161,7 @@ pub fn spin(programs: &Programs, arguments: &Arguments) -> Result<Results> {
 }
 
 fn subject<'a>(name: &'static str, server: &'a Server) -> Subject<'a> {
-    Subject { name, url: &server.url, pid: server.pid }
+    Subject { name, url: &server.url, pid: server.pid, key: server::KEY }
 }
 
 type Starter<'a> = (&'static str, &'a dyn Fn() -> Result<Server>);
@@ -244,7 +251,7 @@ fn row(
 }
 
 /// Every request that was answered must be in the cost log: those measured, and some before and after.
-fn check_log(gateway: &Server, rows: &[Row], name: &str) -> Result<()> {
+fn check_log(gateway: &Server, rows: &[Row], name: &str, tenant: &str) -> Result<()> {
     let answered: u64 = rows
         .iter()
         .filter(|row| row.name == name)
@@ -253,7 +260,7 @@ fn check_log(gateway: &Server, rows: &[Row], name: &str) -> Result<()> {
         .sum();
     let deadline = Instant::now() + SETTLED;
     loop {
-        let logged = gateway.logged()?;
+        let logged = gateway.logged(tenant)?;
         if answered <= logged {
             return Ok(());
         }

@@ -120,11 +120,13 @@ only! {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum Embeddings {
-    OpenaiEmbeddings,
-    CohereEmbed,
-    GeminiEmbed,
+    #[serde(rename = "openai_embeddings")]
+    Openai,
+    #[serde(rename = "cohere_embed")]
+    Cohere,
+    #[serde(rename = "gemini_embed")]
+    Gemini,
 }
 
 impl Embeddings {
@@ -132,18 +134,18 @@ impl Embeddings {
     /// `sluice_providers::format::embeddings::Format::of` has it.
     fn of(chat: Option<&ChatFormat>) -> Self {
         match chat {
-            Some(ChatFormat::CohereChat) => Self::CohereEmbed,
-            Some(ChatFormat::Gemini) => Self::GeminiEmbed,
-            _ => Self::OpenaiEmbeddings,
+            Some(ChatFormat::CohereChat) => Self::Cohere,
+            Some(ChatFormat::Gemini) => Self::Gemini,
+            _ => Self::Openai,
         }
     }
 
     /// Where it is asked, unless the file says otherwise.
     fn path(self) -> &'static str {
         match self {
-            Self::OpenaiEmbeddings => "/embeddings",
-            Self::CohereEmbed => "/embed",
-            Self::GeminiEmbed => "/models/{model}:batchEmbedContents",
+            Self::Openai => "/embeddings",
+            Self::Cohere => "/embed",
+            Self::Gemini => "/models/{model}:batchEmbedContents",
         }
     }
 }

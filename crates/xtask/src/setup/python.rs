@@ -1,4 +1,4 @@
-//! The Python environments of the SDK suites.
+//! The Python environments of the suites that need one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn ensure_python(name: &str, requirements: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     if output_of(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_none() {
-        bail!("the SDK suites need Python 3 with venv, run: sudo apt-get install python3-venv");
+        bail!("the suites in Python need Python 3 with venv, run: sudo apt-get install python3-venv");
     }
     step(&format!("creating target/{name}"), Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     let mut pip = Command::new(&python);

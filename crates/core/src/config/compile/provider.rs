@@ -244,6 +244,10 @@ impl From<&document::Prices> for Price {
             reasoning: prices.reasoning.map(nano),
             audio_in: prices.audio_in.map(nano),
             audio_out: prices.audio_out.map(nano),
+            image_in: prices.image_in.map(nano),
+            image_out: prices.image_out.map(nano),
+            request: prices.request.map(nano).unwrap_or_default(),
+            search: prices.search.map(nano).unwrap_or_default(),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Default for Dialect {
     }
 }
 
-/// Prices in US dollars per million tokens.
+/// Prices in US dollars per million tokens, and fees in US dollars each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -157,4 +157,16 @@ pub struct Prices {
     /// Sound written. Default: `output`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_out: Option<Dollars>,
+    /// Pictures read, where the provider counts their tokens. Default: `input`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_in: Option<Dollars>,
+    /// Pictures written, where the provider counts their tokens. Default: `output`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_out: Option<Dollars>,
+    /// Each request that is answered. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Dollars>,
+    /// Each search of the web that the answer counts, or search unit of a rerank. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Dollars>,
 }

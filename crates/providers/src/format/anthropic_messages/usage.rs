@@ -20,6 +20,7 @@ pub(super) struct Counts {
     cache_creation_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
     output_tokens_details: Option<OutputDetails>,
+    server_tool_use: Option<ServerTools>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -35,6 +36,12 @@ struct OutputDetails {
     thinking_tokens: Option<u64>,
 }
 
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct ServerTools {
+    web_search_requests: Option<u64>,
+}
+
 impl Counts {
     /// Takes over every count that `later` tells.
     pub(super) fn update(&mut self, later: Self) {
@@ -45,6 +52,7 @@ impl Counts {
             later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
         self.cache_creation = later.cache_creation.or(self.cache_creation);
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        self.server_tool_use = later.server_tool_use.or(self.server_tool_use);
     }
 
     /// The counts in our words.
@@ -65,11 +73,11 @@ impl Counts {
             cache_read: self.cache_read_input_tokens.unwrap_or(0),
             cache_write_5m: five_minutes.saturating_add(unexplained),
             cache_write_1h: one_hour,
-            audio_in: 0,
             output_text: output.saturating_sub(thinking),
             reasoning: thinking,
-            audio_out: 0,
+            searches: self.server_tool_use.and_then(|tools| tools.web_search_requests).unwrap_or(0),
             source: Source::Provider,
+            ..Usage::default()
         }
     }
 }
@@ -96,7 +104,8 @@ const KNOWN: [&str; 6] = [
 /// that the official clients declare is there, known or 0.
 pub(super) fn write(out: &mut Vec<u8>, usage: &Usage, rest: &Members<'_>) {
     let mut object = ObjectWriter::open(out);
-    object.set("input_tokens", &usage.input_uncached.saturating_add(usage.audio_in));
+    let plain = [usage.input_uncached, usage.audio_in, usage.image_in];
+    object.set("input_tokens", &plain.into_iter().fold(0, u64::saturating_add));
     object.set("cache_creation_input_tokens", &usage.cache_write());
     object.set("cache_read_input_tokens", &usage.cache_read);
     if 0 < usage.cache_write() {
@@ -139,6 +148,12 @@ mod tests {
     #[test]
     fn a_cache_write_without_its_time_is_the_short_one() {
         assert_eq!(usage(r#"{"cache_creation_input_tokens":30}"#).cache_write_5m, 30);
+    }
+
+    #[test]
+    fn searches_are_counted_beside_tokens() {
+        let counted = usage(r#"{"output_tokens":50,"server_tool_use":{"web_search_requests":2}}"#);
+        assert_eq!((counted.searches, counted.total()), (2, 50));
     }
 
     #[test]

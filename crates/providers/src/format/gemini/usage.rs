@@ -54,30 +54,45 @@ const KNOWN: &[&str] = &[
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     let wire: Wire<'_> = serde_json::from_str(raw.get()).ok()?;
     let count = |number: &Number| number.count().unwrap_or_default();
-    let heard = audio(wire.prompt_tokens_details).saturating_add(audio(wire.tool_use_prompt_tokens_details));
+    let shown =
+        pictures(&wire.prompt_tokens_details).saturating_add(pictures(&wire.tool_use_prompt_tokens_details));
+    let heard =
+        audio(&wire.prompt_tokens_details).saturating_add(audio(&wire.tool_use_prompt_tokens_details));
     let input = count(&wire.prompt_token_count).saturating_add(count(&wire.tool_use_prompt_token_count));
     let cache_read = count(&wire.cached_content_token_count).min(input);
     let audio_in =
-        heard.saturating_sub(audio(wire.cache_tokens_details)).min(input.saturating_sub(cache_read));
+        heard.saturating_sub(audio(&wire.cache_tokens_details)).min(input.saturating_sub(cache_read));
+    let plain = input.saturating_sub(cache_read).saturating_sub(audio_in);
+    let image_in = shown.saturating_sub(pictures(&wire.cache_tokens_details)).min(plain);
     let candidates = count(&wire.candidates_token_count);
-    let audio_out = audio(wire.candidates_tokens_details).min(candidates);
+    let audio_out = audio(&wire.candidates_tokens_details).min(candidates);
+    let image_out = pictures(&wire.candidates_tokens_details).min(candidates.saturating_sub(audio_out));
     let usage = Usage {
-        input_uncached: input.saturating_sub(cache_read).saturating_sub(audio_in),
+        input_uncached: plain.saturating_sub(image_in),
         cache_read,
-        cache_write_5m: 0,
-        cache_write_1h: 0,
         audio_in,
-        output_text: candidates.saturating_sub(audio_out),
+        image_in,
+        output_text: candidates.saturating_sub(audio_out).saturating_sub(image_out),
         reasoning: count(&wire.thoughts_token_count),
         audio_out,
+        image_out,
         source: Source::Provider,
+        ..Usage::default()
     };
     (0 < usage.total()).then_some(usage)
 }
 
-fn audio(details: Few<Modality<'_>>) -> u64 {
-    let audio = details.into_iter().filter(|detail| detail.modality.0.as_deref() == Some("AUDIO"));
-    audio.filter_map(|detail| detail.token_count.count()).fold(0, u64::saturating_add)
+fn audio(details: &Few<Modality<'_>>) -> u64 {
+    of("AUDIO", details)
+}
+
+fn pictures(details: &Few<Modality<'_>>) -> u64 {
+    of("IMAGE", details)
+}
+
+fn of(modality: &str, details: &Few<Modality<'_>>) -> u64 {
+    let counted = details.iter().filter(|detail| detail.modality.0.as_deref() == Some(modality));
+    counted.filter_map(|detail| detail.token_count.count()).fold(0, u64::saturating_add)
 }
 
 /// What `usageMetadata` tells beside counts.
@@ -94,17 +109,18 @@ pub(super) fn write(out: &mut Vec<u8>, usage: &Usage, rest: &Members<'_>) {
     if 0 < usage.cache_read {
         object.set("cachedContentTokenCount", &usage.cache_read);
     }
-    object.set("candidatesTokenCount", &usage.output_text.saturating_add(usage.audio_out));
+    object.set("candidatesTokenCount", &usage.output().saturating_sub(usage.reasoning));
     if 0 < usage.reasoning {
         object.set("thoughtsTokenCount", &usage.reasoning);
     }
     object.set("totalTokenCount", &usage.total());
-    if 0 < usage.audio_in {
-        let text = usage.input().saturating_sub(usage.audio_in);
-        modalities(object.member("promptTokensDetails"), text, usage.audio_in);
+    if 0 < usage.audio_in || 0 < usage.image_in {
+        let text = usage.input().saturating_sub(usage.audio_in).saturating_sub(usage.image_in);
+        modalities(object.member("promptTokensDetails"), text, usage.audio_in, usage.image_in);
     }
-    if 0 < usage.audio_out {
-        modalities(object.member("candidatesTokensDetails"), usage.output_text, usage.audio_out);
+    if 0 < usage.audio_out || 0 < usage.image_out {
+        let details = object.member("candidatesTokensDetails");
+        modalities(details, usage.output_text, usage.audio_out, usage.image_out);
     }
     for (name, raw) in &rest.0 {
         object.raw(name, raw.text());
@@ -112,8 +128,9 @@ pub(super) fn write(out: &mut Vec<u8>, usage: &Usage, rest: &Members<'_>) {
     object.close();
 }
 
-fn modalities(out: &mut Vec<u8>, text: u64, audio: u64) {
-    let told = [("TEXT", text), ("AUDIO", audio)].into_iter().filter(|(_, count)| 0 < *count);
+fn modalities(out: &mut Vec<u8>, text: u64, audio: u64, pictures: u64) {
+    let told =
+        [("TEXT", text), ("AUDIO", audio), ("IMAGE", pictures)].into_iter().filter(|(_, count)| 0 < *count);
     list(out, told, |out, (modality, count)| {
         let mut object = ObjectWriter::open(out);
         object.set("modality", modality);
@@ -154,6 +171,18 @@ mod tests {
                     audio_in: 40,
                     output_text: 2,
                     audio_out: 10,
+                    ..Usage::default()
+                },
+            ),
+            (
+                r#"{"promptTokenCount":300,"candidatesTokenCount":1300,
+                    "promptTokensDetails":[{"modality":"TEXT","tokenCount":42},{"modality":"IMAGE","tokenCount":258}],
+                    "candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":1290}]}"#,
+                Usage {
+                    input_uncached: 42,
+                    image_in: 258,
+                    output_text: 10,
+                    image_out: 1_290,
                     ..Usage::default()
                 },
             ),

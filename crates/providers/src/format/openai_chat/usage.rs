@@ -75,12 +75,12 @@ pub(in crate::format) fn read(json: &str) -> Option<Usage> {
             .saturating_sub(audio_in),
         cache_read,
         cache_write_5m: cache_write,
-        cache_write_1h: 0,
         audio_in,
         output_text: text.saturating_sub(audio_out),
         reasoning,
         audio_out,
         source: Source::Provider,
+        ..Usage::default()
     };
     (0 < usage.total()).then_some(usage)
 }

@@ -45,12 +45,12 @@ pub(super) fn read(json: &str) -> Option<Usage> {
             .saturating_sub(audio_in),
         cache_read,
         cache_write_5m: cache_write,
-        cache_write_1h: 0,
         audio_in,
         output_text: count(&wire.output_tokens).saturating_sub(reasoning).saturating_sub(audio_out),
         reasoning,
         audio_out,
         source: Source::Provider,
+        ..Usage::default()
     };
     (0 < usage.total()).then_some(usage)
 }

@@ -59,6 +59,11 @@ impl<T> Few<T> {
     pub(in crate::format) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
+
+    /// The items.
+    pub(in crate::format) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
 }
 
 impl<T> Default for Few<T> {
