@@ -17,6 +17,7 @@ mod costs;
 mod count;
 mod embeddings;
 mod faults;
+mod guardrails;
 mod hang_up;
 mod harness;
 mod intake;

@@ -82,6 +82,8 @@ pub fn seed() -> Value {
     }
     put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));
     put(store_key(&key("choosy")), &json!({ "id": "key_choosy", "tenant": "choosy" }));
+    put("tenant/careful".into(), &json!({ "id": "careful", "guardrails": ["standard"] }));
+    put(store_key(&key("careful")), &json!({ "id": "key_careful", "tenant": "careful" }));
     put(store_key(&key("disabled")), &json!({ "id": "key_disabled", "tenant": TENANT, "disabled": true }));
     put(store_key(&key("expired")), &json!({ "id": "key_expired", "tenant": TENANT, "expires_at": 1_000 }));
     put(store_key(&key("orphan")), &json!({ "id": "key_orphan", "tenant": "nobody" }));
@@ -191,6 +193,24 @@ fn config(mock: &Mock) -> Value {
         "limits": { "max_body": "1MB", "body_timeout": "2s" },
         "cors": { "origins": ["http://app.test", "http://localhost:5173"], "max_age": "1h" },
     });
+    config["guardrails"] = json!({
+        "standard": {
+            "input": ["injection", { "pii": "redact" }, "secrets"],
+            "tool_result": ["injection", { "pii": "redact" }],
+        },
+        "quiet": { "output": ["secrets"] },
+        "trial": { "dry_run": true, "input": ["injection", { "pii": "redact" }] },
+    });
+    for (model, target, guardrail) in [
+        ("guarded-openai", "openai-mock/m", "standard"),
+        ("guarded-anthropic", "anthropic-mock/m", "standard"),
+        ("talkative-openai", "openai-mock/m", "quiet"),
+        ("talkative-anthropic", "anthropic-mock/m", "quiet"),
+        ("tried", "openai-mock/m", "trial"),
+    ] {
+        config["models"][model] =
+            json!({ "targets": [target], "guardrails": [guardrail], "retry": { "attempts": 1 } });
+    }
     for model in config["models"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         if model.get("breaker").is_none() {
             model["breaker"] = json!({ "enabled": false });

@@ -1,6 +1,6 @@
 //! `sluice config`: check, compile, schema.
 
-mod check;
+pub mod check;
 mod shape;
 mod yaml;
 

@@ -8,6 +8,7 @@ mod audit;
 mod cache;
 mod config;
 mod costs;
+mod guard;
 mod key;
 mod list;
 mod price;
@@ -51,6 +52,9 @@ enum Command {
     /// Who changed what, and whether the log is whole
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Try guardrails on a text
+    #[command(subcommand)]
+    Guard(guard::Command),
     /// Say what a number of tokens costs at list price
     Price(price::Arguments),
     /// List the providers that are known by name
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Command::Costs(arguments) => costs::run(&remote, &arguments),
         Command::Cache(command) => cache::run(&remote, &command),
         Command::Audit(command) => audit::run(&remote, &command),
+        Command::Guard(command) => guard::run(&command),
         Command::Price(arguments) => price::run(&arguments),
         Command::Providers(arguments) => list::providers(&arguments),
         Command::Models(arguments) => list::models(&arguments),

@@ -149,3 +149,34 @@ fn what_is_known_is_listed() {
     let wrong = sluice(&root(), &["models", "--provider", "opnai"]);
     assert!(!wrong.fine && wrong.err.contains("did you mean `openai`?"), "{}", wrong.err);
 }
+
+/// `tests/cases/guard`: `{name}.{stage}.txt` is tried, `{name}.{stage}.out` is what is said. `own-` and `dry-` are tried with
+/// the guardrails of `guardrails.yaml`.
+#[test]
+fn guardrails_are_tried_on_texts() {
+    let folder = root().join("tests/cases/guard");
+    let mut differing = Vec::new();
+    let mut tried = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = file.strip_suffix(".txt") else { continue };
+        let (case, stage) = name.rsplit_once('.').unwrap();
+        let mut arguments = vec!["guard", "try", "--stage", stage, &file];
+        match case.split_once('-') {
+            Some(("own", _)) => arguments.extend(["--config", "guardrails.yaml", "--guardrail", "house"]),
+            Some(("dry", _)) => arguments.extend(["--config", "guardrails.yaml", "--guardrail", "trial"]),
+            _ => {}
+        }
+        let said = sluice(&folder, &arguments);
+        assert_eq!(said.err, "", "{file}");
+        assert_eq!(said.fine, !said.out.contains("refused:"), "{file}: {}", said.out);
+        expect(&folder.join(format!("{name}.out")), &said.out, &mut differing);
+        let json = sluice(&folder, &[&arguments[..], &["--json"]].concat());
+        let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+        assert_eq!(json["refused"].is_null(), json["text"].is_string(), "{file}: {json}");
+        tried += 1;
+    }
+    assert!(8 <= tried && differing.is_empty(), "{}", differing.join("\n"));
+    let wrong = ["guard", "try", "--config", "guardrails.yaml", "--guardrail", "huose", "harmless.input.txt"];
+    assert!(sluice(&folder, &wrong).err.contains("did you mean `house`?"));
+}

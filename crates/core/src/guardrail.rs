@@ -1,11 +1,12 @@
 //! Guardrails: what is looked for in requests and answers, what is done with it, and how that is told.
 //!
 //! The checks themselves are `sluice-guardrails`'; here they are put together from the configuration ([`plan`]), run over a
-//! request's turns ([`request`]) and over an answer, whole or event by event ([`answer`]).
+//! request's turns ([`request`]) and over an answer, whole or event by event ([`answer`]), and tried on a text ([`trial`]).
 
 pub mod answer;
 pub mod plan;
 pub mod request;
+pub mod trial;
 
 use std::{collections::BTreeMap, fmt::Write};
 

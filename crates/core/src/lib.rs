@@ -13,6 +13,7 @@ pub mod guardrail;
 pub mod key;
 pub mod ledger;
 pub mod limit;
+pub mod moderation;
 pub mod port;
 pub mod relay;
 pub mod remote_image;

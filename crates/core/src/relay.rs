@@ -261,7 +261,6 @@ impl Relay {
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
             let mut told = |event: Event<'_>| {
-                seen.event(&event);
                 if let Some(collector) = collector {
                     collector.event(&event);
                 }
@@ -282,9 +281,13 @@ impl Relay {
                     event => writer.event(&event, out),
                 }
             };
-            let mut guarded = |event: Event<'_>| match guard {
-                Some(guard) => guard.event(event, &mut told),
-                None => told(event),
+            let mut guarded = |event: Event<'_>| {
+                // What is held back was said all the same, and is paid for.
+                seen.event(&event);
+                match guard {
+                    Some(guard) => guard.event(event, &mut told),
+                    None => told(event),
+                }
             };
             if undo.is_nothing() {
                 reader.frame(&frame, &mut guarded);

@@ -47,16 +47,23 @@ impl Vault {
         self.values.is_empty()
     }
 
+    /// The placeholder of a value that has one.
+    pub fn known(&self, kind: &'static str, value: &str) -> Option<String> {
+        let hash = self.names.hasher().hash_one((kind, value));
+        let begin = format!("[{}_", kind.to_ascii_uppercase());
+        let same = |at: &usize| self.values.get(*at).is_some_and(|kept| kept.as_str() == value);
+        let all = self.names.get(&hash).into_iter().flatten();
+        all.into_iter()
+            .find(|(at, placeholder)| same(at) && placeholder.starts_with(&begin))
+            .map(|(_, placeholder)| placeholder.clone())
+    }
+
     /// The placeholder of a value; a new one the first time it is seen.
     pub fn placeholder(&mut self, kind: &'static str, value: &str) -> String {
-        let hash = self.names.hasher().hash_one((kind, value));
-        let known = self.names.get(&hash).into_iter().flatten();
-        for (at, placeholder) in known {
-            let same = self.values.get(*at).is_some_and(|kept| kept.as_str() == value);
-            if same && placeholder.starts_with(&format!("[{}_", kind.to_ascii_uppercase())) {
-                return placeholder.clone();
-            }
+        if let Some(known) = self.known(kind, value) {
+            return known;
         }
+        let hash = self.names.hasher().hash_one((kind, value));
         let count = self.counts.entry(kind).or_insert(0);
         *count += 1;
         let placeholder = format!("[{}_{count}]", kind.to_ascii_uppercase());

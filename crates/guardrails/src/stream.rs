@@ -5,8 +5,11 @@
 //! 256 bytes, except of a token that is known to be a secret or a link already. However the text is cut into pieces,
 //! what is released in sum and what is found are the same as for the whole text.
 
+mod json;
+
 use std::{ops::Range, sync::Arc};
 
+use self::json::{Place, Plain};
 use crate::{
     exfiltration::Hosts,
     pii,
@@ -56,8 +59,11 @@ pub struct Plan {
     pub links: Option<(Hosts, Action)>,
     /// Placeholders.
     pub placeholders: Placeholders,
-    /// Whether the text is the source of JSON: values are put back with its escapes.
+    /// Whether the text is the source of JSON: it is searched without the escapes that hide a character, and values are put
+    /// back with its escapes, and as strings.
     pub json: bool,
+    /// Whether only what has a placeholder already is replaced: this text goes back to the provider who said it.
+    pub known: bool,
 }
 
 impl Plan {
@@ -87,7 +93,7 @@ impl Plan {
 /// One thing found and what was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Bytes of the text as it came in.
+    /// Bytes of the text as it came in; of JSON, without the escapes that hide a character.
     pub span: Range<usize>,
     /// What it is, by a stable name such as `email`.
     pub kind: &'static str,
@@ -118,6 +124,9 @@ pub struct Filter {
     /// Where `buffer` begins in the whole text.
     offset: usize,
     carry: Carry,
+    plain: Plain,
+    /// Where in JSON the settled text ends.
+    place: Place,
     denied: bool,
 }
 
@@ -132,6 +141,8 @@ impl Filter {
             settled: 0,
             offset: 0,
             carry: Carry::default(),
+            plain: Plain::default(),
+            place: Place::default(),
             denied: false,
         }
     }
@@ -144,13 +155,21 @@ impl Filter {
         if self.search.is_empty() {
             return Released { text: piece.to_owned(), ..Released::default() };
         }
-        self.buffer.push_str(piece);
+        if self.plan.json {
+            self.plain.push(piece, &mut self.buffer);
+        } else {
+            self.buffer.push_str(piece);
+        }
         self.advance(vault, false)
     }
 
     /// Ends the text.
     pub fn finish(&mut self, vault: &mut Vault) -> Released {
-        if self.denied { Released { denied: true, ..Released::default() } } else { self.advance(vault, true) }
+        if self.denied {
+            return Released { denied: true, ..Released::default() };
+        }
+        self.plain.finish(&mut self.buffer);
+        self.advance(vault, true)
     }
 
     /// What is held back, in characters.
@@ -167,6 +186,7 @@ impl Filter {
             let mut at = self.settled;
             for hit in hits {
                 released.text.push_str(text::part(&self.buffer, at, hit.range.start));
+                self.pass(at, hit.range.start);
                 at = hit.range.end;
                 if self.replace(&hit, vault, &mut released) {
                     self.denied = true;
@@ -175,8 +195,10 @@ impl Filter {
                     released.denied = true;
                     return released;
                 }
+                self.pass(hit.range.start, at);
             }
             released.text.push_str(text::part(&self.buffer, at, end));
+            self.pass(at, end);
             self.settled = end;
         }
         // Moving what is left costs its length, so it is done once per so many bytes.
@@ -189,17 +211,24 @@ impl Filter {
         released
     }
 
+    fn pass(&mut self, from: usize, to: usize) {
+        if self.plan.json {
+            self.place.pass(text::part(&self.buffer, from, to));
+        }
+    }
+
     /// Releases what stands for a finding. True where it denies the rest.
     fn replace(&self, hit: &Hit, vault: &mut Vault, released: &mut Released) -> bool {
         let value = text::part(&self.buffer, hit.range.start, hit.range.end);
         if let What::Placeholder { in_url } = hit.what {
             match self.plan.placeholders {
-                Placeholders::Escape => released.text.push_str(&vault.placeholder(redact::LITERAL, value)),
+                Placeholders::Escape => match self.placeholder(redact::LITERAL, value, vault) {
+                    Some(placeholder) => released.text.push_str(&placeholder),
+                    None => released.text.push_str(value),
+                },
                 Placeholders::Restore { in_urls } => {
                     match vault.value(value).filter(|_| in_urls || !in_url) {
-                        Some(original) if self.plan.json => {
-                            released.text.push_str(&redact::escaped(original));
-                        }
+                        Some(original) if self.plan.json => self.put(&redact::escaped(original), released),
                         Some(original) => released.text.push_str(original),
                         None => released.text.push_str(value),
                     }
@@ -214,18 +243,34 @@ impl Filter {
         };
         let kind = hit.what.name();
         let span = self.offset + hit.range.start..self.offset + hit.range.end;
-        released.found.push(Found { span, kind, action });
         match action {
             Action::Flag => released.text.push_str(value),
-            Action::Mask => released.text.push_str(&redact::mask(kind)),
-            Action::Redact if self.plan.json => {
-                let original = serde_json::from_str::<String>(&format!("\"{value}\""));
-                released.text.push_str(&vault.placeholder(kind, original.as_deref().unwrap_or(value)));
-            }
-            Action::Redact => released.text.push_str(&vault.placeholder(kind, value)),
-            Action::Deny => return true,
+            Action::Mask => self.put(&redact::mask(kind), released),
+            Action::Redact => match self.placeholder(kind, value, vault) {
+                Some(placeholder) => self.put(&placeholder, released),
+                None => {
+                    released.text.push_str(value);
+                    return false;
+                }
+            },
+            Action::Deny => {}
         }
-        false
+        released.found.push(Found { span, kind, action });
+        action == Action::Deny
+    }
+
+    /// What stands for `value`; `None` where it may stay because it is not known.
+    fn placeholder(&self, kind: &'static str, value: &str, vault: &mut Vault) -> Option<String> {
+        let original = self.plan.json.then(|| serde_json::from_str::<String>(&format!("\"{value}\"")).ok());
+        let original = original.flatten();
+        let value = original.as_deref().unwrap_or(value);
+        if self.plan.known { vault.known(kind, value) } else { Some(vault.placeholder(kind, value)) }
+    }
+
+    /// Releases `text` in the place of a value. In JSON that is a string, whatever the value was.
+    fn put(&self, text: &str, released: &mut Released) {
+        let quote = if self.plan.json && !self.place.in_string { "\"" } else { "" };
+        released.text.extend([quote, text, quote]);
     }
 }
 
@@ -237,6 +282,15 @@ pub fn apply(plan: &Arc<Plan>, text: &str, vault: &mut Vault) -> Released {
     released.text.push_str(&rest.text);
     released.found.extend(rest.found);
     released.denied |= rest.denied;
+    // Nothing was found: then no escape needs to be another.
+    if plan.json && released.found.is_empty() && released.text.len() < text.len() {
+        let (mut plain, mut same) = (Plain::default(), String::new());
+        plain.push(text, &mut same);
+        plain.finish(&mut same);
+        if same == released.text {
+            text.clone_into(&mut released.text);
+        }
+    }
     released
 }
 

@@ -26,6 +26,10 @@ pub const MODELS: &[&str] = catalog::BUILTIN_MODELS;
 pub fn answer(model: &str, request: &Request<'_>) -> Result<Answer<'static>, Failure> {
     match model {
         extractive::NAME => extractive::answer(request),
+        "moderation" => {
+            let message = "`builtin/moderation` makes verdicts at /v1/moderations, and no chat";
+            Err(Failure::new(ErrorKind::Unsupported, message))
+        }
         _ => {
             let message = format!("`builtin` has no model `{model}`, only {}", MODELS.join(", "));
             Err(Failure::new(ErrorKind::UpstreamModelNotFound, message))
@@ -38,9 +42,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_model_answers_and_no_other() {
+    fn every_model_is_known_and_no_other() {
         for model in MODELS {
-            assert!(answer(model, &Request::default()).is_ok());
+            let kind = answer(model, &Request::default()).err().map(|failure| failure.kind);
+            assert_eq!(kind, (*model == "moderation").then_some(ErrorKind::Unsupported));
         }
         let failure = answer("gpt", &Request::default()).unwrap_err();
         assert_eq!(failure.kind, ErrorKind::UpstreamModelNotFound);

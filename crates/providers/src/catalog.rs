@@ -13,8 +13,8 @@ use crate::{
 /// The provider that is compiled in; it has no entry in the table because it has no address.
 pub const BUILTIN: &str = "builtin";
 
-/// The chat models of [`BUILTIN`].
-pub const BUILTIN_MODELS: &[&str] = &["extractive"];
+/// The models of [`BUILTIN`]: one that chats, one that judges texts.
+pub const BUILTIN_MODELS: &[&str] = &["extractive", "moderation"];
 
 /// One provider.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,11 +12,6 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let mut not_yet = |path: Path, what: &str| {
         found.push(Warning::new(path, format!("{what} not in force in this version yet")));
     };
-    for (name, guardrail) in &document.guardrails {
-        if !guardrail.retrieved.is_empty() {
-            not_yet(root.key("guardrails").key(name).key("retrieved"), "retrieval is");
-        }
-    }
     for (name, model) in &document.models {
         let at = root.key("models").key(name);
         if model.cache.mode == CacheMode::Semantic {

@@ -12,7 +12,7 @@ use sluice_types::error::Failure;
 use super::{
     Context, Gateway, Reply,
     attempt::{self, Deadline},
-    receive,
+    guard, receive,
     reply::Problem,
     send::Outgoing,
 };
@@ -39,13 +39,17 @@ impl Gateway {
         let body = receive::body(context, body).await?;
         let request = anthropic_messages::read_count_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
+        // What is not to leave does not leave to be counted either.
+        let altered = guard::counted(context, &caller, &model, &request)?;
         let allowed = model.targets.iter().find(|target| caller.may_use(&target.provider));
         let counted = match allowed {
-            Some(target) => self.count(context, target, &body).await,
-            None => None,
+            Some(target) if altered.is_none() => self.count(context, target, &body).await,
+            Some(_) | None => None,
         };
         // An estimate is a better answer than an error: callers use the count to decide what to send.
-        let tokens = counted.and_then(Result::ok).unwrap_or_else(|| tokens::request(&request));
+        let tokens = counted
+            .and_then(Result::ok)
+            .unwrap_or_else(|| tokens::request(altered.as_ref().unwrap_or(&request)));
         Ok(Reply::json(anthropic_messages::write_count(tokens)))
     }
 

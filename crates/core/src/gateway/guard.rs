@@ -10,7 +10,7 @@ use sluice_types::{
 use super::{Context, admit::Caller, settle::Shared};
 use crate::{
     config::Model,
-    guardrail::{Plans, answer::Guard, request},
+    guardrail::{Guardrail, Plans, answer::Guard, request},
 };
 
 /// What guardrails made of a request.
@@ -38,7 +38,19 @@ pub(super) fn check<H>(
     request: &mut Request<'_>,
     session: &Shared,
 ) -> Result<Guarded, Failure> {
-    let plans = plans(context, caller, model)?;
+    check_with(context, caller, model, &[], request, session)
+}
+
+/// The same, by the guardrails `also` too: those of the model that a copy is of.
+pub(super) fn check_with<H>(
+    context: &Context<'_, H>,
+    caller: &Caller,
+    model: &Model,
+    also: &[Rc<Guardrail>],
+    request: &mut Request<'_>,
+    session: &Shared,
+) -> Result<Guarded, Failure> {
+    let plans = plans(context, caller, model, also)?;
     let checked = request::check(&plans, request);
     let may_be_kept = checked.verdicts.is_empty() && checked.vault.is_empty();
     let mut session = session.borrow_mut();
@@ -57,16 +69,40 @@ pub(super) fn check<H>(
 
 /// What [`check`] gives where no guardrail holds; `None` where one does.
 pub(super) fn none<H>(context: &Context<'_, H>, caller: &Caller, model: &Model) -> Option<Guarded> {
-    let plans = plans(context, caller, model).ok().filter(|plans| plans.versions.is_empty())?;
+    let plans = plans(context, caller, model, &[]).ok().filter(|plans| plans.versions.is_empty())?;
     Some(Guarded { plans, may_be_kept: true, changed: false, answer: None })
 }
 
-fn plans<H>(context: &Context<'_, H>, caller: &Caller, model: &Model) -> Result<Rc<Plans>, Failure> {
+/// The request whose tokens are to be counted by a provider: refused or blacked out like any, or as it is.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(super) fn counted<'a, H>(
+    context: &Context<'_, H>,
+    caller: &Caller,
+    model: &Model,
+    request: &Request<'a>,
+) -> Result<Option<Request<'a>>, Failure> {
+    let checked = request::check(&*plans(context, caller, model, &[])?, request);
+    match checked.refused {
+        Some(refused) => Err(refused),
+        None => Ok(checked.request),
+    }
+}
+
+fn plans<H>(
+    context: &Context<'_, H>,
+    caller: &Caller,
+    model: &Model,
+    also: &[Rc<Guardrail>],
+) -> Result<Rc<Plans>, Failure> {
     let more: Vec<&String> = caller.tenant.guardrails.iter().chain(&caller.key.guardrails).collect();
-    if more.is_empty() {
+    if more.is_empty() && also.is_empty() {
         return Ok(model.guard.clone());
     }
     let mut all = model.guardrails.clone();
+    all.extend(also.iter().filter(|also| !model.guardrails.iter().any(|own| Rc::ptr_eq(own, also))).cloned());
     for name in more {
         let Some(guardrail) = context.config.guardrails.get(name) else {
             let message =

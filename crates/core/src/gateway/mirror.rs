@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     config::{Mirror, Model, Target},
+    guardrail::Guardrail,
     port::Host,
     routing::dice,
 };
@@ -34,11 +35,12 @@ impl Gateway {
         model: &Model,
         ask: &Ask<'_>,
     ) {
+        let also = &model.guardrails;
         let Some(Mirror { model, percent }) = &model.mirror else { return };
         if f64::from(*percent) <= dice::unit(context.host.random()) * 100.0 {
             return;
         }
-        self.send_again(context, caller, model, ask, ask.request.stream, Purpose::Compare);
+        self.send_again(context, caller, model, ask, ask.request.stream, Purpose::Compare(also.clone()));
     }
 
     /// Asks again what was answered from the cache, and has the new answer kept. Returns at once.
@@ -83,8 +85,8 @@ impl Gateway {
 
 /// What a request is sent again for.
 enum Purpose {
-    /// To see what another model says.
-    Compare,
+    /// To see what another model says; the guardrails of the one asked hold for it too.
+    Compare(Vec<Rc<Guardrail>>),
     /// To keep the answer under this.
     Refresh(Rc<Ticket>),
 }
@@ -129,10 +131,15 @@ impl<H: Host> Copy<H> {
         (request.model, request.stream) = (name.into(), stream);
         let session = Session::begin(&context, &caller, "chat", &request.model, request.user.as_deref());
         let Ok(session) = session else { return };
-        let Ok(guarded) = guard::check(&context, &caller, &model, &mut request, &session) else { return };
+        let also: &[Rc<Guardrail>] = match &purpose {
+            Purpose::Compare(also) => also,
+            Purpose::Refresh(_) => &[],
+        };
+        let guarded = guard::check_with(&context, &caller, &model, also, &mut request, &session);
+        let Ok(guarded) = guarded else { return };
         session.borrow_mut().record.stream = stream;
         let (model, ticket) = match purpose {
-            Purpose::Compare => {
+            Purpose::Compare(_) => {
                 session.borrow_mut().record.shadow_of = Some(of);
                 (model, None)
             }

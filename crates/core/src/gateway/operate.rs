@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     config::{Target, Upstream},
+    moderation,
     port::{Body, Host},
 };
 
@@ -128,6 +129,13 @@ impl Gateway {
     ) -> Result<Outcome<H::Body>, Failure> {
         let offered = match &target.provider.upstream {
             Upstream::Http(provider) => provider.offers(ask.operation).map(|path| (provider, path)),
+            Upstream::Builtin
+                if ask.operation == Operation::Moderations && target.model == moderation::MODEL =>
+            {
+                let body = moderation::answer(ask.body, context.id)?.into();
+                session.borrow_mut().used(ask.estimate(Source::Estimated), Some(target.id.clone()));
+                return Ok(Outcome::Whole { body, dropped: Vec::new() });
+            }
             Upstream::Builtin => None,
         };
         let Some((provider, path)) = offered else {

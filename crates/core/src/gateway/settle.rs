@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) held: Option<Held>,
     /// What goes over its answer.
     pub(super) guard: Option<Guard>,
+    /// Whether a guardrail broke its answer off, which says nothing about who gave it.
+    pub(super) refused: bool,
     /// What its answer tells about limits and budgets.
     pub(super) told: Vec<(&'static str, String)>,
     /// Whether the row was handed over.
@@ -114,6 +116,7 @@ impl Session {
             lost: Some(NanoUsd(0)),
             held: None,
             guard: None,
+            refused: false,
             told: Vec::new(),
             settled: false,
         })))
@@ -132,6 +135,7 @@ impl Session {
             lost: Some(NanoUsd(0)),
             held: None,
             guard: of.guard.clone(),
+            refused: false,
             told: Vec::new(),
             settled: false,
         }))
@@ -273,7 +277,7 @@ impl Session {
     /// Tells the target's health how its stream went.
     fn tell(&self, run: &Run, now: Timestamp) {
         let Record { stream, partial, error, usage, first_token_ms, time, .. } = &self.record;
-        if *partial && error.is_some() {
+        if *partial && error.is_some() && !self.refused {
             run.broke_off(now);
         }
         if let Some(first) = first_token_ms.filter(|_| *stream && !*partial) {

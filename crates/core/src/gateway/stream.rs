@@ -67,11 +67,13 @@ pub(super) async fn open<H: Host>(
     let note = |usage: &Usage| session.borrow().note(usage);
     while !relay.committed() && !relay.ended() {
         match deadline.bound(host, body.chunk()).await?.map_err(attempt::network)? {
-            Some(bytes) => relay.push(&bytes, &note, &mut held).inspect_err(|failure| {
-                refused(&relay, session, failure);
-            })?,
+            Some(bytes) => {
+                relay
+                    .push(&bytes, &note, &mut held)
+                    .inspect_err(|failure| refused(session, &relay, failure))?;
+            }
             None => {
-                relay.finish(&note, &mut held)?;
+                relay.finish(&note, &mut held).inspect_err(|failure| refused(session, &relay, failure))?;
                 break;
             }
         }
@@ -80,13 +82,14 @@ pub(super) async fn open<H: Host>(
     Ok(Opened { ticket: None, body, relay, held, total })
 }
 
-/// A guardrail refused a stream before its first output: what had been used until then is to be paid all the same.
-fn refused(relay: &Relay, session: &Shared, failure: &Failure) {
-    let seen = relay.seen();
-    let usage = seen.usage(session.borrow().input_estimate, true);
+/// An answer that a guardrail refused before anything of it was told is paid for all the same.
+fn refused(session: &Shared, relay: &Relay, failure: &Failure) {
     match failure.kind {
-        ErrorKind::GuardrailDenied => session.borrow_mut().used(usage, seen.model.clone()),
-        ErrorKind::AnswerRejected => session.borrow_mut().rejected(&usage),
+        ErrorKind::GuardrailDenied => used(session, relay, true),
+        ErrorKind::AnswerRejected => {
+            let usage = relay.seen().usage(session.borrow().input_estimate, true);
+            session.borrow_mut().rejected(&usage);
+        }
         _ => {}
     }
 }
@@ -309,6 +312,7 @@ impl<H: Host> Flow<H, H::Body> {
             let mut session = self.session.borrow_mut();
             session.record.error = Some(failure.kind.code().to_owned());
             session.record.partial = true;
+            session.refused = matches!(failure.kind, ErrorKind::GuardrailDenied | ErrorKind::AnswerRejected);
         }
         self.over(State::Failed);
     }

@@ -19,7 +19,7 @@ use sluice_types::{
     chat::{OutputFormat, Part, Request, Role},
     error::Failure,
     event::{Delta, Event},
-    json::Str,
+    json::{Members, Str},
 };
 
 use super::{
@@ -55,9 +55,11 @@ impl Guard {
         }
         let placeholders =
             if vault.is_empty() { Placeholders::Ignore } else { Placeholders::Restore { in_urls: false } };
-        let filter = |json| match &plan {
-            Some(plan) => plan.filter(placeholders, false, json),
-            None => Arc::new(stream::Plan { placeholders, json, ..stream::Plan::default() }),
+        let filter = |json| {
+            Arc::new(match &plan {
+                Some(plan) => plan.filter(placeholders, false, json),
+                None => stream::Plan { placeholders, json, ..stream::Plan::default() },
+            })
         };
         let looks = |act: Option<&Act>| act.is_some();
         let prompt = plan.as_ref().filter(|plan| looks(plan.leak.as_ref())).and_then(|_| {
@@ -96,6 +98,7 @@ impl Guard {
         let mut any = false;
         for choice in &mut answer.choices {
             let mut watch = Watches::new(self);
+            let mut masked = false;
             for part in &mut choice.parts {
                 let (text, filter) = match part {
                     Part::Text { text, .. } | Part::Refusal { text } => (text, &self.text),
@@ -107,8 +110,14 @@ impl Guard {
                 self.settle(&released)?;
                 watch.push(self, &released.text)?;
                 if released.text != **text {
-                    *text = Str::from(released.text);
+                    *text = Str::from(released.text.as_str()).into_owned();
                     any = true;
+                }
+                if is_masked(&released) {
+                    masked = true;
+                    if let Part::Reasoning { signature, .. } = part {
+                        *signature = None;
+                    }
                 }
             }
             watch.finish(self)?;
@@ -121,15 +130,10 @@ impl Guard {
                 choice.parts.push(Part::Text { text: Str::from(repaired), cache: None });
                 any = true;
             }
-            // A seal is over what was thought, not over what was put in its place.
-            if any {
-                for part in &mut choice.parts {
-                    if let Part::Reasoning { signature, .. } = part
-                        && self.plan.as_ref().is_some_and(|plan| !plan.pii.is_empty())
-                    {
-                        *signature = None;
-                    }
-                }
+            // Log probabilities and the like say it again, piece by piece.
+            if masked {
+                choice.extra = Members::default();
+                answer.extra = Members::default();
             }
         }
         Ok((answer, any))
@@ -179,6 +183,12 @@ impl Guard {
             _ => self.found(CheckName::Schema, act, "invalid").map(|()| None),
         }
     }
+}
+
+/// Whether something was blacked out for good. The seal over a thought is over what was thought, not over what was put in
+/// its place; what is put back is taken out again when the thought comes back, so it keeps its seal.
+fn is_masked(released: &Released) -> bool {
+    released.found.iter().any(|found| found.action == stream::Action::Mask)
 }
 
 fn system(request: &Request<'_>) -> String {
@@ -274,7 +284,10 @@ impl Kind {
 #[derive(Debug)]
 struct Told {
     choice: u32,
-    now: Option<(Kind, Filter)>,
+    /// What is being told; several at a time only where tool calls are told side by side.
+    now: Vec<(Kind, Filter)>,
+    /// Whether something of the thought being told was blacked out.
+    masked: bool,
     watches: Watches,
     /// Its text, where it is to follow a schema.
     json: String,
@@ -316,20 +329,31 @@ impl Stream {
                     Delta::Arguments { index, json } => (Kind::Arguments(*index), json),
                     Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::ToolCall { .. } => {
                         self.settle(choice, emit)?;
-                        emit(Event::Delta { choice, delta });
+                        let masked = std::mem::take(&mut self.of(choice).masked);
+                        if !(masked && matches!(delta, Delta::Signature(_))) {
+                            emit(Event::Delta { choice, delta });
+                        }
                         return Ok(());
                     }
                 };
-                if self.of(choice).now.as_ref().is_none_or(|(now, _)| *now != kind) {
+                // Some providers tell nothing of one kind beside every piece of the other: that ends nothing.
+                if text.is_empty() {
+                    return Ok(());
+                }
+                let arguments = |kind: Kind| matches!(kind, Kind::Arguments(_));
+                let now = &self.of(choice).now;
+                if now.iter().any(|(other, _)| *other != kind && !(arguments(kind) && arguments(*other))) {
                     self.settle(choice, emit)?;
-                    let plan =
-                        if matches!(kind, Kind::Arguments(_)) { &self.guard.json } else { &self.guard.text };
-                    let filter = Filter::new(plan.clone());
-                    self.of(choice).now = Some((kind, filter));
                 }
                 let guard = self.guard.clone();
                 let told = self.of(choice);
-                let Some((_, filter)) = &mut told.now else { return Ok(()) };
+                if !told.now.iter().any(|(now, _)| *now == kind) {
+                    let plan = if arguments(kind) { &guard.json } else { &guard.text };
+                    told.now.push((kind, Filter::new(plan.clone())));
+                }
+                let Some((_, filter)) = told.now.iter_mut().find(|(now, _)| *now == kind) else {
+                    return Ok(());
+                };
                 let released = filter.push(text, &mut guard.vault.borrow_mut());
                 told.released(&guard, kind, released, emit)
             }
@@ -363,7 +387,10 @@ impl Stream {
             Ok(at) => at,
             Err(at) => {
                 let watches = Watches::new(&self.guard);
-                self.choices.insert(at, Told { choice, now: None, watches, json: String::new() });
+                self.choices.insert(
+                    at,
+                    Told { choice, now: Vec::new(), masked: false, watches, json: String::new() },
+                );
                 at
             }
         };
@@ -375,9 +402,11 @@ impl Stream {
     fn settle(&mut self, choice: u32, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
         let guard = self.guard.clone();
         let told = self.of(choice);
-        let Some((kind, mut filter)) = told.now.take() else { return Ok(()) };
-        let released = filter.finish(&mut guard.vault.borrow_mut());
-        told.released(&guard, kind, released, emit)
+        for (kind, mut filter) in std::mem::take(&mut told.now) {
+            let released = filter.finish(&mut guard.vault.borrow_mut());
+            told.released(&guard, kind, released, emit)?;
+        }
+        Ok(())
     }
 }
 
@@ -390,6 +419,7 @@ impl Told {
         emit: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Failure> {
         let refused = guard.settle(&released);
+        self.masked |= kind == Kind::Reasoning && is_masked(&released);
         if !released.text.is_empty() {
             self.watches.push(guard, &released.text)?;
             if guard.schema.is_some() && kind == Kind::Text && self.json.len() < MAX_JSON {

@@ -1,9 +1,10 @@
 //! What guardrails come to: every check of every stage with its strictest action.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc};
 
 use sluice_guardrails::{
     exfiltration::{Hosts, Reason},
+    injection::OperatingPoint,
     pii::{self, Allow, Kind, Kinds},
     policy::{Language, Policy},
     stream::{self, Placeholders},
@@ -48,6 +49,20 @@ pub struct Guardrail {
     /// Its name and a digest of what it says: another text is another guardrail.
     pub version: String,
     checks: Vec<(Stage, Checked)>,
+}
+
+impl Guardrail {
+    /// Its checks for `stage`: tool results and passages have those of the stage before where they have none of their own.
+    fn checks(&self, stage: Stage) -> impl Iterator<Item = &Checked> {
+        let has = |stage: Stage| self.checks.iter().any(|(of, _)| *of == stage);
+        let stage = match stage {
+            Stage::Retrieved if has(Stage::Retrieved) => Stage::Retrieved,
+            Stage::Retrieved | Stage::ToolResult if has(Stage::ToolResult) => Stage::ToolResult,
+            Stage::Retrieved | Stage::ToolResult | Stage::Input => Stage::Input,
+            Stage::Output => Stage::Output,
+        };
+        self.checks.iter().filter(move |(of, _)| *of == stage).map(|(_, check)| check)
+    }
 }
 
 /// A check found right.
@@ -193,6 +208,15 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
     Ok(Checked { act: Act { action: *action, dry_run }, what })
 }
 
+/// The detector's point of `level`.
+pub fn point(level: Level) -> OperatingPoint {
+    match level {
+        Level::Quiet => OperatingPoint::Quiet,
+        Level::Balanced => OperatingPoint::Balanced,
+        Level::Strict => OperatingPoint::Strict,
+    }
+}
+
 /// What one stage looks for.
 #[derive(Debug)]
 pub struct StagePlan {
@@ -247,7 +271,7 @@ impl Plans {
 
     /// What is looked for in what tools told.
     pub fn tool_result(&self) -> Option<&StagePlan> {
-        self.tool_result.as_ref().or(self.input.as_ref())
+        self.tool_result.as_ref()
     }
 
     /// What is looked for in retrieved passages.
@@ -275,9 +299,8 @@ impl StagePlan {
             allow: Allow::default(),
             hosts: Vec::new(),
         };
-        let checks = guardrails.iter().flat_map(|guardrail| &guardrail.checks);
         let mut any = false;
-        for (_, check) in checks.filter(|(of, _)| *of == stage) {
+        for check in guardrails.iter().flat_map(|guardrail| guardrail.checks(stage)) {
             any = true;
             plan.add(check);
         }
@@ -344,7 +367,7 @@ impl StagePlan {
     }
 
     /// What a filter does; `trusted` is text that is only ever blacked out, never refused; `json` the source of JSON.
-    pub fn filter(&self, placeholders: Placeholders, trusted: bool, json: bool) -> Arc<stream::Plan> {
+    pub fn filter(&self, placeholders: Placeholders, trusted: bool, json: bool) -> stream::Plan {
         let output = self.stage == Stage::Output;
         let action = |act: Act| match act.effective() {
             Action::Flag => stream::Action::Flag,
@@ -355,13 +378,14 @@ impl StagePlan {
         };
         let kinds: Kinds = self.pii.keys().copied().collect();
         let settings = pii::Settings { kinds, allow: self.allow.clone() };
-        Arc::new(stream::Plan {
+        stream::Plan {
             pii: (!self.pii.is_empty()).then_some((settings, stream::Action::Flag)),
             pii_actions: self.pii.iter().map(|(kind, act)| (*kind, action(*act))).collect(),
             secrets: self.secrets.map(action),
             links: self.links.map(|act| (Hosts::new(&self.hosts), action(act))),
             placeholders,
             json,
-        })
+            known: false,
+        }
     }
 }

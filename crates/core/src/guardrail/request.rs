@@ -6,25 +6,27 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
 use sluice_guardrails::{
     canonical::canonicalise,
-    injection::{Detector, OperatingPoint, Trust},
+    injection::{Detector, Trust},
     policy,
     redact::Vault,
     stream::{self, Placeholders},
 };
 use sluice_types::{
-    chat::{Part, Request, Role},
+    chat::{Media, Part, Request, Role},
     error::Failure,
-    json::Str,
+    json::{Raw, Str},
 };
 
 use super::{
     Plans, Verdicts,
-    plan::{Act, StagePlan},
+    plan::{Act, StagePlan, point},
     refusal,
 };
-use crate::config::document::{Action, CheckName, Level, Stage};
+use crate::config::document::{Action, CheckName, Stage};
 
 /// What came of checking a request.
 #[derive(Debug, Default)]
@@ -42,17 +44,22 @@ pub struct Checked<'a> {
 /// Checks `request`.
 pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
     let mut checked = Checked::default();
-    let (Some(input), Some(tools)) = (plans.input(), plans.tool_result()) else { return checked };
+    if plans.input().is_none() && plans.tool_result().is_none() && plans.retrieved().is_none() {
+        return checked;
+    }
     let mut changed = request.clone();
     let mut any = false;
-    let new = 1 + request.turns.iter().rposition(|turn| turn.role == Role::Assistant).unwrap_or(0);
-    let new = if request.turns.iter().any(|turn| turn.role == Role::Assistant) { new } else { 0 };
-    let (user, tools) = (Stages::new(input, Trust::User), Stages::new(tools, Trust::Untrusted));
+    let new = begin_of_new(request);
+    let stages = All {
+        user: plans.input().map(|plan| Stages::new(plan, Trust::User)),
+        tools: plans.tool_result().map(|plan| Stages::new(plan, Trust::Untrusted)),
+        passages: plans.retrieved().map(|plan| Stages::new(plan, Trust::Untrusted)),
+    };
     for (at, turn) in changed.turns.iter_mut().enumerate() {
         let trusted = matches!(turn.role, Role::System | Role::Developer | Role::Assistant);
         let mut run = Run { checked: &mut checked, trusted, new: new <= at && !trusted };
         for part in &mut turn.parts {
-            any |= run.part(part, &user, &tools);
+            any |= run.part(part, &stages);
             if run.checked.refused.is_some() {
                 return checked;
             }
@@ -62,6 +69,21 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
     checked
 }
 
+/// The first turn since the model spoke last. How an answer is to begin, put into the model's mouth by the caller, is no
+/// answer.
+fn begin_of_new(request: &Request<'_>) -> usize {
+    let spoken = |at: &usize| request.turns.get(*at).is_some_and(|turn| turn.role == Role::Assistant);
+    let asked = (0..request.turns.len()).rev().find(|at| !spoken(at)).unwrap_or(0);
+    (0..asked).rev().find(spoken).map_or(0, |at| at + 1)
+}
+
+/// The checks of all stages; those without any are `None`.
+struct All<'p> {
+    user: Option<Stages<'p>>,
+    tools: Option<Stages<'p>>,
+    passages: Option<Stages<'p>>,
+}
+
 /// A stage's checks, ready to run.
 struct Stages<'p> {
     plan: &'p StagePlan,
@@ -69,6 +91,8 @@ struct Stages<'p> {
     said: Arc<stream::Plan>,
     trusted: Arc<stream::Plan>,
     json: Arc<stream::Plan>,
+    raw: Arc<stream::Plan>,
+    thought: Arc<stream::Plan>,
 }
 
 impl<'p> Stages<'p> {
@@ -77,11 +101,28 @@ impl<'p> Stages<'p> {
         Self {
             plan,
             trust,
-            said: plan.filter(placeholders, false, false),
-            trusted: plan.filter(placeholders, true, false),
-            json: plan.filter(placeholders, true, true),
+            said: Arc::new(plan.filter(placeholders, false, false)),
+            trusted: Arc::new(plan.filter(placeholders, true, false)),
+            json: Arc::new(plan.filter(placeholders, true, true)),
+            raw: Arc::new(plan.filter(placeholders, false, true)),
+            thought: Arc::new(stream::Plan { known: true, ..plan.filter(placeholders, true, false) }),
         }
     }
+}
+
+/// The strings in `json` that have several words.
+fn texts(json: &str) -> Vec<String> {
+    let mut open: Vec<Value> = serde_json::from_str(json).into_iter().collect();
+    let mut found = Vec::new();
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) if text.contains(char::is_whitespace) => found.push(text),
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => open.extend(members.into_iter().map(|(_, value)| value)),
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    found
 }
 
 /// The checks of one turn.
@@ -93,27 +134,83 @@ struct Run<'c, 'a> {
 
 impl Run<'_, '_> {
     /// Checks one part; whether it was changed.
-    fn part(&mut self, part: &mut Part<'_>, user: &Stages<'_>, tools: &Stages<'_>) -> bool {
+    fn part(&mut self, part: &mut Part<'_>, all: &All<'_>) -> bool {
         match part {
-            Part::Text { text, .. } => self.text(text, user),
-            Part::Refusal { text } => self.filtered(text, user, &user.trusted),
-            Part::ToolCall { arguments, .. } => self.filtered(arguments, user, &user.json),
+            Part::Text { text, .. } => all.user.as_ref().is_some_and(|stages| self.text(text, stages)),
+            Part::Refusal { text } => {
+                all.user.as_ref().is_some_and(|stages| self.filtered(text, stages, &stages.trusted))
+            }
+            Part::ToolCall { arguments, .. } => {
+                all.user.as_ref().is_some_and(|stages| self.filtered(arguments, stages, &stages.json))
+            }
             Part::ToolResult { parts, .. } => {
                 let mut changed = false;
                 for part in parts {
-                    if let Part::Text { text, .. } = part {
-                        changed |= self.text(text, tools);
-                    }
+                    changed |= match part {
+                        Part::Text { text, .. } => {
+                            all.tools.as_ref().is_some_and(|stages| self.text(text, stages))
+                        }
+                        Part::Other { raw, .. } => {
+                            all.tools.as_ref().is_some_and(|stages| self.raw(raw, stages))
+                        }
+                        _ => false,
+                    };
                 }
                 changed
             }
-            // Thoughts are sealed by their maker and go back unchanged, or not at all.
-            Part::Reasoning { .. }
-            | Part::RedactedReasoning { .. }
+            Part::Document { source: Media::Base64 { media_type, data }, .. }
+                if media_type.starts_with("text/") =>
+            {
+                all.passages.as_ref().is_some_and(|stages| self.document(data, stages))
+            }
+            Part::Other { raw, .. } => all.passages.as_ref().is_some_and(|stages| self.raw(raw, stages)),
+            // Thoughts are sealed by their maker and go back as he said them: what was put back is taken out again.
+            Part::Reasoning { text, .. } => all.user.as_ref().is_some_and(|stages| {
+                let told = stream::apply(&stages.thought, text, &mut self.checked.vault).text;
+                let changed = told != **text;
+                if changed {
+                    *text = Str::from(told);
+                }
+                changed
+            }),
+            Part::RedactedReasoning { .. }
             | Part::Image { .. }
             | Part::Document { .. }
-            | Part::Audio { .. }
-            | Part::Other { .. } => false,
+            | Part::Audio { .. } => false,
+        }
+    }
+
+    /// Checks a document of plain text.
+    fn document(&mut self, data: &mut Str<'_>, stages: &Stages<'_>) -> bool {
+        let bytes = STANDARD.decode(data.as_bytes()).ok();
+        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return false };
+        let mut text = Str::from(text);
+        let changed = self.text(&mut text, stages);
+        if changed {
+            *data = Str::from(STANDARD.encode(text.as_bytes()));
+        }
+        changed
+    }
+
+    /// Checks a part of a kind of its own: documents as text, search results, what hosted tools told.
+    fn raw(&mut self, raw: &mut Raw<'_>, stages: &Stages<'_>) -> bool {
+        if self.new {
+            for text in texts(raw.text()) {
+                self.attacks(&text, stages);
+                self.policies(&text, stages.plan);
+            }
+            if self.checked.refused.is_some() {
+                return false;
+            }
+        }
+        let mut text = Str::from(raw.text().to_owned());
+        let changed = self.filtered(&mut text, stages, if self.trusted { &stages.json } else { &stages.raw });
+        match Raw::parse(&text).filter(|_| changed) {
+            Some(altered) => {
+                *raw = altered.into_owned();
+                true
+            }
+            None => false,
         }
     }
 
@@ -130,13 +227,8 @@ impl Run<'_, '_> {
         let (Some((level, act)), Some(detector)) = (stages.plan.injection, Detector::shared()) else {
             return;
         };
-        let point = match level {
-            Level::Quiet => OperatingPoint::Quiet,
-            Level::Balanced => OperatingPoint::Balanced,
-            Level::Strict => OperatingPoint::Strict,
-        };
         let report = detector.inspect(&canonicalise(text), stages.trust);
-        if report.score < detector.threshold(stages.trust, point) {
+        if report.score < detector.threshold(stages.trust, point(level)) {
             return;
         }
         let kind = report.kinds.first().copied().unwrap_or("injection");

@@ -6,6 +6,8 @@ use super::map::{Map, Rewrite};
 const ENOUGH_LETTERS: usize = 5;
 /// Words with digits for letters, or split by pictures, that make it a habit.
 const ENOUGH_WORDS: usize = 2;
+/// Characters of a stretch that is no word after all, up to which every later beginning is tried.
+const LONGEST_FAILED: usize = 64;
 /// Longer words are numbers and hashes.
 const LONGEST_LEET: usize = 24;
 
@@ -29,6 +31,11 @@ pub fn join(text: &str) -> Option<(String, Map)> {
                 let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
                 rewrite.replace(start..end_byte, &word);
                 at = end;
+                continue;
+            }
+            // Of what is none, a later part may be one: the halves are looked at, so that each character is but twice.
+            if LONGEST_FAILED < end - at {
+                at += (end - at) / 2;
                 continue;
             }
         }
@@ -131,7 +138,7 @@ fn stretch(chars: &[(usize, char)], start: usize) -> (usize, Option<String>) {
     let word = word.trim_end();
     let enough = if breaks { ENOUGH_LETTERS } else { 3 };
     if letters < enough || letters * 3 < (end - start) / 2 {
-        return (start, None);
+        return (end, None);
     }
     (end, Some(if breaks { word.to_owned() } else { segment(word) }))
 }
@@ -209,7 +216,8 @@ fn segment(run: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
     let (mut rest, mut unknown, mut open) = (lower.as_str(), 0, false);
     while let Some(first) = rest.chars().next() {
-        if let Some(word) = WORDS.iter().find(|word| rest.starts_with(**word)) {
+        let known = |word: &&&str| word.starts_with(first) && rest.starts_with(**word);
+        if let Some(word) = WORDS.iter().find(known) {
             parts.push((*word).to_owned());
             rest = rest.get(word.len()..).unwrap_or_default();
             open = false;
@@ -314,6 +322,12 @@ mod tests {
         ] {
             assert_eq!(joined(apart).as_deref(), Some(together), "{apart}");
         }
+    }
+
+    #[test]
+    fn letters_come_together_after_many_digits() {
+        let text = format!("{}i g n o r e  a l l", "1 ".repeat(500));
+        assert!(joined(&text).is_some_and(|text| text.ends_with("ignore all")));
     }
 
     #[test]

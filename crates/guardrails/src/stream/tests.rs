@@ -343,3 +343,41 @@ proptest! {
         prop_assert_eq!(through(restoring(), &answer, &mut vault).text, text);
     }
 }
+
+#[test]
+fn json_stays_json_whatever_is_taken_out_and_put_back() {
+    let redacting = Arc::new(Plan { json: true, ..everything(Action::Redact) });
+    let restoring = Arc::new(Plan { json: true, ..restoring() });
+    for (source, redacted) in [
+        (r#"{"card": 4111111111111111, "n": 1}"#, r#"{"card": "[CREDIT_CARD_1]", "n": 1}"#),
+        (r#"{"card": "4111111111111111"}"#, r#"{"card": "[CREDIT_CARD_1]"}"#),
+        (r#"{"to": "anna\u0040example.org"}"#, r#"{"to": "[EMAIL_1]"}"#),
+        (r#"{"to": "Hi,\nanna@example.org\n"}"#, r#"{"to": "Hi,\n[EMAIL_1]\n"}"#),
+        (r#"{"to": "\"anna@example.org\""}"#, r#"{"to": "\"[EMAIL_1]\""}"#),
+        (r#"{"a": "caf\u00e9 \/ x"}"#, r#"{"a": "caf\u00e9 \/ x"}"#),
+    ] {
+        let mut vault = Vault::new();
+        let told = apply(&redacting, source, &mut vault).text;
+        assert_eq!(told, redacted);
+        for cut in (0..=told.len()).filter(|at| told.is_char_boundary(*at)) {
+            let mut filter = Filter::new(restoring.clone());
+            let (one, other) = told.split_at(cut);
+            let mut back = filter.push(one, &mut vault).text;
+            back.push_str(&filter.push(other, &mut vault).text);
+            back.push_str(&filter.finish(&mut vault).text);
+            let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            let source = source.replace("4111111111111111,", "\"4111111111111111\",");
+            assert_eq!(read(&back), read(&source), "{back}");
+        }
+    }
+}
+
+#[test]
+fn what_was_never_taken_out_may_go_back_to_who_said_it() {
+    let mut vault = Vault::new();
+    apply(&Arc::new(everything(Action::Redact)), "anna@example.org", &mut vault);
+    let plan = Arc::new(Plan { known: true, ..everything(Action::Redact) });
+    let told = apply(&plan, "anna@example.org, not bob@example.org nor [EMAIL_7]", &mut vault);
+    assert_eq!(told.text, "[EMAIL_1], not bob@example.org nor [EMAIL_7]");
+    assert_eq!((told.found.len(), vault.len()), (1, 1));
+}
