@@ -26,6 +26,21 @@ pub enum Refusal {
     Personal,
 }
 
+impl Refusal {
+    /// The word for it in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::Script => "script",
+            Self::Context => "context",
+            Self::Dated => "dated",
+            Self::Personal => "personal",
+        }
+    }
+}
+
 /// What the caller's scope makes safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scope {

@@ -409,6 +409,16 @@ pub struct Cache {
     pub tools: bool,
     /// The highest temperature at which answers are cached. Default: 1.
     pub max_temperature: Ratio,
+    /// The tolerated share of wrong hits under `semantic`, from 0 to 1. Default: 0.01.
+    #[serde(skip_serializing_if = "is_usual_risk")]
+    pub max_wrong: Share,
+}
+
+/// One hit of a hundred.
+const USUAL_RISK: Share = Share::percent(1);
+
+fn is_usual_risk(risk: &Share) -> bool {
+    *risk == USUAL_RISK
 }
 
 impl Default for Cache {
@@ -420,6 +430,7 @@ impl Default for Cache {
             scope: CacheScope::Tenant,
             tools: false,
             max_temperature: Ratio::percent(100),
+            max_wrong: USUAL_RISK,
         }
     }
 }
