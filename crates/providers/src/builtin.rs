@@ -26,6 +26,10 @@ pub const MODELS: &[&str] = catalog::BUILTIN_MODELS;
 pub fn answer(model: &str, request: &Request<'_>) -> Result<Answer<'static>, Failure> {
     match model {
         extractive::NAME => extractive::answer(request),
+        catalog::STATIC => {
+            let message = "builtin/static makes embeddings and does no chat";
+            Err(Failure::new(ErrorKind::Unsupported, message))
+        }
         _ => {
             let message = format!("`builtin` has no model `{model}`, only {}", MODELS.join(", "));
             Err(Failure::new(ErrorKind::UpstreamModelNotFound, message))
@@ -40,7 +44,14 @@ mod tests {
     #[test]
     fn every_model_answers_and_no_other() {
         for model in MODELS {
-            assert!(answer(model, &Request::default()).is_ok());
+            let answered = answer(model, &Request::default());
+            assert_eq!(
+                answered.err().map(|failure| failure.kind),
+                match *model {
+                    catalog::STATIC => Some(ErrorKind::Unsupported),
+                    _ => None,
+                }
+            );
         }
         let failure = answer("gpt", &Request::default()).unwrap_err();
         assert_eq!(failure.kind, ErrorKind::UpstreamModelNotFound);

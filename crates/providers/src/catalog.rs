@@ -13,8 +13,11 @@ use crate::{
 /// The provider that is compiled in; it has no entry in the table because it has no address.
 pub const BUILTIN: &str = "builtin";
 
-/// The chat models of [`BUILTIN`].
-pub const BUILTIN_MODELS: &[&str] = &["extractive"];
+/// The models of [`BUILTIN`].
+pub const BUILTIN_MODELS: &[&str] = &["extractive", STATIC];
+
+/// The built-in model of embeddings; all others do chat.
+pub const STATIC: &str = "static";
 
 /// One provider.
 #[derive(Debug, PartialEq, Eq)]
