@@ -30,27 +30,13 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
                 "served as `exact`: this build has no embeddings (feature `embedded-model`)",
             ));
         }
-        if let Some(strategy) = model.strategy.filter(|strategy| served_as_fallback(*strategy)) {
-            let message =
-                format!("strategy `{}` is served as fallback order by this version", strategy.name());
-            found.push(Warning::new(root.key("models").key(name).key("strategy"), message));
+        if model.strategy == Some(Strategy::Semantic) && Engine::embedded().is_none() {
+            let at = root.key("models").key(name).key("strategy");
+            found.push(Warning::new(
+                at,
+                "the last target gets all: this build has no embeddings (feature `embedded-model`)",
+            ));
         }
     }
     found
-}
-
-/// Whether a strategy is only known by name.
-pub fn served_as_fallback(strategy: Strategy) -> bool {
-    match strategy {
-        Strategy::Single
-        | Strategy::Fallback
-        | Strategy::LoadBalance
-        | Strategy::LeastCost
-        | Strategy::LeastLatency
-        | Strategy::Score
-        | Strategy::Conditional
-        | Strategy::Complexity
-        | Strategy::Split => false,
-        Strategy::Semantic => true,
-    }
 }

@@ -52,7 +52,10 @@ impl Most {
 
     /// What is written at most by `target`.
     fn written(&self, target: &Target) -> u64 {
-        let listed = target.entry.and_then(|entry| entry.output_tokens()).map_or(OUTPUT_UNTOLD, u64::from);
+        let listed = target
+            .entry
+            .and_then(sluice_providers::prices::Entry::output_tokens)
+            .map_or(OUTPUT_UNTOLD, u64::from);
         self.output.unwrap_or(listed.min(OUTPUT_UNTOLD)).saturating_mul(self.answers)
     }
 }

@@ -84,7 +84,7 @@ pub enum Strategy {
     Score,
     /// The first whose rule holds.
     Conditional,
-    /// The one whose description is nearest to the prompt.
+    /// The one whose examples the prompt is like, else the last.
     Semantic,
     /// The weakest that is up to the prompt, by a local score of how hard it is.
     Complexity,
@@ -204,6 +204,9 @@ pub struct Spelled {
     /// all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_complexity: Option<Share>,
+    /// Prompts that are for it, under `semantic`. The last target needs none: what is like no example goes there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
     /// What records call it, under `split`. Default: `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
@@ -234,6 +237,7 @@ impl From<TargetName> for Target {
             quality: None,
             when: None,
             max_complexity: None,
+            examples: Vec::new(),
             arm: None,
             timeout: None,
             headers_timeout: None,
