@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! cache/{tenant}/{model}/{fingerprint}  →  an [`Entry`] as JSON; `model` is the first 16 digits of its name's SHA-256
+//! semantic/{tenant}/{model}/{scope}     →  a [`Page`] of questions, under `mode: semantic`
 //! ```
 //!
 //! A fingerprint covers all that can change an answer, and whom it is for: nothing of one tenant is ever found by another.
 
 mod fingerprint;
+mod page;
+mod said;
 mod wish;
 
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
@@ -20,7 +23,9 @@ use sluice_types::{
 };
 
 pub use self::{
-    fingerprint::fingerprint,
+    fingerprint::{fingerprint, of_form, of_scope},
+    page::{Page, Row},
+    said::{may_mean, said},
     wish::{LONGEST, Wish, wish},
 };
 use crate::{
@@ -43,13 +48,15 @@ pub struct Policy {
     pub tools: bool,
     /// The highest temperature at which answers are cached.
     pub max_temperature: f64,
+    /// The tolerated share of wrong hits, under `semantic`.
+    pub max_wrong: f64,
 }
 
 impl From<Cache> for Policy {
     fn from(written: Cache) -> Self {
-        let Cache { mode, ttl, stale, scope, tools, max_temperature } = written;
-        let max_temperature = max_temperature.get();
-        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature }
+        let Cache { mode, ttl, stale, scope, tools, max_temperature, max_wrong } = written;
+        let (max_temperature, max_wrong) = (max_temperature.get(), max_wrong.get());
+        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature, max_wrong }
     }
 }
 
@@ -130,6 +137,11 @@ pub fn store_key(partition: &Partition<'_>, fingerprint: &key::Digest) -> String
     format!("{}{}", model_prefix(partition.tenant, partition.model), key::hex(fingerprint))
 }
 
+/// The store's key of the questions of a scope.
+pub fn page_key(partition: &Partition<'_>, scope: &key::Digest) -> String {
+    format!("{}{}", below(&pages_prefix(partition.tenant), partition.model), key::hex(scope))
+}
+
 /// What the keys of a tenant's answers begin with.
 pub fn tenant_prefix(tenant: &str) -> String {
     format!("cache/{tenant}/")
@@ -137,7 +149,17 @@ pub fn tenant_prefix(tenant: &str) -> String {
 
 /// What the keys of a tenant's answers by `model` begin with.
 pub fn model_prefix(tenant: &str, model: &str) -> String {
-    let mut prefix = tenant_prefix(tenant);
+    below(&tenant_prefix(tenant), model)
+}
+
+/// What the keys of a tenant's pages of questions begin with.
+pub fn pages_prefix(tenant: &str) -> String {
+    format!("semantic/{tenant}/")
+}
+
+/// What keys of `model` begin with below `prefix`.
+pub fn below(prefix: &str, model: &str) -> String {
+    let mut prefix = prefix.to_owned();
     for byte in key::digest(model).iter().take(8) {
         _ = write!(prefix, "{byte:02x}");
     }
@@ -201,20 +223,44 @@ pub struct Note {
     /// What the answer had cost, and now did not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved_nano_usd: Option<NanoUsd>,
+    /// Cosine of the question with the one whose answer was given, where they only mean the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub similarity: Option<f64>,
+    /// That question: the first 16 digits of its answer's fingerprint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+    /// How sure it is that they mean the same, in the unit of thresholds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// Why nothing that means the same did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<&'static str>,
 }
 
 impl Note {
     /// One about an answer that was not kept.
     pub fn plain(status: &'static str) -> Self {
-        Self { status, age_s: None, saved_nano_usd: None }
+        Self {
+            status,
+            age_s: None,
+            saved_nano_usd: None,
+            similarity: None,
+            matched: None,
+            score: None,
+            meaning: None,
+        }
     }
 
     /// The value of header `sluice-cache`.
     pub fn header(&self) -> String {
-        match self.age_s {
-            Some(age) => format!("{}; age={age}", self.status),
-            None => self.status.to_owned(),
+        let mut header = self.status.to_owned();
+        if let Some(similarity) = self.similarity {
+            _ = write!(header, "; similarity={similarity:.2}");
         }
+        if let Some(age) = self.age_s {
+            _ = write!(header, "; age={age}");
+        }
+        header
     }
 }
 
@@ -235,6 +281,7 @@ mod tests {
         scope: CacheScope::Tenant,
         tools: false,
         max_temperature: 1.0,
+        max_wrong: 0.01,
     };
 
     fn text(text: &'static str) -> Part<'static> {

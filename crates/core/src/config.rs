@@ -427,7 +427,7 @@ mod tests {
     fn an_empty_document_serves_the_built_in_models_only() {
         let config = config("{}");
         let names: Vec<_> = config.models().map(|model| model.name.as_str()).collect();
-        assert_eq!(names, ["builtin/extractive", "builtin/moderation"]);
+        assert_eq!(names, ["builtin/extractive", "builtin/moderation", "builtin/static"]);
         let model = config.model("builtin/extractive").unwrap();
         assert_eq!(model.targets[0].price, Some(Price::default()));
         assert!(config.model("builtin/other").is_none());
@@ -533,7 +533,7 @@ mod tests {
             "models.b.targets[1]: no provider `grok` under `providers` or in the catalogue; did you mean `groq`?",
             "models.c.retry.attempts: must be from 1 to 10",
             "models.c.retry.backoff: the shortest wait (5s) is longer than the longest (1s)",
-            "models.c.targets[0]: `builtin` has no model `extractve`, only extractive, moderation; did you mean",
+            "models.c.targets[0]: `builtin` has no model `extractve`, only extractive, moderation, static; did you mean",
         ];
         for (problem, start) in problems.iter().zip(starts) {
             assert!(problem.starts_with(start), "{problem}\n{start}");

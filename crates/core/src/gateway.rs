@@ -18,6 +18,7 @@ mod costs;
 mod count;
 mod guard;
 mod images;
+mod meaning;
 mod mirror;
 mod models;
 pub mod object;

@@ -7,6 +7,7 @@ pub mod capability;
 pub mod config;
 pub mod cors;
 pub mod cost_log;
+pub mod embedding;
 pub mod gateway;
 pub mod generations;
 pub mod guardrail;

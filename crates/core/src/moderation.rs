@@ -20,7 +20,7 @@ use sluice_types::{
 };
 
 /// The model's name.
-pub const MODEL: &str = "moderation";
+pub const MODEL: &str = sluice_providers::catalog::MODERATION;
 
 #[derive(Deserialize)]
 struct Asked<'a> {

@@ -26,6 +26,7 @@ pub mod order;
 pub mod plan;
 pub mod rendezvous;
 pub mod rule;
+pub mod semantic;
 pub mod sensitivity;
 pub mod waiting;
 pub mod window;

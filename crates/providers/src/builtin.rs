@@ -26,8 +26,12 @@ pub const MODELS: &[&str] = catalog::BUILTIN_MODELS;
 pub fn answer(model: &str, request: &Request<'_>) -> Result<Answer<'static>, Failure> {
     match model {
         extractive::NAME => extractive::answer(request),
-        "moderation" => {
+        catalog::MODERATION => {
             let message = "`builtin/moderation` makes verdicts at /v1/moderations, and no chat";
+            Err(Failure::new(ErrorKind::Unsupported, message))
+        }
+        catalog::STATIC => {
+            let message = "`builtin/static` makes embeddings at /v1/embeddings, and no chat";
             Err(Failure::new(ErrorKind::Unsupported, message))
         }
         _ => {
@@ -45,7 +49,8 @@ mod tests {
     fn every_model_is_known_and_no_other() {
         for model in MODELS {
             let kind = answer(model, &Request::default()).err().map(|failure| failure.kind);
-            assert_eq!(kind, (*model == "moderation").then_some(ErrorKind::Unsupported));
+            let chats = ![catalog::STATIC, catalog::MODERATION].contains(model);
+            assert_eq!(kind, (!chats).then_some(ErrorKind::Unsupported));
         }
         let failure = answer("gpt", &Request::default()).unwrap_err();
         assert_eq!(failure.kind, ErrorKind::UpstreamModelNotFound);

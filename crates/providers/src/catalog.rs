@@ -13,8 +13,14 @@ use crate::{
 /// The provider that is compiled in; it has no entry in the table because it has no address.
 pub const BUILTIN: &str = "builtin";
 
-/// The models of [`BUILTIN`]: one that chats, one that judges texts.
-pub const BUILTIN_MODELS: &[&str] = &["extractive", "moderation"];
+/// The models of [`BUILTIN`]: one that chats, one that judges texts, one that makes embeddings.
+pub const BUILTIN_MODELS: &[&str] = &["extractive", MODERATION, STATIC];
+
+/// The built-in model that judges texts.
+pub const MODERATION: &str = "moderation";
+
+/// The built-in model of embeddings.
+pub const STATIC: &str = "static";
 
 /// One provider.
 #[derive(Debug, PartialEq, Eq)]

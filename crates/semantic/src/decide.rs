@@ -1,8 +1,10 @@
 //! The whole decision: a question and what was asked before in its scope, in; a hit or why not, out.
 
+use std::sync::OnceLock;
+
 use crate::{
     eligible::{self, Refusal, Scope},
-    model::Model,
+    model::{EMBEDDED, Model},
     vector::{Page, Small},
     verify::{Question, Verdict, Verifier, Veto},
 };
@@ -44,6 +46,19 @@ pub enum Miss {
     },
 }
 
+impl Miss {
+    /// The word for it in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.name(),
+            Self::NothingNear => "nothing_near",
+            Self::Vetoed(veto) => veto.name(),
+            Self::BelowThreshold { .. } => "below_threshold",
+        }
+    }
+}
+
 /// The embedded model and the verifier.
 #[derive(Debug)]
 pub struct Engine<'a> {
@@ -62,6 +77,20 @@ pub trait Entries {
 impl<T: AsRef<str>> Entries for [T] {
     fn text(&self, row: usize) -> Option<&str> {
         self.get(row).map(AsRef::as_ref)
+    }
+}
+
+impl Engine<'static> {
+    /// The one this build carries, parsed when it is first asked for; `None` in a build without feature `embedded-model`.
+    #[must_use]
+    pub fn embedded() -> Option<&'static Self> {
+        // What is kept is the same for all: it comes from the bundle alone.
+        static PARSED: OnceLock<Option<Engine<'static>>> = OnceLock::new();
+        let parse = || {
+            let (model, verifier) = (Model::parse(EMBEDDED?).ok()?, Verifier::trained().ok()?);
+            Some(Engine { model, verifier })
+        };
+        PARSED.get_or_init(parse).as_ref()
     }
 }
 

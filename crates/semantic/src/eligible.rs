@@ -26,6 +26,21 @@ pub enum Refusal {
     Personal,
 }
 
+impl Refusal {
+    /// The word for it in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::TooLong => "too_long",
+            Self::Script => "script",
+            Self::Context => "context",
+            Self::Dated => "dated",
+            Self::Personal => "personal",
+        }
+    }
+}
+
 /// What the caller's scope makes safe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -82,13 +97,11 @@ pub fn check(model: &Model<'_>, text: &str, scope: Scope) -> Result<Counts, Refu
         return Err(Refusal::TooLong);
     }
     let counts = model.tokenize(text, |_: Piece| ());
-    let foreign = text.chars().filter(|c| c.is_alphabetic() && !is_latin(*c)).count();
-    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let lower = text.to_lowercase();
     let has = |list: &[&str]| {
         lower.split(|c: char| !c.is_alphanumeric() && c != '\'').any(|word| list.contains(&word))
     };
-    if MAX_UNKNOWN < counts.unknown_share() || letters < 10 * foreign {
+    if !is_readable(text, counts) {
         Err(Refusal::Script)
     } else if MAX_PIECES < counts.pieces {
         Err(Refusal::TooLong)
@@ -107,6 +120,15 @@ pub fn check(model: &Model<'_>, text: &str, scope: Scope) -> Result<Counts, Refu
     } else {
         Ok(counts)
     }
+}
+
+/// Whether the model can say what `text`, cut as `counts`, is about: its words are known, its letters Latin. All other
+/// scripts come out alike.
+#[must_use]
+pub fn is_readable(text: &str, counts: Counts) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let foreign = text.chars().filter(|c| c.is_alphabetic() && !is_latin(*c)).count();
+    counts.unknown_share() <= MAX_UNKNOWN && 10 * foreign <= letters
 }
 
 const PERSONAL: &[&str] = &["my", "mine", "our", "ours"];

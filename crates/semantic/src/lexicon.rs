@@ -45,7 +45,8 @@ const LISTS: [(Class, &str); CLASSES] = [
     (
         Class::Extreme,
         "best worst cheapest=lowest-priced dearest=priciest largest=biggest smallest=tiniest fastest=quickest slowest easiest=simplest hardest oldest youngest \
-         newest=latest highest lowest longest shortest nearest=closest farthest=furthest strongest weakest richest poorest first last next previous \
+         newest=latest highest lowest longest shortest nearest=closest farthest=furthest strongest weakest richest poorest deepest \
+         shallowest hottest=warmest coldest heaviest lightest widest=broadest narrowest safest loudest quietest first last next previous \
          most least minimum=min maximum=max average=mean median total",
     ),
     (

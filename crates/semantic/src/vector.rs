@@ -100,6 +100,13 @@ impl Page {
         true
     }
 
+    /// The vector at a row.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Option<Small> {
+        let values: [i8; DIMS] = self.values.get(row * DIMS..(row + 1) * DIMS)?.try_into().ok()?;
+        Some(Small { values: Box::new(values), inverse: *self.inverses.get(row)? })
+    }
+
     /// How many rows it has.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -33,6 +33,26 @@ pub enum Veto {
     Ask,
 }
 
+impl Veto {
+    /// The word for it in records.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Number => "other_number",
+            Self::Unit => "other_unit",
+            Self::Negation => "other_negation",
+            Self::Opposite => "other_opposite",
+            Self::Name => "other_name",
+            Self::Order => "other_order",
+            Self::Time => "other_time",
+            Self::Extreme => "other_extreme",
+            Self::Audience => "other_audience",
+            Self::Form => "other_form",
+            Self::Ask => "other_ask",
+        }
+    }
+}
+
 /// The first veto that applies, if any.
 pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
     if numbers_differ(a, b) {

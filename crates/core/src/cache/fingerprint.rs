@@ -30,16 +30,32 @@ const IDLE: [&str; 12] = [
 
 /// The fingerprint of `request` within `partition`.
 pub fn fingerprint(partition: &Partition<'_>, request: &Request<'_>) -> key::Digest {
+    digest("1", partition, request, None)
+}
+
+/// The fingerprint of `request` with its last turn's texts in the form `canonical`.
+pub fn of_form(partition: &Partition<'_>, request: &Request<'_>, canonical: &str) -> key::Digest {
+    digest("form 1", partition, request, Some(canonical))
+}
+
+/// The fingerprint of all that `request` says but for its last turn's texts: what two requests must have in common before
+/// anybody asks whether these mean the same.
+pub fn of_scope(partition: &Partition<'_>, request: &Request<'_>) -> key::Digest {
+    digest("scope 1", partition, request, Some(""))
+}
+
+/// `last` stands for the last turn's texts, if it is given.
+fn digest(kind: &str, partition: &Partition<'_>, request: &Request<'_>, last: Option<&str>) -> key::Digest {
     let mut hash = Fields(Sha256::new());
     let Partition { tenant, within, model, targets, guardrails, beta } = partition;
-    hash.text("1");
+    hash.text(kind);
     hash.text(tenant);
     hash.optional(*within, Fields::text);
     hash.text(model);
     hash.list(targets.iter(), |hash, target| hash.text(target));
     hash.list(guardrails.iter(), |hash, name| hash.text(name));
     hash.optional(*beta, Fields::text);
-    hash.request(request);
+    hash.request(request, last);
     hash.0.finalize().into()
 }
 
@@ -110,7 +126,7 @@ impl Fields {
         });
     }
 
-    fn request(&mut self, request: &Request<'_>) {
+    fn request(&mut self, request: &Request<'_>, last: Option<&str>) {
         let Request {
             model: _,
             turns,
@@ -133,7 +149,9 @@ impl Fields {
             user: _,
             extra,
         } = request;
-        self.list(turns.iter(), Self::turn);
+        self.list(turns.iter().enumerate(), |hash, (at, turn)| {
+            hash.turn(turn, last.filter(|_| at + 1 == turns.len()));
+        });
         self.list(tools.iter(), Self::tool);
         self.optional(tool_choice.as_ref(), |hash, choice| match choice {
             ToolChoice::Auto => hash.number(0),
@@ -172,7 +190,8 @@ impl Fields {
         self.members(extra);
     }
 
-    fn turn(&mut self, turn: &Turn<'_>) {
+    /// `texts` stands for its texts, if it is given.
+    fn turn(&mut self, turn: &Turn<'_>, texts: Option<&str>) {
         let Turn { role, name, parts, extra } = turn;
         self.number(match role {
             // Two words for one thing.
@@ -181,7 +200,10 @@ impl Fields {
             Role::Assistant => 2,
         });
         self.optional(name.as_deref(), Self::text);
-        self.list(parts.iter(), Self::part);
+        self.list(parts.iter(), |hash, part| match (part, texts) {
+            (Part::Text { .. }, Some(text)) => hash.tagged(0, text),
+            _ => hash.part(part),
+        });
         self.members(extra);
     }
 
@@ -322,6 +344,31 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_is_all_but_the_last_question() {
+        let read = |body: &str| -> [key::Digest; 2] {
+            let request = Protocol::OpenaiChat.read_request(body.as_bytes()).unwrap();
+            [of_scope(&PARTITION, &request), of_form(&PARTITION, &request, "form")]
+        };
+        let plain = read(&with(""));
+        assert_ne!(plain[0], plain[1]);
+        assert_eq!(read(&with("").replace("hi", "another question")), plain);
+        let others = [
+            with("").replace("brief", "long"),
+            with(r#","temperature":0.5"#),
+            with(r#","seed":5"#),
+            with(r#","response_format":{"type":"json_object"}"#),
+            with("").replace(r#"{"role":"user""#, r#"{"role":"user","content":"before"},{"role":"user""#),
+            with("").replace(r#"{"role":"user""#, r#"{"role":"user","name":"ann""#),
+            with("").replace("user", "assistant"),
+        ];
+        let mut prints: Vec<_> = others.iter().flat_map(|body| read(body)).chain(plain).collect();
+        let count = prints.len();
+        prints.sort_unstable();
+        prints.dedup();
+        assert_eq!(prints.len(), count);
+    }
+
+    #[test]
     fn what_does_not_matter_does_not() {
         let plain = of(&with(""));
         for member in [
@@ -364,8 +411,9 @@ mod tests {
         ];
         let mut prints: Vec<_> =
             partitions.iter().map(|partition| fingerprint(partition, &request)).collect();
+        prints.extend(partitions.iter().map(|partition| of_scope(partition, &request)));
         prints.sort_unstable();
         prints.dedup();
-        assert_eq!(prints.len(), partitions.len());
+        assert_eq!(prints.len(), 2 * partitions.len());
     }
 }

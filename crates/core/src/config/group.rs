@@ -4,6 +4,7 @@ use super::{
     document::{Affinity, Rule},
     number::{Share, Weight},
 };
+use crate::routing::semantic::Routes;
 
 /// Some places a request can go, and how one is picked.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,8 +66,8 @@ pub enum Strategy {
     Complexity,
     /// By weight, the same user or session always in the same arm.
     Split(Vec<Affinity>),
-    /// In order, until this is built.
-    Semantic,
+    /// The one whose examples the prompt is like, else the last.
+    Semantic(Routes),
 }
 
 impl Strategy {
@@ -83,7 +84,7 @@ impl Strategy {
             Self::Conditional => Named::Conditional,
             Self::Complexity => Named::Complexity,
             Self::Split(_) => Named::Split,
-            Self::Semantic => Named::Semantic,
+            Self::Semantic(_) => Named::Semantic,
         }
         .name()
     }

@@ -1,5 +1,7 @@
 //! What the grammar allows and this version does not do yet, in one place: whoever builds it deletes its lines here.
 
+use sluice_semantic::decide::Engine;
+
 use super::{
     document::{CacheMode, Document, Strategy},
     path::{Path, Warning},
@@ -12,40 +14,24 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let mut not_yet = |path: Path, what: &str| {
         found.push(Warning::new(path, format!("{what} not in force in this version yet")));
     };
-    for (name, model) in &document.models {
-        let at = root.key("models").key(name);
-        if model.cache.mode == CacheMode::Semantic {
-            not_yet(
-                at.key("cache").key("mode"),
-                "semantic matching is (equal requests are answered from the cache)",
-            );
-        }
-    }
     if document.embeddings.default.is_some() {
         not_yet(root.key("embeddings").key("default"), "embeddings of Sluice's own are");
     }
     for (name, model) in &document.models {
-        if let Some(strategy) = model.strategy.filter(|strategy| served_as_fallback(*strategy)) {
-            let message =
-                format!("strategy `{}` is served as fallback order by this version", strategy.name());
-            found.push(Warning::new(root.key("models").key(name).key("strategy"), message));
+        if model.cache.mode == CacheMode::Semantic && Engine::embedded().is_none() {
+            let at = root.key("models").key(name).key("cache").key("mode");
+            found.push(Warning::new(
+                at,
+                "served as `exact`: this build has no embeddings (feature `embedded-model`)",
+            ));
+        }
+        if model.strategy == Some(Strategy::Semantic) && Engine::embedded().is_none() {
+            let at = root.key("models").key(name).key("strategy");
+            found.push(Warning::new(
+                at,
+                "the last target gets all: this build has no embeddings (feature `embedded-model`)",
+            ));
         }
     }
     found
-}
-
-/// Whether a strategy is only known by name.
-pub fn served_as_fallback(strategy: Strategy) -> bool {
-    match strategy {
-        Strategy::Single
-        | Strategy::Fallback
-        | Strategy::LoadBalance
-        | Strategy::LeastCost
-        | Strategy::LeastLatency
-        | Strategy::Score
-        | Strategy::Conditional
-        | Strategy::Complexity
-        | Strategy::Split => false,
-        Strategy::Semantic => true,
-    }
 }

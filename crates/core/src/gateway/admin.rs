@@ -427,7 +427,7 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
     let mut more = false;
-    for kind in ["cost", "usage", "response", "response_item", "cache"] {
+    for kind in ["cost", "usage", "response", "response_item", "cache", "semantic"] {
         for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
             if left == 0 {
                 more = true;
@@ -495,7 +495,31 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
         left = left.saturating_sub(1);
         deleted += 1;
     }
+    if tag.is_none() && before.is_none() && next.is_none() {
+        next = purge_pages(host, id, named("model"), left).await?;
+    }
     Ok(told(&json!({"object": "cache.purge", "deleted": deleted, "next": next})))
+}
+
+/// Deletes what was asked beside the answers that are purged, `left` keys at most. Answers with a tag or of a time leave their
+/// questions, which lead to nothing and go when their time is over.
+async fn purge_pages<H: Host>(
+    host: &H,
+    tenant: &str,
+    model: Option<&str>,
+    mut left: usize,
+) -> Result<Option<String>, Failure> {
+    let all = cache::pages_prefix(tenant);
+    let prefix = model.map_or_else(|| all.clone(), |model| cache::below(&all, model));
+    for listed in host.list(&prefix).await.map_err(admit::store_down)? {
+        if left == 0 {
+            // Behind all answers: whoever goes on from here finds more pages.
+            return Ok(Some(format!("{}~", cache::tenant_prefix(tenant))));
+        }
+        host.delete(&listed.key).await.map_err(admit::store_down)?;
+        left -= 1;
+    }
+    Ok(None)
 }
 
 /// How a tenant's limits and budgets stand; those of a key, user, model or tag where the query names one.

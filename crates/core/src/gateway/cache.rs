@@ -3,6 +3,7 @@
 use std::{cell::RefCell, collections::HashSet, rc::Rc, time::Duration};
 
 use bytes::Bytes;
+use futures::future::join;
 use sluice_types::{
     answer::Answer,
     chat::Request,
@@ -10,7 +11,14 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use super::{Context, Gateway, admit, admit::Caller, guard::Guarded, receive, settle::Session};
+use super::{
+    Context, Gateway, admit,
+    admit::Caller,
+    guard::Guarded,
+    meaning::{self, Meaning, Pages},
+    receive,
+    settle::Session,
+};
 use crate::{
     cache::{self, Entry, Freshness, Note, Partition, Policy},
     config::{
@@ -18,7 +26,7 @@ use crate::{
         document::{CacheMode, CacheScope},
     },
     generations::Generations,
-    key::KeyKind,
+    key::{self, KeyKind},
     port::{Host, Kv},
 };
 
@@ -31,6 +39,9 @@ const MAX_RECENT: usize = 64 << 10;
 /// How long an isolate believes its memory: by then the store shows what was written, and what was purged.
 const BELIEVED: Duration = Duration::from_secs(30);
 
+/// What the partition of one end user's answers begins with.
+const USER: &str = "user/";
+
 /// How often a request that waits for another's answer looks whether it is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -39,13 +50,18 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// Answers kept lately, which the store may not show yet, and requests under way whose answers will be kept.
 pub(super) struct Answers {
+    pages: Pages,
     recent: RefCell<Generations<String, (Bytes, Timestamp)>>,
     under_way: Rc<RefCell<HashSet<String>>>,
 }
 
 impl Default for Answers {
     fn default() -> Self {
-        Self { recent: RefCell::new(Generations::new(128)), under_way: Rc::default() }
+        Self {
+            pages: Pages::default(),
+            recent: RefCell::new(Generations::new(128)),
+            under_way: Rc::default(),
+        }
     }
 }
 
@@ -53,6 +69,7 @@ impl Answers {
     /// Forgets everything: what the operator purges here is gone here at once.
     pub fn forget(&self) {
         *self.recent.borrow_mut() = Generations::new(128);
+        self.pages.forget();
     }
 }
 
@@ -71,6 +88,10 @@ impl Drop for UnderWay {
 /// A request's place in the cache.
 pub(super) struct Ticket {
     key: String,
+    /// What answers' keys begin with.
+    answers: String,
+    /// What is asked, under `mode: semantic`; else why it is not answered by meaning.
+    meaning: Option<Result<Rc<Meaning>, &'static str>>,
     policy: Policy,
     /// Whether a kept answer will do.
     look_up: bool,
@@ -82,7 +103,12 @@ pub(super) struct Ticket {
 impl Ticket {
     /// What the record of a request tells that no kept answer did for.
     pub fn note(&self) -> Note {
-        if self.look_up { Note::plain("miss") } else { self.refreshing() }
+        let meaning = match &self.meaning {
+            Some(Ok(meaning)) => meaning.miss.get(),
+            Some(Err(why)) => Some(*why),
+            None => None,
+        };
+        if self.look_up { Note { meaning, ..Note::plain("miss") } } else { self.refreshing() }
     }
 
     /// What the record of a request tells that is to make the kept answer fresh.
@@ -141,7 +167,7 @@ impl Gateway {
                 Some(Some(format!("key/{}", caller.key.id)))
             }
             CacheScope::Tenant | CacheScope::Key | CacheScope::User => {
-                user.map(|user| Some(format!("user/{}/{user}", caller.key.id)))
+                user.map(|user| Some(format!("{USER}{}/{user}", caller.key.id)))
             }
         };
         let cached = policy.mode != CacheMode::Off && guard.may_be_kept && cache::fits(request, &policy);
@@ -158,10 +184,22 @@ impl Gateway {
             guardrails: &guard.plans.versions,
             beta: header("anthropic-beta"),
         };
-        let key = cache::store_key(&partition, &cache::fingerprint(&partition, request));
-        let ticket =
-            Ticket { key, policy, look_up: wish.look_up, only: wish.only, under_way: RefCell::default() };
-        Ok(Some(Rc::new(ticket)))
+        let (fingerprint, meaning) = if policy.mode == CacheMode::Semantic {
+            let one_user = partition.within.is_some_and(|within| within.starts_with(USER));
+            let (fingerprint, meaning) = meaning::of(&partition, request, &policy, one_user);
+            (fingerprint, Some(meaning.map(Rc::new)))
+        } else {
+            (cache::fingerprint(&partition, request), None)
+        };
+        Ok(Some(Rc::new(Ticket {
+            key: cache::store_key(&partition, &fingerprint),
+            answers: cache::model_prefix(partition.tenant, partition.model),
+            meaning,
+            policy,
+            look_up: wish.look_up,
+            only: wish.only,
+            under_way: RefCell::default(),
+        })))
     }
 
     /// A kept answer for `ticket`. Where the same is being asked already, waits for that answer, unless the caller wants a
@@ -183,7 +221,7 @@ impl Gateway {
                     return None;
                 }
                 host.sleep(LOOK_AGAIN).await;
-                if let Some(found) = self.recently(host, ticket) {
+                if let Some(found) = self.recently(host, &ticket.key, &ticket.policy) {
                     return Some(found);
                 }
             }
@@ -205,11 +243,36 @@ impl Gateway {
     }
 
     async fn kept<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
-        if let Some(found) = self.recently(host, ticket) {
+        if let Some(found) = self.recently(host, &ticket.key, &ticket.policy) {
             return Some(found);
         }
-        match Kv::get(host, &ticket.key).await {
-            Ok(bytes) => good(bytes?, host.now(), &ticket.policy),
+        let exact = self.answer_under(host, &ticket.key, &ticket.policy);
+        let Some(Ok(meaning)) = &ticket.meaning else { return exact.await };
+        let (exact, same) = join(exact, meaning.find(host, &self.answers.pages)).await;
+        if exact.is_some() {
+            return exact;
+        }
+        let same = same?;
+        let key = format!("{}{}", ticket.answers, key::hex(&same.answer));
+        let mut found = match self.recently(host, &key, &ticket.policy) {
+            Some(found) => Some(found),
+            None => self.answer_under(host, &key, &ticket.policy).await,
+        };
+        match &mut found {
+            Some(found) => {
+                found.note.similarity = Some(hundredths(same.similarity));
+                found.note.score = Some(hundredths(same.score));
+                found.note.matched = key::hex(&same.answer).get(..16).map(str::to_owned);
+            }
+            // Purged, or the store does not show it yet.
+            None => meaning.miss.set(Some("answer_gone")),
+        }
+        found
+    }
+
+    async fn answer_under<H: Host>(&self, host: &H, key: &str, policy: &Policy) -> Option<Found> {
+        match Kv::get(host, key).await {
+            Ok(bytes) => good(bytes?, host.now(), policy),
             Err(error) => {
                 host.log(&format!("cache: {error}"));
                 None
@@ -217,10 +280,10 @@ impl Gateway {
         }
     }
 
-    fn recently<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
-        let (bytes, written) = self.answers.recent.borrow_mut().get(&ticket.key)?;
+    fn recently<H: Host>(&self, host: &H, key: &String, policy: &Policy) -> Option<Found> {
+        let (bytes, written) = self.answers.recent.borrow_mut().get(key)?;
         let now = host.now();
-        if now.since(written) < BELIEVED { good(bytes, now, &ticket.policy) } else { None }
+        if now.since(written) < BELIEVED { good(bytes, now, policy) } else { None }
     }
 
     /// Has `answer` kept, if it may be given again. Returns at once; the write happens after the answer.
@@ -255,6 +318,9 @@ impl Gateway {
         *ticket.under_way.borrow_mut() = None;
         let (writer, key) = (host.clone(), ticket.key.clone());
         let lifetime = ticket.policy.ttl.saturating_add(ticket.policy.stale);
+        if let Some(Ok(meaning)) = &ticket.meaning {
+            meaning.remember(host, &self.answers.pages, now.plus(lifetime));
+        }
         host.later(Box::pin(async move {
             if let Err(error) = writer.put_for(&key, bytes, lifetime).await {
                 writer.log(&format!("cache: an answer was not kept: {error}"));
@@ -274,7 +340,11 @@ fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
         };
         let age = now.since(entry.created_at).as_secs();
         let status = if stale { "stale" } else { "hit" };
-        (stale, Note { status, age_s: Some(age), saved_nano_usd: entry.cost_nano_usd })
+        (stale, Note { age_s: Some(age), saved_nano_usd: entry.cost_nano_usd, ..Note::plain(status) })
     };
     Some(Found { bytes, note, stale })
+}
+
+fn hundredths(number: f32) -> f64 {
+    (f64::from(number) * 100.0).round() / 100.0
 }

@@ -12,6 +12,7 @@ use futures::{
 };
 use http::{HeaderValue, Response, StatusCode, header};
 use sluice_providers::{
+    catalog,
     format::{self, Chat, embeddings, openai_embeddings, plain, plain::Plain, rerank},
     operation::Operation,
     tokens,
@@ -34,7 +35,7 @@ use super::{
 };
 use crate::{
     config::{Target, Upstream},
-    moderation,
+    embedding, moderation,
     port::{Body, Host},
 };
 
@@ -127,6 +128,13 @@ impl Gateway {
         target: &Target,
         session: &Shared,
     ) -> Result<Outcome<H::Body>, Failure> {
+        let own = matches!(target.provider.upstream, Upstream::Builtin) && target.model == catalog::STATIC;
+        if own && ask.operation == Operation::Embeddings {
+            let (answer, usage) = embedding::answer(&openai_embeddings::read_request(ask.body)?)?;
+            let body = openai_embeddings::write_answer(&answer, ask.encoding).into();
+            session.borrow_mut().used(usage, Some(answer.model));
+            return Ok(Outcome::Whole { body, dropped: Vec::new() });
+        }
         let offered = match &target.provider.upstream {
             Upstream::Http(provider) => provider.offers(ask.operation).map(|path| (provider, path)),
             Upstream::Builtin

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sluice_providers::tokens;
 use sluice_types::chat::{self, Part, Role, Turn};
 
-use super::{complexity, language, rendezvous, sensitivity};
+use super::{complexity, language, rendezvous, semantic, sensitivity};
 use crate::config::document::{Affinity, Language, Sensitivity};
 
 /// The tag that says how sensitive a request is.
@@ -99,6 +99,11 @@ impl<'a> Facts<'a> {
             tools: request.tools.len(),
             reasoning: request.reasoning.is_some(),
         })
+    }
+
+    /// What the last prompt means, as a vector; `None` without a prompt, or in a build without embeddings.
+    pub fn vector(&self) -> Option<Vec<f32>> {
+        semantic::vector(&self.prompt()?)
     }
 
     /// How sensitive the conversation is: as its tag says, else by what is found in what the user said.

@@ -12,6 +12,7 @@ use super::{
     facts::Facts,
     health::Health,
     rendezvous, rule,
+    semantic::Routes,
 };
 use crate::config::{Group, Member, Strategy, Target, To, document::Affinity, group::Score};
 
@@ -285,7 +286,7 @@ fn strategy(group: &Group, scene: &Scene<'_>, ranked: &mut Vec<Ranked<'_>>, dice
     match &group.strategy {
         Strategy::Single => Reason::Said("the only target"),
         Strategy::Fallback => Reason::Said("the first in order that can be asked"),
-        Strategy::Semantic => Reason::Said("`semantic` is served in order by this version"),
+        Strategy::Semantic(routes) => semantic(routes, scene, ranked),
         Strategy::LoadBalance(affinity) => balance(affinity, scene, ranked, dice),
         Strategy::Split(affinity) => split(affinity, scene, ranked, dice),
         Strategy::LeastCost(floor) => {
@@ -328,6 +329,32 @@ fn strategy(group: &Group, scene: &Scene<'_>, ranked: &mut Vec<Ranked<'_>>, dice
             Reason::Hardness(hardness)
         }
     }
+}
+
+/// The target whose examples the prompt is like, then the default, the last one; the others as written.
+fn semantic(routes: &Routes, scene: &Scene<'_>, ranked: &mut [Ranked<'_>]) -> Reason {
+    let told = scene.facts.vector().and_then(|vector| routes.tell(&vector));
+    let default = |ranked: &mut [Ranked<'_>]| ranked.rotate_right(1.min(ranked.len()));
+    let Some(told) = told else {
+        default(ranked);
+        return Reason::Said("nothing can be told of the prompt's meaning: the default");
+    };
+    for (member, score) in &told.scores {
+        if let Some(ranked) = ranked.get_mut(*member) {
+            ranked.score = Some(f64::from(*score));
+        }
+    }
+    default(ranked);
+    let Some(member) = told.to else {
+        return Reason::Said(
+            "no target's examples are like the prompt: the default; score is how likely each is",
+        );
+    };
+    // The default stands before all others now; where it is the one itself it is there already.
+    if let Some(before) = ranked.get_mut(..=(member + 1) % ranked.len().max(1)) {
+        before.rotate_right(1);
+    }
+    Reason::Said("the target whose examples the prompt is like; score is how likely each is")
 }
 
 /// Sorts by what `key` gives, the least first; equals keep their order.
@@ -605,6 +632,31 @@ mod tests {
             assert_eq!(arm(&case, user), arm(&down, user));
             assert_eq!(down.ids(&down.decide(Facts { user: Some(user), ..down.facts() }, 1)), ["a/m"]);
         }
+    }
+
+    #[test]
+    fn a_prompt_goes_where_its_like_goes_and_else_to_the_last() {
+        let members = r#""strategy": "semantic", "targets": [
+            {"model": "a/m", "examples": ["Fix this Python function", "Write a unit test for my class"]},
+            {"model": "b/m", "examples": ["Find me a flight to Rome", "Which hotel is near the beach"]}, "c/m"]"#;
+        let order = |case: &Case, prompt: &str| {
+            let body = format!(r#"{{"model":"x","messages":[{{"role":"user","content":"{prompt}"}}]}}"#);
+            let request = Protocol::OpenaiChat.read_request(body.as_bytes()).unwrap();
+            let decision = case.decide(Facts { request: Some(&request), ..case.facts() }, 1);
+            let scores: Vec<bool> =
+                decision.explanation.as_ref().unwrap().candidates.iter().map(|c| c.score.is_some()).collect();
+            (case.ids(&decision).join(" "), scores)
+        };
+        let case = Case::new(members);
+        let told = order(&case, "fix the function in my Python class");
+        assert_eq!(told, ("a/m c/m b/m".to_owned(), vec![true, false, true]));
+        assert_eq!(order(&case, "a flight to Rome and a hotel").0, "b/m c/m a/m");
+        for outside in ["Who painted the Mona Lisa?", "", "我怎样才能重置我的密码？"] {
+            assert_eq!(order(&case, outside).0, "c/m a/m b/m", "{outside}");
+        }
+        assert_eq!(case.order(), ["c/m", "a/m", "b/m"], "no prompt, the default");
+        let resting = Case::new(members).view(1, RESTING);
+        assert_eq!(order(&resting, "a flight to Rome and a hotel").0, "c/m a/m");
     }
 
     #[test]

@@ -15,7 +15,10 @@ use crate::{
         suggest,
         text::{Reference, TargetName},
     },
-    routing::breaker::Policy,
+    routing::{
+        breaker::Policy,
+        semantic::{self, Routes},
+    },
 };
 
 /// The most targets a model may have, those of nested models included.
@@ -224,7 +227,9 @@ fn strategy(written: &document::Model) -> Strategy {
         Some(document::Strategy::LeastLatency) => Strategy::LeastLatency,
         Some(document::Strategy::Score) => Strategy::Score(written.score, floor),
         Some(document::Strategy::Conditional) => Strategy::Conditional,
-        Some(document::Strategy::Semantic) => Strategy::Semantic,
+        Some(document::Strategy::Semantic) => {
+            Strategy::Semantic(Routes::new(written.targets.iter().map(|target| target.0.examples.as_slice())))
+        }
         Some(document::Strategy::Complexity) => Strategy::Complexity,
         Some(document::Strategy::Split) => Strategy::Split(affinity(&[Affinity::User, Affinity::Session])),
     }
@@ -278,6 +283,7 @@ fn check(written: &document::Model, at: &Path, notes: &mut Notes) {
         for (member, given, strategy) in [
             ("when", target.0.when.is_some(), "conditional"),
             ("max_complexity", target.0.max_complexity.is_some(), "complexity"),
+            ("examples", !target.0.examples.is_empty(), "semantic"),
             ("arm", target.0.arm.is_some(), "split"),
         ] {
             if given && chosen.name() != strategy {
@@ -295,10 +301,45 @@ fn check(written: &document::Model, at: &Path, notes: &mut Notes) {
         let last = at.index(written.targets.len() - 1);
         notes.problem(last.key("max_complexity"), "the last target is for all prompts: leave it out");
     }
+    if matches!(chosen, Strategy::Semantic(_)) {
+        check_examples(written, &at, notes);
+    }
     if chosen == Strategy::Conditional && written.targets.last().is_some_and(|target| target.0.when.is_some())
     {
         let last = at.index(written.targets.len() - 1);
         notes.warn(last.key("when"), "a request for which no rule holds is refused");
+    }
+}
+
+/// Each target but the last, which is the default, needs examples with words that the model knows.
+fn check_examples(written: &document::Model, at: &Path, notes: &mut Notes) {
+    let targets = &written.targets;
+    for (index, target) in targets.iter().enumerate() {
+        let (at, examples) = (at.index(index).key("examples"), &target.0.examples);
+        if examples.is_empty() && index + 1 < targets.len() {
+            notes.problem(at.clone(), "missing; only the last target, the default, may have none");
+        }
+        for (place, example) in examples.iter().enumerate() {
+            if !semantic::is_usable(example) {
+                let message = "has no word that the embeddings know; they know English best";
+                notes.problem(at.index(place), message);
+            }
+        }
+    }
+    let routes = targets.iter().filter(|target| !target.0.examples.is_empty()).count();
+    let examples: usize = targets.iter().map(|target| target.0.examples.len()).sum();
+    if routes < 2 {
+        notes.problem(
+            at.clone(),
+            "strategy `semantic` needs two targets with examples, beside a default without",
+        );
+    }
+    if semantic::MOST < routes * examples {
+        let most = semantic::MOST / routes.max(1);
+        notes.problem(
+            at.clone(),
+            format!("{examples} examples are too many for {routes} targets: at most {most}"),
+        );
     }
 }
 

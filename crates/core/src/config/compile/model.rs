@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, rc::Rc};
 
+use sluice_providers::{catalog, operation::Operation};
 use sluice_types::error;
 
 use super::{Notes, group::Tree};
@@ -131,6 +132,7 @@ fn check_guardrails(written: &document::Model, document: &Document, at: &Path, n
 /// All targets must have an operation in common, or there is no request they can all answer.
 fn check_operations(targets: &[Target], at: &Path, notes: &mut Notes) {
     let offers = |target: &Target| match &target.provider.upstream {
+        Upstream::Builtin if target.model == catalog::STATIC => vec![Operation::Embeddings.name()],
         Upstream::Builtin => vec!["chat"],
         Upstream::Http(http) => {
             let others = http.operations.iter().map(|(operation, _)| operation.name());

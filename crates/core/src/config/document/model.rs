@@ -84,7 +84,7 @@ pub enum Strategy {
     Score,
     /// The first whose rule holds.
     Conditional,
-    /// The one whose description is nearest to the prompt.
+    /// The one whose examples the prompt is like, else the last.
     Semantic,
     /// The weakest that is up to the prompt, by a local score of how hard it is.
     Complexity,
@@ -204,6 +204,9 @@ pub struct Spelled {
     /// all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_complexity: Option<Share>,
+    /// Prompts that are for it, under `semantic`. The last target needs none: what is like no example goes there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
     /// What records call it, under `split`. Default: `model`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
@@ -234,6 +237,7 @@ impl From<TargetName> for Target {
             quality: None,
             when: None,
             max_complexity: None,
+            examples: Vec::new(),
             arm: None,
             timeout: None,
             headers_timeout: None,
@@ -409,6 +413,16 @@ pub struct Cache {
     pub tools: bool,
     /// The highest temperature at which answers are cached. Default: 1.
     pub max_temperature: Ratio,
+    /// The tolerated share of wrong hits under `semantic`, from 0 to 1. Default: 0.01.
+    #[serde(skip_serializing_if = "is_usual_risk")]
+    pub max_wrong: Share,
+}
+
+/// One hit of a hundred.
+const USUAL_RISK: Share = Share::percent(1);
+
+fn is_usual_risk(risk: &Share) -> bool {
+    *risk == USUAL_RISK
 }
 
 impl Default for Cache {
@@ -420,6 +434,7 @@ impl Default for Cache {
             scope: CacheScope::Tenant,
             tools: false,
             max_temperature: Ratio::percent(100),
+            max_wrong: USUAL_RISK,
         }
     }
 }
