@@ -27,5 +27,6 @@ mod operations;
 mod privacy;
 mod retry;
 mod routing;
+mod semantic;
 mod stream;
 mod time;

@@ -317,7 +317,7 @@ mod tests {
         assert!(wrong(&|key| {
             key.alg = Algorithm::HS256;
             key.public_key = None;
-            key.secret = Some("plain".into())
+            key.secret = Some("plain".into());
         }));
     }
 }

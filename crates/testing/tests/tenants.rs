@@ -142,7 +142,7 @@ fn a_thousand_at_once_do_not_overspend() {
     assert_eq!(rows.len(), answered);
     let spent: u64 = rows.iter().map(|row| row["cost_nano_usd"].as_u64().unwrap()).sum();
     assert!(spent <= 1_000_000, "{spent}");
-    assert!(35 <= answered && answered <= 50, "{answered}");
+    assert!((35..=50).contains(&answered), "{answered}");
     // What was reserved has come back, but for what was spent: one at a time, the rest can be used.
     let left = (1_000_000 - spent) / 28_000;
     for _ in 0..left {
