@@ -196,12 +196,13 @@ fn nothing_crosses_to_another_tenant_user_conversation_or_setting() {
         .with_value(&key::tenant_store_key("other"), r#"{"id":"other"}"#)
         .with_value(
             &key::store_key(&key::digest("pk-sluice-page")),
-            r#"{"id":"key_2","tenant":"acme","kind":"publishable"}"#,
+            r#"{"id":"key_2","tenant":"acme","kind":"publishable","origins":["https://app.example"],"models":["faq"]}"#,
         );
     let gateway = gateway();
     let ask = |key: &str, body: &Value| {
         let mut request = post("/v1/chat/completions", body.to_string());
         request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        request.headers_mut().insert("origin", "https://app.example".parse().unwrap());
         told(&send(&gateway, &host, request).1).to_owned()
     };
     let turn = |role: &str, text: &str| json!({"role": role, "content": text});
@@ -209,6 +210,7 @@ fn nothing_crosses_to_another_tenant_user_conversation_or_setting() {
     assert_eq!(ask(KEY, &plain(ASKED)), "miss");
     assert!(ask(KEY, &plain(AGAIN)).starts_with("hit; similarity"));
     assert_eq!(ask("sk-sluice-other", &plain(AGAIN)), "miss");
+    assert_eq!(ask("pk-sluice-page", &plain(AGAIN)), "miss", "a page shares with nobody");
     let with = |name: &str, value: Value| {
         let mut body = plain(AGAIN);
         body[name] = value;
