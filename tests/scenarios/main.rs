@@ -29,6 +29,7 @@ mod operations;
 mod privacy;
 mod retry;
 mod routing;
+mod semantic;
 mod stream;
 mod time;
 mod tokens;

@@ -3,6 +3,9 @@
 //! Nothing of the gateway is linked: it is a process like any other, told what to do by a seed file and asked over a
 //! socket. `cargo xtask test` says where the built files are; see [`place`].
 
+// The gateway's configuration is one large `json!`.
+#![recursion_limit = "256"]
+
 pub mod gateway;
 pub mod http;
 pub mod mock;

@@ -97,6 +97,16 @@ fn store_key(key: &str) -> String {
     format!("key/{digest}")
 }
 
+/// A model whose targets are told apart by examples; what is like none goes to the last.
+fn by_example() -> Value {
+    let code = ["Fix this Python function", "Write a unit test for my class", "Why does my loop crash?"];
+    let travel = ["Find me a flight to Rome", "Which hotel is near the beach?", "Plan a trip to Japan"];
+    let target = |model: &str, examples: &[&str]| json!({ "model": model, "examples": examples });
+    let targets =
+        [target("openai-mock/code", &code), target("openai-mock/travel", &travel), json!("openai-mock/rest")];
+    json!({ "strategy": "semantic", "targets": targets, "retry": { "attempts": 1 } })
+}
+
 /// One configuration for all scenarios: prompts say what goes wrong, with `[[fault@primary …]]` and the like.
 fn config(mock: &Mock) -> Value {
     let at = |format: &str, clauses: &str, path: &str| {
@@ -186,6 +196,8 @@ fn config(mock: &Mock) -> Value {
                 "breaker": { "failures": 2, "open": "1500ms" },
                 "retry": once,
             },
+            "meant": { "targets": ["openai-mock/m"], "cache": { "mode": "semantic" }, "retry": once },
+            "by-example": by_example(),
             "kept": { "targets": ["openai-mock/m"], "cache": { "mode": "exact" }, "retry": once },
             "embed": { "targets": ["openai-mock/mock-embedding"], "retry": once },
             "embed-fallback": { "targets": ["primary/mock-embedding", "secondary/mock-embedding"], "retry": once },

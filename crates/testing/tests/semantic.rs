@@ -28,6 +28,10 @@ const CONFIG: &str = r#"{
     "other": {"targets": ["a/m"], "cache": {"mode": "semantic", "ttl": "60s"}},
     "own": {"targets": ["a/m"], "cache": {"mode": "semantic", "scope": "user"}},
     "strict": {"targets": ["a/m"], "cache": {"mode": "semantic", "max_wrong": 0}},
+    "routed": {"strategy": "semantic", "targets": [
+      {"model": "a/code", "examples": ["Fix this Python function", "Write a unit test for my class", "Why does my loop crash?"]},
+      {"model": "a/travel", "examples": ["Find me a flight to Rome", "Which hotel is near the beach?", "Plan a trip to Japan"]},
+      "a/rest"]},
     "exact": {"targets": ["a/m"], "cache": {"mode": "exact"}}
   }
 }"#;
@@ -192,12 +196,13 @@ fn nothing_crosses_to_another_tenant_user_conversation_or_setting() {
         .with_value(&key::tenant_store_key("other"), r#"{"id":"other"}"#)
         .with_value(
             &key::store_key(&key::digest("pk-sluice-page")),
-            r#"{"id":"key_2","tenant":"acme","kind":"publishable"}"#,
+            r#"{"id":"key_2","tenant":"acme","kind":"publishable","origins":["https://app.example"],"models":["faq"]}"#,
         );
     let gateway = gateway();
     let ask = |key: &str, body: &Value| {
         let mut request = post("/v1/chat/completions", body.to_string());
         request.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        request.headers_mut().insert("origin", "https://app.example".parse().unwrap());
         told(&send(&gateway, &host, request).1).to_owned()
     };
     let turn = |role: &str, text: &str| json!({"role": role, "content": text});
@@ -205,6 +210,7 @@ fn nothing_crosses_to_another_tenant_user_conversation_or_setting() {
     assert_eq!(ask(KEY, &plain(ASKED)), "miss");
     assert!(ask(KEY, &plain(AGAIN)).starts_with("hit; similarity"));
     assert_eq!(ask("sk-sluice-other", &plain(AGAIN)), "miss");
+    assert_eq!(ask("pk-sluice-page", &plain(AGAIN)), "miss", "a page shares with nobody");
     let with = |name: &str, value: Value| {
         let mut body = plain(AGAIN);
         body[name] = value;
@@ -330,4 +336,26 @@ fn headers_choose_the_mode_of_a_request() {
     assert!(ask("exact", AGAIN, "exact, only-if-cached").1.contains("cache_miss"));
     assert_eq!(ask("exact", AGAIN, "refresh, semantic").0, "refresh");
     assert_eq!(ask("exact", AGAIN, "semantic").0.split(';').next(), Some("hit"));
+}
+
+#[test]
+fn prompts_go_where_their_like_went() {
+    let host = host(4);
+    let gateway = gateway();
+    for (text, target) in [
+        ("Fix the function in my Python class", "a/code"),
+        ("A flight to Rome and a hotel, please", "a/travel"),
+        ("Who painted the Mona Lisa?", "a/rest"),
+        ("我怎样才能重置我的密码？", "a/rest"),
+    ] {
+        let mut request = chat("routed", text, &json!({}));
+        request.headers_mut().insert("sluice-explain", "1".parse().unwrap());
+        let (_, headers, _) = send(&gateway, &host, request);
+        assert_eq!(headers["sluice-target"], target, "{text}");
+        let told = json(headers["sluice-explain"].to_str().unwrap());
+        assert!(told["reason"].as_str().unwrap().contains("examples"), "{told}");
+        let scores: Vec<f64> =
+            told["candidates"].as_array().unwrap().iter().filter_map(|c| c["score"].as_f64()).collect();
+        assert!(scores.len() == 2 && (scores.iter().sum::<f64>() - 1.0).abs() < 0.01, "{told}");
+    }
 }

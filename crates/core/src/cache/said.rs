@@ -45,7 +45,7 @@ mod tests {
         let picture = r#"{"role":"user","content":[{"type":"text","text":"a"},
             {"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}"#;
         assert_eq!(of(picture, "").0, None);
-        assert_eq!(of(&format!("{picture},{user}"), "").1, true);
+        assert!(of(&format!("{picture},{user}"), "").1);
     }
 
     #[test]
