@@ -59,7 +59,7 @@ pub(super) fn of(text: &str) -> Topics {
 fn of_ascii(text: &[u8]) -> Topics {
     let mut all = 0;
     let (mut word, mut length, mut lower_before) = ([0_u8; 32], 0, false);
-    for byte in text.iter().chain(&[b' ']) {
+    for byte in text.iter().chain(b" ") {
         if !byte.is_ascii_alphanumeric() || byte.is_ascii_uppercase() && lower_before {
             let known = word.get(..length).filter(|word| may_be_known(word));
             all |= known.and_then(|word| std::str::from_utf8(word).ok()).map_or(0, topic);
