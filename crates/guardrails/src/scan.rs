@@ -256,17 +256,17 @@ impl Search {
 
     /// Whether a run with these characters is of no interest to anyone.
     fn plain(&self, flags: Flags) -> bool {
-        let wanted = Flags::DIGIT | Flags::AT | Flags::COLON | Flags::SLASHES;
         let words = self.pii.as_ref().is_some_and(pii::Settings::reads_words);
         let secret = self.secrets && flags.any(Flags::LONG);
-        !(flags.any(wanted) || words && flags.any(Flags::UPPER | Flags::LOWER) || secret)
+        !(flags.any(Flags::WANTED) || words && flags.any(Flags::UPPER | Flags::LOWER) || secret)
     }
 
     /// Runs every detector over one segment.
     fn detect(&self, carry: &Carry, text: &str, at: usize, ended: Ended) -> Vec<Hit> {
         let segment = Segment::new(text, at, ended);
         let mut hits = Vec::new();
-        if self.secrets {
+        // A short run of letters is read for months and names, and is no key.
+        if self.secrets && ended.flags.any(Flags::WANTED | Flags::LONG) {
             secrets::detect(&segment, &mut hits);
         }
         if let Some(settings) = &self.pii {

@@ -85,7 +85,7 @@ fn the_bundles_own_model_answers_in_every_form_for_nothing() {
         assert!(got == status && message.contains(says), "{got} {message}");
     }
     let (status, _, body) = send(&gateway, &host, support::chat("builtin/static", false));
-    assert!(status == 400 && body.contains("does no chat"), "{status} {body}");
+    assert!(status == 400 && body.contains("and no chat"), "{status} {body}");
     let (status, _, _) = send(
         &gateway,
         &host,

@@ -146,5 +146,25 @@ pub(super) fn is_month(word: &str) -> bool {
         "dezembro",
     ];
     let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
-    (3..=12).contains(&word.len()) && MONTHS.contains(&word.to_lowercase().as_str())
+    // Asked of every word: most begin like no month.
+    let begin = word.bytes().next().unwrap_or(0).to_ascii_lowercase();
+    let may_be = matches!(begin, b'a' | b'd' | b'e' | b'f' | b'g' | b'j' | b'l' | b'm' | b'n' | b'o' | b's');
+    if !may_be || !(3..=12).contains(&word.len()) {
+        return false;
+    }
+    let lower = word.to_lowercase();
+    MONTHS.iter().any(|month| month.bytes().next() == Some(begin) && *month == lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_known_in_either_case() {
+        for month in ["Jan", "february", "MÄRZ", "Août,", "enero", "giugno", "luglio", "outubro"] {
+            assert!(is_month(month), "{month}");
+        }
+        assert!(!is_month("mill") && !is_month("xjan"));
+    }
 }

@@ -23,6 +23,8 @@ impl Flags {
     pub const COLON: Self = Self(16);
     pub const SLASHES: Self = Self(32);
     pub const LONG: Self = Self(64);
+    /// What a run that is more than a word has.
+    pub const WANTED: Self = Self(1 | 8 | 16 | 32);
     pub const ALL: Self = Self(u16::MAX);
 
     pub fn any(self, other: Self) -> bool {
