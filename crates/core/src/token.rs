@@ -349,7 +349,7 @@ mod tests {
             let other = URL_SAFE_NO_PAD.encode(CLAIMS.replace("ann", "eve"));
             assert_eq!(checked(&format!("{first}.{other}.{signature}")), None);
             for cut in 0..token.len() {
-                assert_eq!(checked(&token[..cut]), None, "{cut}");
+                assert_eq!(checked(token.get(..cut).unwrap_or_default()), None, "{cut}");
             }
             assert_eq!(checked(&format!("{token}.")), None);
             assert_eq!(checked(&format!("{token}A")), None);
