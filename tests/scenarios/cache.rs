@@ -58,7 +58,7 @@ fn a_tenant_finds_nothing_of_anothers(gateway: &Gateway) {
         status(&request.send().expect(200)).to_owned()
     };
     assert_eq!(
-        (ask("payer").as_str(), ask("victim").as_str(), ask("payer").as_str()),
+        (ask("keeper").as_str(), ask("stranger").as_str(), ask("keeper").as_str()),
         ("miss", "miss", "hit")
     );
 }
@@ -66,11 +66,11 @@ fn a_tenant_finds_nothing_of_anothers(gateway: &Gateway) {
 fn what_is_purged_is_gone(gateway: &Gateway) {
     let body = Protocol::Chat.ask("kept", &format!("hello {}", gateway.unique("purge")), false);
     let ask = || {
-        let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("payer")).json(&body);
+        let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("purged")).json(&body);
         status(&request.send().expect(200)).to_owned()
     };
     assert_eq!((ask().as_str(), ask().as_str()), ("miss", "hit"));
-    let purge = gateway.request("DELETE", "/admin/v1/tenants/payer/cache?model=kept").key(ADMIN_KEY);
+    let purge = gateway.request("DELETE", "/admin/v1/tenants/purged/cache?model=kept").key(ADMIN_KEY);
     let told: Value = purge.send().expect(200).json();
     assert!(told["deleted"].as_u64().is_some_and(|deleted| 0 < deleted), "{told}");
     assert_eq!(ask(), "miss");
