@@ -20,7 +20,7 @@ fn ask(gateway: &Gateway, system: &str, text: &str, more: &Value, cache: &str) -
     if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
         body.extend(more.clone());
     }
-    let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("payer")).json(&body);
+    let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("purged")).json(&body);
     request.header("sluice-cache", cache).send()
 }
 
@@ -69,7 +69,7 @@ fn what_is_purged_leads_nowhere(gateway: &Gateway) {
     let system = gateway.unique("meant");
     ask(gateway, &system, ASKED, &json!({}), "semantic").expect(200);
     assert!(found(gateway, &system, AGAIN, &json!({})).is_some());
-    gateway.request("DELETE", "/admin/v1/tenants/payer/cache?model=meant").key(ADMIN_KEY).send().expect(200);
+    gateway.request("DELETE", "/admin/v1/tenants/purged/cache?model=meant").key(ADMIN_KEY).send().expect(200);
     ask(gateway, &system, AGAIN, &json!({}), "semantic, only-if-cached").expect(404);
 }
 
