@@ -23,7 +23,6 @@ mod harness;
 mod intake;
 mod isolation;
 mod limits;
-mod load;
 mod models;
 mod operations;
 mod privacy;

@@ -30,6 +30,8 @@ pub const TENANTS: &[&str] = &[
     "keeper",
     "stranger",
     "purged",
+    "purged-by-meaning",
+    "meant",
     "victim",
     "owner",
     "stranger",
