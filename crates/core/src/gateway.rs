@@ -46,8 +46,8 @@ use sluice_types::{
 };
 
 use self::{
-    admit::Keys, cache::Answers, chat::Asked, configure::Current, reply::Problem, responses::Recent,
-    routes::Routes, send::GoogleTokens,
+    admit::Keys, cache::Answers, chat::Asked, configure::Current, reply::Problem, routes::Routes,
+    send::GoogleTokens,
 };
 pub use self::{
     reply::{Reply, ReplyBody},
@@ -79,7 +79,6 @@ pub struct Gateway {
     config: Current,
     keys: Keys,
     google: GoogleTokens,
-    recent: Recent,
     answers: Answers,
     journal: Journal,
     routes: Routes,
@@ -110,7 +109,6 @@ impl Gateway {
             config: Current::new(embedded),
             keys: Keys::default(),
             google: GoogleTokens::default(),
-            recent: Recent::default(),
             answers: Answers::default(),
             journal: Journal::default(),
             routes: Routes::default(),

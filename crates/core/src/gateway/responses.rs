@@ -10,7 +10,7 @@
 //!
 //! The owner is the tenant, or `{tenant}/~{digest}` of one end user or one publishable key.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+use std::{collections::HashMap, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use futures::{
@@ -29,7 +29,6 @@ use sluice_types::{
 
 use super::{Context, Gateway, Reply, ReplyBody, admit, admit::Caller, reply::Problem};
 use crate::{
-    generations::Generations,
     key::{self, KeyKind},
     port::{Host, Kv},
 };
@@ -43,32 +42,6 @@ const MAX_STORED: usize = 1_000_000;
 /// The most items that a request may only name, and the most bytes that those found may have.
 const MAX_REFERENCES: usize = 200;
 const MAX_REFERRED: usize = 8 << 20;
-
-/// The largest that an isolate keeps in memory until the store is sure to show it, in bytes.
-const MAX_RECENT: usize = 64 << 10;
-
-/// Answers stored lately: the next turn may come before the store shows what was written.
-pub(super) struct Recent(RefCell<Generations<String, (Bytes, Timestamp)>>);
-
-/// How long that is: stores say a minute.
-const BELIEVED: Duration = Duration::from_secs(60);
-
-impl Recent {
-    fn put(&self, key: String, value: Bytes, now: Timestamp) {
-        self.0.borrow_mut().put(key, (value, now));
-    }
-
-    fn get(&self, key: &String, now: Timestamp) -> Option<Bytes> {
-        let (value, written) = self.0.borrow_mut().get(key)?;
-        (now.since(written) < BELIEVED).then_some(value)
-    }
-}
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self(RefCell::new(Generations::new(64)))
-    }
-}
 
 /// A stored answer.
 #[derive(Deserialize)]
@@ -164,11 +137,7 @@ impl Gateway {
         id: &str,
     ) -> Result<Option<String>, Failure> {
         let key = item_key(&owner(caller), id);
-        let recent = self.recent.get(&key, context.started);
-        let value = match recent {
-            Some(value) => Some(value),
-            None => Kv::get(context.host, &key).await.map_err(admit::store_down)?,
-        };
+        let value = Kv::get(context.host, &key).await.map_err(admit::store_down)?;
         Ok(value.and_then(|value| String::from_utf8(value.to_vec()).ok()).or_else(|| ours(id)))
     }
 
@@ -224,9 +193,6 @@ impl Gateway {
         let keys = item_keys(&keep.owner, id, answer.items);
         let mut entries: Vec<(String, Bytes)> = keys.map(|key| (key, holder.clone())).collect();
         entries.push((key(&keep.owner, id), Bytes::from(value)));
-        for (key, value) in entries.iter().filter(|(_, value)| value.len() <= MAX_RECENT) {
-            self.recent.put(key.clone(), value.clone(), host.now());
-        }
         let writes = entries.into_iter().map(|(key, value)| async move {
             if let Err(error) = host.put_for(&key, value, LIFETIME).await {
                 host.log(&format!("responses: an answer was not kept: {error}"));
@@ -248,10 +214,8 @@ impl Gateway {
             return Ok(Reply::json(stored.response.get().to_owned()));
         }
         let key = key(&owner(&caller), id);
-        self.recent.put(key.clone(), Bytes::new(), context.started);
         context.host.delete(&key).await.map_err(admit::store_down)?;
         for key in item_keys(&owner(&caller), id, stored.said()) {
-            self.recent.put(key.clone(), Bytes::new(), context.started);
             context.host.delete(&key).await.map_err(admit::store_down)?;
         }
         let told = serde_json::json!({"id": id, "object": "response", "deleted": true});
@@ -281,11 +245,7 @@ impl Gateway {
             return Ok(None);
         }
         let key = key(&owner(caller), id);
-        let recent = self.recent.get(&key, context.started);
-        let bytes = match recent {
-            Some(value) => Some(value),
-            None => Kv::get(context.host, &key).await.map_err(admit::store_down)?,
-        };
+        let bytes = Kv::get(context.host, &key).await.map_err(admit::store_down)?;
         let stored = bytes.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
         Ok(stored.filter(|stored| context.started < stored.expires_at))
     }
