@@ -226,6 +226,6 @@ fn a_tenants_guardrails_hold_for_every_model() {
     let tenant = r#"{"id":"acme","guardrails":["gone"]}"#;
     let host = support::host().with_value(&key::tenant_store_key("acme"), tenant);
     let (status, _, body) = ask(&gateway(), &host, "open", "hello");
-    assert!(status == 500 && body.to_string().contains("gone"), "{body}");
+    assert!(status == 403 && body.to_string().contains("gone"), "{body}");
     _ = KEY;
 }

@@ -29,7 +29,7 @@ pub(super) struct Guarded {
 ///
 /// # Errors
 ///
-/// That one refuses the request; [`ErrorKind::Internal`] if one is named that does not exist, for then nobody knows what
+/// That one refuses the request; [`ErrorKind::Forbidden`] if one is named that does not exist, for then nobody knows what
 /// was to be kept out.
 pub(super) fn check<H>(
     context: &Context<'_, H>,
@@ -107,7 +107,7 @@ fn plans<H>(
         let Some(guardrail) = context.config.guardrails.get(name) else {
             let message =
                 format!("the key or its tenant asks for the guardrail `{name}`, which is not configured");
-            return Err(Failure::new(ErrorKind::Internal, message));
+            return Err(Failure::new(ErrorKind::Forbidden, message));
         };
         all.push(guardrail.clone());
     }
