@@ -14,7 +14,6 @@ use sluice_types::{
 use super::{
     Context, Gateway, admit,
     admit::Caller,
-    guard::Guarded,
     meaning::{self, Meaning, Pages},
     receive,
     settle::Session,
@@ -26,6 +25,7 @@ use crate::{
         document::{CacheMode, CacheScope},
     },
     generations::Generations,
+    guardrail::Plans,
     key::{self, KeyKind},
     port::{Host, Kv},
 };
@@ -140,7 +140,8 @@ pub(super) fn miss() -> Failure {
 }
 
 impl Gateway {
-    /// The place of `request` in the cache; `None` if it has none.
+    /// The place of `request` in the cache; `None` if it has none. `plans` saw it, and found nothing that forbids keeping its
+    /// answer if it `may_be_kept`.
     ///
     /// # Errors
     ///
@@ -151,13 +152,17 @@ impl Gateway {
         caller: &Caller,
         model: &Model,
         request: &Request<'_>,
-        guard: &Guarded,
+        plans: &Plans,
+        may_be_kept: bool,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
         let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
         let mut policy = model.cache;
         policy.mode = wish.mode.unwrap_or(policy.mode);
         policy.ttl = wish.ttl.unwrap_or(policy.ttl);
+        if policy.mode == CacheMode::Off || !may_be_kept || !cache::fits(request, &policy) {
+            return if wish.only { Err(miss()) } else { Ok(None) };
+        }
         let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
         // Whoever holds a page's key or an end user's token shares with nobody else.
         let own = caller.key.kind == KeyKind::Publishable || caller.user.is_some();
@@ -170,8 +175,7 @@ impl Gateway {
                 user.map(|user| Some(format!("{USER}{}/{user}", caller.key.id)))
             }
         };
-        let cached = policy.mode != CacheMode::Off && guard.may_be_kept && cache::fits(request, &policy);
-        let Some(within) = within.filter(|_| cached) else {
+        let Some(within) = within else {
             return if wish.only { Err(miss()) } else { Ok(None) };
         };
         let allowed = model.targets.iter().filter(|target| caller.may_use(&target.provider));
@@ -181,7 +185,7 @@ impl Gateway {
             within: within.as_deref(),
             model: &model.name,
             targets: &targets,
-            guardrails: &guard.plans.versions,
+            guardrails: &plans.versions,
             beta: header("anthropic-beta"),
         };
         let (fingerprint, meaning) = if policy.mode == CacheMode::Semantic {

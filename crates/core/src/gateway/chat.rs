@@ -98,21 +98,35 @@ impl Gateway {
         session.borrow_mut().record.stream = request.stream;
         let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
-        let early = guard::none(context, &caller, &model)
-            .map(|guarded| self.ticket(context, &caller, &model, &request, &guarded))
-            .transpose()?
-            .flatten();
-        let asked = async { Ok(self.look_up(context.host, early.as_deref(), request.stream).await) };
+        let plans = guard::plans(context, &caller, &model, &[]);
+        let early = match plans.as_ref() {
+            Ok(plans) if plans.versions.is_empty() => {
+                Some(self.ticket(context, &caller, &model, &request, plans, true)?)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        let asked = async {
+            let ticket = early.as_ref().and_then(Option::as_deref);
+            Ok(self.look_up(context.host, ticket, request.stream).await)
+        };
         let reserved = self.reserve(context, &caller, model.clone(), &session, &need);
-        let (reserved, mut found) = try_join(reserved, asked).await?;
-        let refused = |failure| self.refused(context.host, &session, failure);
-        let guarded = guard::check(context, &caller, &reserved, &mut request, &session).map_err(refused)?;
-        let mut ticket = early.filter(|_| Rc::ptr_eq(&model, &reserved));
-        if ticket.is_none() {
-            ticket = self.ticket(context, &caller, &reserved, &request, &guarded).map_err(refused)?;
-            found = self.look_up(context.host, ticket.as_deref(), request.stream).await;
-        }
+        let (reserved, found) = try_join(reserved, asked).await?;
+        let moved = !Rc::ptr_eq(&model, &reserved);
         let model = reserved;
+        let refused = |failure| self.refused(context.host, &session, failure);
+        let plans = if moved { guard::plans(context, &caller, &model, &[]) } else { plans };
+        let plans = plans.map_err(refused)?;
+        let guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let (ticket, found) = match early.filter(|_| !moved) {
+            Some(ticket) => (ticket, found),
+            None => {
+                let kept = guarded.may_be_kept;
+                let ticket =
+                    self.ticket(context, &caller, &model, &request, &plans, kept).map_err(refused)?;
+                let found = self.look_up(context.host, ticket.as_deref(), request.stream).await;
+                (ticket, found)
+            }
+        };
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;

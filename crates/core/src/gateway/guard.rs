@@ -15,8 +15,6 @@ use crate::{
 
 /// What guardrails made of a request.
 pub(super) struct Guarded {
-    /// Those that hold.
-    pub plans: Rc<Plans>,
     /// Whether its answer may be kept and given again.
     pub may_be_kept: bool,
     /// Whether the request was changed.
@@ -25,33 +23,13 @@ pub(super) struct Guarded {
     pub answer: Option<Guard>,
 }
 
-/// Runs the guardrails of `model`, of the caller's tenant and key over `request`; what is found goes to `session`.
+/// Runs the guardrails of `plans` over `request`; what is found goes to `session`.
 ///
 /// # Errors
 ///
-/// That one refuses the request; [`ErrorKind::Forbidden`] if one is named that does not exist, for then nobody knows what
-/// was to be kept out.
-pub(super) fn check<H>(
-    context: &Context<'_, H>,
-    caller: &Caller,
-    model: &Model,
-    request: &mut Request<'_>,
-    session: &Shared,
-) -> Result<Guarded, Failure> {
-    check_with(context, caller, model, &[], request, session)
-}
-
-/// The same, by the guardrails `also` too: those of the model that a copy is of.
-pub(super) fn check_with<H>(
-    context: &Context<'_, H>,
-    caller: &Caller,
-    model: &Model,
-    also: &[Rc<Guardrail>],
-    request: &mut Request<'_>,
-    session: &Shared,
-) -> Result<Guarded, Failure> {
-    let plans = plans(context, caller, model, also)?;
-    let checked = request::check(&plans, request);
+/// That one refuses the request.
+pub(super) fn check(plans: &Plans, request: &mut Request<'_>, session: &Shared) -> Result<Guarded, Failure> {
+    let checked = request::check(plans, request);
     let may_be_kept = checked.verdicts.is_empty() && checked.vault.is_empty();
     let mut session = session.borrow_mut();
     session.found(checked.verdicts);
@@ -62,36 +40,36 @@ pub(super) fn check_with<H>(
     if let Some(altered) = checked.request {
         *request = altered;
     }
-    let answer = Guard::new(&plans, request, checked.vault);
+    let answer = Guard::new(plans, request, checked.vault);
     session.guard.clone_from(&answer);
-    Ok(Guarded { plans, may_be_kept, changed, answer })
-}
-
-/// What [`check`] gives where no guardrail holds; `None` where one does.
-pub(super) fn none<H>(context: &Context<'_, H>, caller: &Caller, model: &Model) -> Option<Guarded> {
-    let plans = plans(context, caller, model, &[]).ok().filter(|plans| plans.versions.is_empty())?;
-    Some(Guarded { plans, may_be_kept: true, changed: false, answer: None })
+    Ok(Guarded { may_be_kept, changed, answer })
 }
 
 /// The request whose tokens are to be counted by a provider: refused or blacked out like any, or as it is.
 ///
 /// # Errors
 ///
-/// As [`check`].
+/// As [`check`] and [`plans`].
 pub(super) fn counted<'a, H>(
     context: &Context<'_, H>,
     caller: &Caller,
     model: &Model,
     request: &Request<'a>,
 ) -> Result<Option<Request<'a>>, Failure> {
-    let checked = request::check(&*plans(context, caller, model, &[])?, request);
+    let plans = plans(context, caller, model, &[])?;
+    let checked = request::check(&plans, request);
     match checked.refused {
         Some(refused) => Err(refused),
         None => Ok(checked.request),
     }
 }
 
-fn plans<H>(
+/// The guardrails of `model`, of the caller's tenant and key, and `also` those of the model that a copy is of.
+///
+/// # Errors
+///
+/// [`ErrorKind::Forbidden`] if one is named that does not exist, for then nobody knows what was to be kept out.
+pub(super) fn plans<H>(
     context: &Context<'_, H>,
     caller: &Caller,
     model: &Model,

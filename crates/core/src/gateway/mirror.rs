@@ -135,8 +135,8 @@ impl<H: Host> Copy<H> {
             Purpose::Compare(also) => also,
             Purpose::Refresh(_) => &[],
         };
-        let guarded = guard::check_with(&context, &caller, &model, also, &mut request, &session);
-        let Ok(guarded) = guarded else { return };
+        let Ok(plans) = guard::plans(&context, &caller, &model, also) else { return };
+        let Ok(guarded) = guard::check(&plans, &mut request, &session) else { return };
         session.borrow_mut().record.stream = stream;
         let (model, ticket) = match purpose {
             Purpose::Compare(_) => {
