@@ -1,6 +1,6 @@
 //! What guardrails come to: every check of every stage with its strictest action.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use sluice_guardrails::{
     exfiltration::{Hosts, Reason},
@@ -236,8 +236,25 @@ pub struct StagePlan {
     pub schema: Option<Act>,
     /// What is not wanted.
     pub policies: Vec<(Rc<Policy>, Act)>,
+    /// What goes over texts, made once.
+    pub filters: Filters,
     allow: Allow,
     hosts: Vec<String>,
+}
+
+/// The filters of a stage of requests, by what they go over.
+#[derive(Debug, Default)]
+pub struct Filters {
+    /// What users and tools said.
+    pub said: Arc<stream::Plan>,
+    /// Text that is only ever blacked out, never refused.
+    pub trusted: Arc<stream::Plan>,
+    /// The same, as the source of JSON.
+    pub json: Arc<stream::Plan>,
+    /// JSON that a user or a tool said.
+    pub raw: Arc<stream::Plan>,
+    /// Thoughts, from which only what is known already is taken.
+    pub thought: Arc<stream::Plan>,
 }
 
 /// What all stages look for.
@@ -296,6 +313,7 @@ impl StagePlan {
             leak: None,
             schema: None,
             policies: Vec::new(),
+            filters: Filters::default(),
             allow: Allow::default(),
             hosts: Vec::new(),
         };
@@ -304,7 +322,20 @@ impl StagePlan {
             any = true;
             plan.add(check);
         }
+        plan.filters = plan.filters();
         any.then_some(plan)
+    }
+
+    fn filters(&self) -> Filters {
+        let placeholders = if self.redacts() { Placeholders::Escape } else { Placeholders::Ignore };
+        let filter = |trusted, json| self.filter(placeholders, trusted, json);
+        Filters {
+            said: Arc::new(filter(false, false)),
+            trusted: Arc::new(filter(true, false)),
+            json: Arc::new(filter(true, true)),
+            raw: Arc::new(filter(false, true)),
+            thought: Arc::new(stream::Plan { known: true, ..filter(true, false) }),
+        }
     }
 
     fn add(&mut self, check: &Checked) {

@@ -13,7 +13,7 @@ use sluice_guardrails::{
     injection::{Detector, Trust},
     policy,
     redact::Vault,
-    stream::{self, Placeholders},
+    stream,
 };
 use sluice_types::{
     chat::{Media, Part, Request, Role},
@@ -51,9 +51,9 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
     let mut any = false;
     let new = begin_of_new(request);
     let stages = All {
-        user: plans.input().map(|plan| Stages::new(plan, Trust::User)),
-        tools: plans.tool_result().map(|plan| Stages::new(plan, Trust::Untrusted)),
-        passages: plans.retrieved().map(|plan| Stages::new(plan, Trust::Untrusted)),
+        user: plans.input().map(|plan| Stages { plan, trust: Trust::User }),
+        tools: plans.tool_result().map(|plan| Stages { plan, trust: Trust::Untrusted }),
+        passages: plans.retrieved().map(|plan| Stages { plan, trust: Trust::Untrusted }),
     };
     for (at, turn) in changed.turns.iter_mut().enumerate() {
         let trusted = matches!(turn.role, Role::System | Role::Developer | Role::Assistant);
@@ -84,30 +84,10 @@ struct All<'p> {
     passages: Option<Stages<'p>>,
 }
 
-/// A stage's checks, ready to run.
+/// A stage's checks, and whose text they go over.
 struct Stages<'p> {
     plan: &'p StagePlan,
     trust: Trust,
-    said: Arc<stream::Plan>,
-    trusted: Arc<stream::Plan>,
-    json: Arc<stream::Plan>,
-    raw: Arc<stream::Plan>,
-    thought: Arc<stream::Plan>,
-}
-
-impl<'p> Stages<'p> {
-    fn new(plan: &'p StagePlan, trust: Trust) -> Self {
-        let placeholders = if plan.redacts() { Placeholders::Escape } else { Placeholders::Ignore };
-        Self {
-            plan,
-            trust,
-            said: Arc::new(plan.filter(placeholders, false, false)),
-            trusted: Arc::new(plan.filter(placeholders, true, false)),
-            json: Arc::new(plan.filter(placeholders, true, true)),
-            raw: Arc::new(plan.filter(placeholders, false, true)),
-            thought: Arc::new(stream::Plan { known: true, ..plan.filter(placeholders, true, false) }),
-        }
-    }
 }
 
 /// The strings in `json` that have several words.
@@ -137,12 +117,14 @@ impl Run<'_, '_> {
     fn part(&mut self, part: &mut Part<'_>, all: &All<'_>) -> bool {
         match part {
             Part::Text { text, .. } => all.user.as_ref().is_some_and(|stages| self.text(text, stages)),
-            Part::Refusal { text } => {
-                all.user.as_ref().is_some_and(|stages| self.filtered(text, stages, &stages.trusted))
-            }
-            Part::ToolCall { arguments, .. } => {
-                all.user.as_ref().is_some_and(|stages| self.filtered(arguments, stages, &stages.json))
-            }
+            Part::Refusal { text } => all
+                .user
+                .as_ref()
+                .is_some_and(|stages| self.filtered(text, stages, &stages.plan.filters.trusted)),
+            Part::ToolCall { arguments, .. } => all
+                .user
+                .as_ref()
+                .is_some_and(|stages| self.filtered(arguments, stages, &stages.plan.filters.json)),
             Part::ToolResult { parts, .. } => {
                 let mut changed = false;
                 for part in parts {
@@ -166,7 +148,7 @@ impl Run<'_, '_> {
             Part::Other { raw, .. } => all.passages.as_ref().is_some_and(|stages| self.raw(raw, stages)),
             // Thoughts are sealed by their maker and go back as he said them: what was put back is taken out again.
             Part::Reasoning { text, .. } => all.user.as_ref().is_some_and(|stages| {
-                let told = stream::apply(&stages.thought, text, &mut self.checked.vault).text;
+                let told = stream::apply(&stages.plan.filters.thought, text, &mut self.checked.vault).text;
                 let changed = told != **text;
                 if changed {
                     *text = Str::from(told);
@@ -204,7 +186,11 @@ impl Run<'_, '_> {
             }
         }
         let mut text = Str::from(raw.text().to_owned());
-        let changed = self.filtered(&mut text, stages, if self.trusted { &stages.json } else { &stages.raw });
+        let changed = self.filtered(
+            &mut text,
+            stages,
+            if self.trusted { &stages.plan.filters.json } else { &stages.plan.filters.raw },
+        );
         match Raw::parse(&text).filter(|_| changed) {
             Some(altered) => {
                 *raw = altered.into_owned();
@@ -219,7 +205,7 @@ impl Run<'_, '_> {
             self.attacks(text, stages);
             self.policies(text, stages.plan);
         }
-        let filter = if self.trusted { &stages.trusted } else { &stages.said };
+        let filter = if self.trusted { &stages.plan.filters.trusted } else { &stages.plan.filters.said };
         self.checked.refused.is_none() && self.filtered(text, stages, filter)
     }
 
