@@ -10,6 +10,7 @@ pub mod embeddings;
 pub mod error;
 pub mod event;
 pub mod json;
+pub mod knowledge;
 pub mod money;
 pub mod quota;
 pub mod seal;
