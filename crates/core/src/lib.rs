@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod generations;
 pub mod guardrail;
 pub mod key;
+pub mod knowledge;
 pub mod ledger;
 pub mod limit;
 pub mod moderation;

@@ -21,6 +21,7 @@ use sluice_types::{
     time::Timestamp,
 };
 
+use super::{library, queue};
 use crate::{
     cost_log,
     key::{digest, hex},
@@ -73,6 +74,10 @@ pub enum Call {
     },
     /// Forget everything, but for rows that wait: those are written out.
     Forget,
+    /// Of the queue of documents.
+    Queue(queue::Call),
+    /// Of a tenant's files and stores.
+    Library(library::Call),
 }
 
 /// A row of the cost log.
@@ -124,6 +129,10 @@ pub enum Answer {
     Entries(Vec<Entry>),
     /// To [`Call::Written`] and [`Call::Forget`].
     Done,
+    /// To [`Call::Queue`].
+    Queue(queue::Answer),
+    /// To [`Call::Library`].
+    Library(library::Answer),
 }
 
 /// An answer, and what its host must do after it.
@@ -189,6 +198,8 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
             let entries = found.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>();
             Answer::Entries(entries.map_err(wrong)?)
         }
+        Call::Queue(call) => Answer::Queue(queue::answer(cells, now, call).await?),
+        Call::Library(call) => Answer::Library(library::answer(cells, now, call).await?),
         Call::Forget => {
             // Batches and rows that wait stay: they are the record of money that was spent.
             for (from, to) in [("m/", "m0"), ("h/", "h0"), ("l/", "l0")] {
