@@ -18,6 +18,7 @@ mod costs;
 mod count;
 mod guard;
 mod images;
+pub mod index;
 mod meaning;
 mod mirror;
 mod models;

@@ -11,6 +11,7 @@ pub mod embedding;
 pub mod gateway;
 pub mod generations;
 pub mod guardrail;
+pub mod index;
 pub mod key;
 pub mod ledger;
 pub mod limit;

@@ -133,7 +133,8 @@ pub trait Counters {
     async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError>;
 }
 
-/// Where an object keeps its state: text by key, ordered by key, inside the transaction of one call.
+/// Where an object keeps its state: text by key, ordered by key, and pages of bytes by keys of their own, inside the
+/// transaction of one call.
 pub trait Cells {
     /// The cells under `keys` that exist.
     ///
@@ -155,6 +156,20 @@ pub trait Cells {
     ///
     /// [`CountersError`] if the storage fails.
     async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError>;
+
+    /// The pages under `keys` that exist. They have nothing to do with cells of the same keys.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if the storage fails.
+    async fn pages(&self, keys: &[String]) -> Result<Vec<(String, Bytes)>, CountersError>;
+
+    /// Writes pages, of at most 2,000,000 bytes each; `None` removes one.
+    ///
+    /// # Errors
+    ///
+    /// [`CountersError`] if the storage fails.
+    async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError>;
 }
 
 /// The time.

@@ -148,6 +148,26 @@ impl MemoryHost {
         self.0.counters_fail.borrow_mut().extend(calls);
     }
 
+    /// Has no more of the calls fail that [`MemoryHost::counters_fail`] named.
+    pub fn counters_fail_no_more(&self) {
+        self.0.counters_fail.borrow_mut().clear();
+    }
+
+    /// The keys of an owner's cells, in order.
+    pub fn cells(&self, owner: &str) -> Vec<String> {
+        let objects = self.0.objects.borrow();
+        objects.get(owner).map(|cells| cells.cells.borrow().keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The keys of an owner's pages, in order, and how many bytes each has.
+    pub fn pages(&self, owner: &str) -> Vec<(String, usize)> {
+        let objects = self.0.objects.borrow();
+        let sizes = |cells: &MemoryCells| {
+            cells.pages.borrow().iter().map(|(key, bytes)| (key.clone(), bytes.len())).collect()
+        };
+        objects.get(owner).map(sizes).unwrap_or_default()
+    }
+
     /// The owners whose counter objects were called, in order.
     pub fn counted(&self) -> Vec<String> {
         self.0.counted.borrow().clone()
@@ -332,26 +352,47 @@ pub enum Fails {
 
 /// An object's cells.
 #[derive(Default)]
-struct MemoryCells(RefCell<BTreeMap<String, String>>);
+struct MemoryCells {
+    cells: RefCell<BTreeMap<String, String>>,
+    pages: RefCell<BTreeMap<String, Bytes>>,
+}
 
 impl Cells for MemoryCells {
     async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
-        let cells = self.0.borrow();
+        let cells = self.cells.borrow();
         Ok(keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone()))).collect())
     }
 
     async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {
-        let cells = self.0.borrow();
+        let cells = self.cells.borrow();
         let found = cells.range(from.to_owned()..to.to_owned()).take(most as usize);
         Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError> {
-        let mut cells = self.0.borrow_mut();
+        let mut cells = self.cells.borrow_mut();
         for (key, value) in changes {
             match value {
                 Some(value) => cells.insert(key.clone(), value.clone()),
                 None => cells.remove(key),
+            };
+        }
+        Ok(())
+    }
+    async fn pages(&self, keys: &[String]) -> Result<Vec<(String, Bytes)>, CountersError> {
+        let pages = self.pages.borrow();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), pages.get(key)?.clone()))).collect())
+    }
+
+    async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError> {
+        let mut pages = self.pages.borrow_mut();
+        for (key, value) in changes {
+            match value {
+                Some(value) if 2_000_000 < value.len() => {
+                    return Err(CountersError(format!("page {key} has {} bytes", value.len())));
+                }
+                Some(value) => pages.insert(key.clone(), value.clone()),
+                None => pages.remove(key),
             };
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! A tenant's counter object: what its calls mean, over whatever cells its host keeps for it.
+//! A tenant's counter object: what its calls mean, over whatever cells its host keeps for it. Calls of a store's index
+//! are answered by [`index`].
 //!
 //! ```text
 //! m/{meter}                    a meter of the ledger
@@ -21,8 +22,10 @@ use sluice_types::{
     time::Timestamp,
 };
 
+use super::index;
 use crate::{
     cost_log,
+    index::wire::INDEX,
     key::{digest, hex},
     ledger::{Hold, Ledger, Meter},
     port::{Cells, Clock, Counters, CountersError, Kv, KvError},
@@ -141,6 +144,9 @@ pub struct Outcome {
 ///
 /// [`CountersError`] if the call cannot be read or the cells fail; nothing may be kept then.
 pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<Outcome, CountersError> {
+    if call.first() == Some(&INDEX) {
+        return Ok(Outcome { answer: index::answer(cells, now, call).await?, flush_after: None });
+    }
     let call: Call = serde_json::from_slice(call).map_err(wrong)?;
     let mut flush_after = None;
     let answer = match call {
