@@ -150,7 +150,7 @@ pub(crate) fn text_kind(name: &str, text: &str) -> Kind {
         return Kind::Code;
     }
     let named_table = is(&["csv", "tsv", "tab", "psv"]);
-    if table::columns(text) >= if named_table { 1 } else { 3 } {
+    if table::is_table(text, named_table) {
         return Kind::Csv;
     }
     if looks_like_markdown(text) { Kind::Markdown } else { Kind::Text }

@@ -7,9 +7,17 @@ const DELIMITERS: [u8; 4] = [b'\t', b',', b';', b'|'];
 /// A row longer than this with line breaks in it is taken for a quote that was never closed.
 const LONG_ROW: usize = 64 * 1024;
 
-/// How many columns the first rows agree on; 0 where they do not.
-pub(crate) fn columns(text: &str) -> usize {
-    shape(text).1
+/// Whether a text is a table. One that is not `named` like one has at least three columns, and cells that are short unless
+/// tabs part them: prose has commas too.
+pub(crate) fn is_table(text: &str, named: bool) -> bool {
+    let (delimiter, columns) = shape(text);
+    let short = || {
+        let sample = head(text);
+        let cells: usize = records(sample, delimiter, true).take(20).map(|record| record.1).sum();
+        let bytes: usize = sample.lines().filter(|line| !line.trim().is_empty()).take(20).map(str::len).sum();
+        bytes <= cells * 32
+    };
+    columns >= if named { 1 } else { 3 } && (named || delimiter == b'\t' || short())
 }
 
 /// The delimiter whose first rows agree on the most columns, and that number.
