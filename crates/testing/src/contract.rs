@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken contract fails the test")]
 
+pub mod index;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use sluice_semantic::decide::Engine;
 
 use super::{
-    document::{CacheMode, Document, Strategy},
+    document::{CacheMode, Document, Queue, Strategy},
     path::{Path, Warning},
 };
 
@@ -14,8 +14,8 @@ pub fn warnings(document: &Document) -> Vec<Warning> {
     let mut not_yet = |path: Path, what: &str| {
         found.push(Warning::new(path, format!("{what} not in force in this version yet")));
     };
-    if document.embeddings.default.is_some() {
-        not_yet(root.key("embeddings").key("default"), "embeddings of Sluice's own are");
+    if matches!(document.queue, Queue::Sqs(_)) {
+        not_yet(root.key("queue").key("sqs"), "Amazon SQS is");
     }
     for (name, model) in &document.models {
         if model.cache.mode == CacheMode::Semantic && Engine::embedded().is_none() {

@@ -1,0 +1,20 @@
+//! `Objects`: pages in Workers KV.
+
+use bytes::Bytes;
+use sluice_core::port::{Kv, Objects, ObjectsError};
+
+use crate::Worker;
+
+impl Objects for Worker {
+    async fn load(&self, key: &str) -> Result<Option<Bytes>, ObjectsError> {
+        Ok(self.get(key).await?)
+    }
+
+    async fn save(&self, key: &str, value: Bytes) -> Result<(), ObjectsError> {
+        Ok(self.put(key, value, None).await?)
+    }
+
+    async fn discard(&self, key: &str) -> Result<(), ObjectsError> {
+        Ok(self.delete(key).await?)
+    }
+}
