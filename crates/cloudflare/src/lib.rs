@@ -14,6 +14,7 @@ mod later;
 mod log;
 mod rng;
 mod secrets;
+mod vectors;
 
 use std::rc::Rc;
 

@@ -58,6 +58,8 @@ pub struct Config {
     pub cors: Cors,
     /// What a tenant may use whose record says nothing else.
     pub quotas: document::Quotas,
+    /// Where vectors are kept.
+    pub vectors: document::Vectors,
     /// By name.
     pub guardrails: HashMap<String, Rc<Guardrail>>,
     providers: HashMap<String, Rc<Provider>>,

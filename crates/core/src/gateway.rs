@@ -34,6 +34,7 @@ mod settle;
 mod stream;
 mod targets;
 mod translate;
+pub mod vectors;
 mod walk;
 
 use std::rc::Rc;

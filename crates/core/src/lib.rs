@@ -24,3 +24,4 @@ pub mod routing;
 pub mod token;
 pub mod undo;
 pub mod usage;
+pub mod vectors;

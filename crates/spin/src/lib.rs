@@ -12,6 +12,7 @@ mod later;
 mod log;
 mod rng;
 mod secrets;
+mod vectors;
 
 /// A request's handle on the host. Spin's imports are global, so there is nothing to hold.
 #[derive(Clone, Copy)]

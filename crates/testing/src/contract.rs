@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a broken contract fails the test")]
 
 pub mod index;
+pub mod vectors;
 
 use std::time::Duration;
 

@@ -145,6 +145,7 @@ fn assemble(
             max_age: cors.max_age.0,
         },
         quotas: document.tenants.defaults.clone(),
+        vectors: document.vectors.clone(),
         guardrails: HashMap::new(),
         providers,
         models,
@@ -171,6 +172,13 @@ fn check_policies(document: &Document, notes: &mut Notes) {
     }
     if document.limits.body_timeout.0.is_zero() {
         notes.problem(root.key("limits").key("body_timeout"), "must be longer than nothing");
+    }
+    if let document::Vectors::Qdrant(qdrant) = &document.vectors {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if qdrant.collection.is_empty() || !qdrant.collection.bytes().all(plain) {
+            let at = root.key("vectors").key("qdrant").key("collection");
+            notes.problem(at, "must be letters, digits, `-` and `_`");
+        }
     }
     if let Some(reference) = &document.embeddings.default {
         let known =
