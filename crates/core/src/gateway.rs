@@ -38,6 +38,7 @@ pub mod sqs;
 mod stream;
 mod targets;
 mod translate;
+pub mod vectors;
 mod walk;
 
 use std::rc::Rc;
