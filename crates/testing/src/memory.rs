@@ -402,11 +402,11 @@ impl MemoryHost {
         self.0.raw.borrow().keys().cloned().collect()
     }
 
-    /// The cells of the object of `owner`.
-    pub fn cells(&self, owner: &str) -> Vec<(String, String)> {
+    /// The cells of the object of `owner`, with what they hold.
+    pub fn filled_cells(&self, owner: &str) -> Vec<(String, String)> {
         let objects = self.0.objects.borrow();
         let Some(cells) = objects.get(owner) else { return Vec::new() };
-        cells.0.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        cells.cells.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Has the host die at its `number`th call to raw data or to an object from now on, before (`Fails::Before`) or after it
