@@ -160,7 +160,8 @@ impl Cells for Sql {
             let key = SqlStorageValue::String(key.clone());
             match value {
                 Some(value) => {
-                    let query = "INSERT INTO page VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
+                    let query =
+                        "INSERT INTO page VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
                     let value = SqlStorageValue::Blob(value.to_vec());
                     self.0.exec(query, vec![key, value]).map_err(failed)?;
                 }
