@@ -12,6 +12,7 @@ mod admin;
 mod admit;
 mod attempt;
 mod cache;
+mod catalogue;
 mod chat;
 mod configure;
 mod costs;

@@ -40,6 +40,11 @@ impl Qdrant {
         }
     }
 
+    /// Loses everything.
+    pub fn forget(&mut self) {
+        self.collections.clear();
+    }
+
     /// How many points a collection has.
     pub fn count(&self, collection: &str) -> usize {
         self.collections.get(collection).map_or(0, |collection| collection.points.len())
