@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Passages that the reranker sees.
-const SEEN: usize = 40;
+const SEEN: usize = 20;
 
 /// A collection, indexed.
 pub struct Indexed<'a> {
@@ -121,11 +121,11 @@ impl<'a> Indexed<'a> {
         };
         run("BM25", &|question| places(self.found(question, 0.0, 10).2));
         run("dense", &|question| places(self.found(question, 1.0, 10).2));
-        for weight in [0.2, STATIC_WEIGHT, 0.4, 0.5] {
+        for weight in [STATIC_WEIGHT, 0.5] {
             run(&format!("hybrid, weight {weight}"), &|question| places(self.found(question, weight, 10).2));
         }
         run("hybrid, reranked", &|question| first(self.reranked(question)));
-        for lambda in [0.9, LAMBDA, 0.7] {
+        for lambda in [LAMBDA, 0.8] {
             run(&format!("and without repeats, {lambda}"), &|question| self.spread(question, lambda));
         }
         self.calibration();
