@@ -31,7 +31,8 @@ pub async fn handle<H: Host, B: Body>(gateway: &Rc<Gateway>, host: &H, call: Cal
     match outcome {
         Ok(body) => reply(StatusCode::OK, &body),
         Err(failure) => {
-            let status = StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status =
+                StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let error = json!({"message": failure.message, "code": failure.kind.code()});
             reply(status, &json!({"error": error}))
         }
@@ -55,5 +56,7 @@ async fn empty<H: Host>(
     let drained = drain(gateway, host, &config, until).await.map_err(|error| {
         Failure::new(ErrorKind::StoreUnavailable, format!("the queue does not answer: {error}"))
     })?;
-    Ok(json!({"object": "ingest.drain", "done": drained.done, "again": drained.again, "dead": drained.dead}))
+    Ok(
+        json!({"object": "ingest.drain", "done": drained.done, "again": drained.again, "dead": drained.dead, "more": drained.more}),
+    )
 }
