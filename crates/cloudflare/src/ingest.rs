@@ -6,7 +6,7 @@ use sluice_core::{config, gateway::Gateway};
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, event, worker_sys};
 
-use crate::{Worker, exchange, js, queue::Message};
+use crate::{Worker, batch::Message, exchange, js};
 
 /// The variable that names the queue of dead letters, so that its messages are known as that.
 const DEAD_LETTERS: &str = "DEAD_LETTERS";

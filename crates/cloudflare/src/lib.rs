@@ -6,6 +6,8 @@
 //! One instance serves many requests of an isolate at once. What belongs to a request (bindings, streams, the context)
 //! lives in [`Worker`] and ends with it; what the isolate keeps is the gateway's own cache.
 
+#[cfg(feature = "ingest")]
+mod batch;
 mod body;
 mod clock;
 mod counters;
