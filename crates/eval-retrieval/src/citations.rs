@@ -3,6 +3,8 @@
 //! In the cases `[1+]` is a citation that holds and `[2-]` one that does not. Every other case fitted the weights; the
 //! rest did not.
 
+use std::rc::Rc;
+
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use sluice_retrieval::{
@@ -34,8 +36,8 @@ fn cases() -> Result<Vec<Case>> {
 }
 
 /// Reads a case citation by citation: the answer is handed over up to each sign, so what comes out belongs to its mark.
-fn read(case: &Case, passages: &Passages<'_>) -> Vec<Cited> {
-    let mut reader = Reader::new(passages, Written::Removed);
+fn read(case: &Case, passages: &Rc<Passages<'_>>) -> Vec<Cited> {
+    let mut reader = Reader::new(passages.clone(), Written::Removed);
     let mut out = Vec::new();
     let (mut text, mut rest, mut since) = (String::new(), case.answer.as_str(), 0);
     while let Some(at) = rest.find(['[']) {
@@ -69,7 +71,7 @@ pub fn print(embed: &dyn Fn(&str) -> Vector, errors: bool) -> Result<()> {
         // All, then those of the cases that fitted nothing.
         let mut counts = [[0_usize; 4]; 2];
         for (at, case) in cases.iter().enumerate() {
-            let passages = Passages::new(case.passages.iter().map(String::as_str), embed);
+            let passages = Rc::new(Passages::new(case.passages.iter().map(String::as_str), embed));
             for cited in read(case, &passages) {
                 let kind = usize::from(!cited.kept) + 2 * usize::from(!cited.right);
                 counts[0][kind] += 1;
@@ -106,7 +108,7 @@ pub fn fit(embed: &dyn Fn(&str) -> Vector) -> Result<()> {
     for (name, embed) in [("WEIGHTS", Some(embed)), ("WEIGHTS_OF_WORDS", None)] {
         let mut rows: Vec<([f32; FEATURES], f64)> = Vec::new();
         for case in cases.iter().step_by(2) {
-            let passages = Passages::new(case.passages.iter().map(String::as_str), embed);
+            let passages = Rc::new(Passages::new(case.passages.iter().map(String::as_str), embed));
             for cited in read(case, &passages) {
                 if let Some(inputs) = passages.features(&cited.statement, cited.passage) {
                     rows.push((inputs, f64::from(u8::from(cited.right))));
