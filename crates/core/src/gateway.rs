@@ -12,6 +12,7 @@ mod admin;
 mod admit;
 mod attempt;
 mod cache;
+mod catalogue;
 mod chat;
 mod configure;
 mod costs;
@@ -19,17 +20,20 @@ mod count;
 mod guard;
 mod images;
 pub mod index;
+pub mod knowledge;
 pub mod library;
 mod meaning;
 mod mirror;
 mod models;
 pub mod object;
 mod operate;
+mod passages;
 pub mod queue;
 mod receive;
 mod reply;
 mod reserve;
 mod responses;
+mod retrieve;
 mod routes;
 mod send;
 mod settle;
@@ -37,6 +41,7 @@ pub mod sqs;
 mod stream;
 mod targets;
 mod translate;
+pub mod vectors;
 mod walk;
 
 use std::rc::Rc;
@@ -201,6 +206,7 @@ impl Gateway {
             Route::Response(id) => self.response(context, &head.method, id).await,
             Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
+            Route::Knowledge(asked) => self.knowledge(context, asked, head, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }
     }
