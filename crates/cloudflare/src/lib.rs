@@ -27,6 +27,7 @@ mod rng;
 mod secrets;
 #[cfg(feature = "gateway")]
 mod tenant_object;
+mod vectors;
 
 use std::rc::Rc;
 
