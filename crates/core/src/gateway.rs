@@ -12,6 +12,7 @@ mod admin;
 mod admit;
 mod attempt;
 mod cache;
+mod catalogue;
 mod chat;
 mod configure;
 mod costs;
@@ -19,6 +20,7 @@ mod count;
 mod guard;
 mod images;
 pub mod index;
+pub mod knowledge;
 pub mod library;
 mod meaning;
 mod mirror;
@@ -39,6 +41,7 @@ pub mod sqs;
 mod stream;
 mod targets;
 mod translate;
+pub mod vectors;
 mod walk;
 
 use std::rc::Rc;
@@ -203,6 +206,7 @@ impl Gateway {
             Route::Response(id) => self.response(context, &head.method, id).await,
             Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
+            Route::Knowledge(asked) => self.knowledge(context, asked, head, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }
     }

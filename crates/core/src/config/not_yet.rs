@@ -3,7 +3,7 @@
 use sluice_semantic::decide::Engine;
 
 use super::{
-    document::{CacheMode, Document, Queue, Strategy},
+    document::{CacheMode, Document, Strategy},
     path::{Path, Warning},
 };
 
@@ -11,12 +11,6 @@ use super::{
 pub fn warnings(document: &Document) -> Vec<Warning> {
     let root = Path::default();
     let mut found = Vec::new();
-    let mut not_yet = |path: Path, what: &str| {
-        found.push(Warning::new(path, format!("{what} not in force in this version yet")));
-    };
-    if matches!(document.queue, Queue::Sqs(_)) {
-        not_yet(root.key("queue").key("sqs"), "Amazon SQS is");
-    }
     for (name, model) in &document.models {
         if model.cache.mode == CacheMode::Semantic && Engine::embedded().is_none() {
             let at = root.key("models").key(name).key("cache").key("mode");

@@ -8,13 +8,19 @@
 
 use std::time::Duration;
 
-use http::{Request, header};
+use http::{HeaderMap, Request, header};
 use serde::{Deserialize, Serialize};
-use sluice_types::time::Timestamp;
+use sluice_providers::auth::Aws;
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
 
-use super::object;
+pub use super::sqs::Verdict;
+use super::{admit::ADMIN_KEY, object, sqs};
 use crate::{
-    config::{Config, document},
+    config::{Config, document, text::Credential},
+    key,
     knowledge::message::{Dead, Message},
     port::{Cells, Counters, CountersError, Host, QueueError},
 };
@@ -27,6 +33,10 @@ pub const DRAIN_KEY: &str = "SLUICE_DRAIN_KEY";
 
 /// Where `ingest` is told that something waits.
 pub const DRAIN: &str = "/internal/ingest/drain";
+
+/// How long SQS waits for a message, and for how long one is hidden that was taken out.
+const SQS_WAIT: Duration = Duration::from_secs(2);
+const SQS_HIDDEN: Duration = Duration::from_secs(60);
 
 /// The most messages that are taken at once, and dead letters told at once.
 const MOST: u32 = 100;
@@ -115,17 +125,6 @@ fn wrong(error: serde_json::Error) -> CountersError {
 
 fn cell_key(due: u64, number: &str) -> String {
     format!("q/{due:013}/{number}")
-}
-
-/// What became of a message that was worked on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is done with.
-    Done,
-    /// It is to come out again after a while.
-    Again(Duration),
-    /// It is given up, for this reason.
-    Dead(String),
 }
 
 /// Answers `call` over the object's cells.
@@ -245,10 +244,67 @@ pub async fn send<H: Host>(
             outcome => outcome,
         },
         document::Queue::Embedded => embedded(host, config, texts, delay).await,
-        document::Queue::Sqs(_) => {
-            Err(QueueError::Failed("Amazon SQS is not in this version yet".to_owned()))
+        document::Queue::Sqs(written) => {
+            let sent = sqs::send(host, &amazon(written), &texts, delay).await;
+            sent.map_err(|error| QueueError::Failed(error.to_string()))
         }
     }
+}
+
+/// The queue of Amazon SQS that the configuration names.
+fn amazon(written: &document::Sqs) -> sqs::Queue {
+    let usual = Aws::usual("sqs");
+    let or = |given: &Option<Credential>, usual| given.as_ref().map_or(usual, |given| given.0.clone());
+    sqs::Queue {
+        url: written.url.as_str().to_owned(),
+        dead_letter_url: written.dead_letter_url.as_ref().map(|url| url.as_str().to_owned()),
+        aws: Aws {
+            service: usual.service,
+            region: written.region.as_str().to_owned().into(),
+            access_key_id: or(&written.access_key_id, usual.access_key_id),
+            secret_access_key: or(&written.secret_access_key, usual.secret_access_key),
+            session_token: or(&written.session_token, usual.session_token),
+        },
+    }
+}
+
+/// Works on what Amazon SQS has, until nothing comes or `until`; does nothing where the configuration names no such queue.
+///
+/// # Errors
+///
+/// [`QueueError`] if it does not answer.
+pub async fn drain_sqs<H: Host>(
+    host: &H,
+    config: &Config,
+    until: Timestamp,
+    work: impl AsyncFn(&str, u32) -> Verdict,
+) -> Result<sqs::Drained, QueueError> {
+    let document::Queue::Sqs(written) = &config.queue else { return Ok(sqs::Drained::default()) };
+    let queue = amazon(written);
+    let work = async |message: &crate::sqs::Message| work(&message.text, message.attempts).await;
+    let drained = sqs::drain(host, &queue, SQS_WAIT, SQS_HIDDEN, until, work).await;
+    drained.map_err(|error| QueueError::Failed(error.to_string()))
+}
+
+/// Lets only the operator and schedulers pass.
+///
+/// # Errors
+///
+/// Who else asks.
+pub async fn may_drain<H: Host>(host: &H, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(shown) = key::presented(headers) else {
+        let message =
+            format!("no key: send `Authorization: Bearer` and the secret {DRAIN_KEY} or the admin key");
+        return Err(Failure::new(ErrorKind::Unauthenticated, message));
+    };
+    for name in [DRAIN_KEY, ADMIN_KEY] {
+        if let Some(secret) = host.secret(name).await
+            && key::same(shown, secret.expose())
+        {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(ErrorKind::Unauthenticated, "this key does not empty queues"))
 }
 
 async fn embedded<H: Host>(

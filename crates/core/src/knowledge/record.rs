@@ -193,7 +193,7 @@ pub struct Chunking {
 impl Default for Chunking {
     /// What `auto` means: the sizes that were measured best (docs/knowledge.md).
     fn default() -> Self {
-        Self { max: 200, overlap: 30 }
+        Self { max: 256, overlap: 64 }
     }
 }
 
@@ -235,6 +235,8 @@ pub struct Member {
 /// What a file was cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cut {
+    /// Chunks a page; the last may have fewer.
+    pub slice: u32,
     /// In how many pages its chunks are kept.
     pub pages: u32,
     /// Chunks.

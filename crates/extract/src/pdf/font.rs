@@ -143,6 +143,9 @@ fn clean(characters: impl Iterator<Item = char>) -> Option<Rc<str>> {
             '\u{fb05}' | '\u{fb06}' => text.push_str("st"),
             '\u{a0}' | '\t' | '\n' | '\r' => text.push(' '),
             '\u{ad}' => text.push('-'),
+            // Lists of glyph names call these letters by their twins among the signs.
+            '\u{2126}' => text.push('Ω'),
+            '\u{2206}' => text.push('Δ'),
             // Private characters mean something only to their font.
             '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{200b}' | '\u{feff}' => {}
             c if c.is_control() => {}

@@ -69,6 +69,11 @@ impl Pdf {
         self.objects[1] = format!("<< /Type /Pages /Kids [{kids}] /Count {} >>", contents.len()).into_bytes();
     }
 
+    /// Puts another object in an object's place.
+    pub fn replace(&mut self, number: usize, object: &str) {
+        self.objects[number - 1] = object.as_bytes().to_vec();
+    }
+
     /// Adds to the trailer.
     #[allow(dead_code)]
     pub fn trailer(&mut self, entries: &str) {

@@ -54,7 +54,11 @@ impl Left {
             file: member.file.clone(),
             attached_at: member.attached_at,
             removed_at,
-            pages: member.cut.map(|cut| cut.pages),
+            // What is in is read from the index: its pages went before.
+            pages: match member.status {
+                Status::Completed => Some(0),
+                Status::InProgress | Status::Failed | Status::Cancelled => member.cut.map(|cut| cut.pages),
+            },
         }
     }
 

@@ -31,7 +31,8 @@ impl<C: Cells> Open<'_, C> {
         members: Vec<NewMember>,
         batch: Option<String>,
     ) -> Result<Answer, CountersError> {
-        let Some(mut store) = self.store(store).await? else { return Ok(Answer::Absent(String::new())) };
+        let found = self.store(store).await?.filter(|store| !store.has_expired(self.now));
+        let Some(mut store) = found else { return Ok(Answer::Absent(String::new())) };
         let keys: Vec<String> = members.iter().map(|new| format!("f/{}", new.file)).collect();
         let mut found = std::collections::HashSet::new();
         for (key, text) in self.cells.read(&keys).await? {
