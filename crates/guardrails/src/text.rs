@@ -23,6 +23,11 @@ pub(crate) fn char_at(text: &str, at: usize) -> Option<char> {
 /// Where the last `count` characters before `at` begin.
 pub(crate) fn back(text: &str, at: usize, count: usize) -> usize {
     let left = text.get(..at).unwrap_or("");
+    // Asked of every number: of ASCII, bytes are characters.
+    let start = left.len().saturating_sub(count);
+    if left.as_bytes().get(start..).is_some_and(<[u8]>::is_ascii) {
+        return if left.is_empty() { at } else { start };
+    }
     left.char_indices().rev().take(count).last().map_or(at, |(start, _)| start)
 }
 

@@ -68,7 +68,7 @@ fn written(run: &str) -> Option<(usize, usize)> {
 }
 
 /// Whether a word is a month's name, in one of six languages, or its usual short form.
-pub(super) fn is_month(word: &str) -> bool {
+pub(crate) fn is_month(word: &str) -> bool {
     const MONTHS: &[&str] = &[
         "jan",
         "feb",
@@ -145,15 +145,24 @@ pub(super) fn is_month(word: &str) -> bool {
         "novembro",
         "dezembro",
     ];
-    let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
     // Asked of every word: most begin like no month.
-    let begin = word.bytes().next().unwrap_or(0).to_ascii_lowercase();
-    let may_be = matches!(begin, b'a' | b'd' | b'e' | b'f' | b'g' | b'j' | b'l' | b'm' | b'n' | b'o' | b's');
-    if !may_be || !(3..=12).contains(&word.len()) {
+    let begins = |word: &str| match word.as_bytes() {
+        [first, second, ..] => matches!(
+            &[first.to_ascii_lowercase(), second.to_ascii_lowercase()],
+            b"ja" | b"je" | b"fe" | b"f\xc3" | b"ma" | b"m\xc3" | b"ap" | b"ab" | b"av" | b"ju" | b"au" | b"ao" | b"se"
+                | b"oc" | b"ok" | b"no" | b"de" | b"d\xc3" | b"en" | b"ag" | b"di" | b"ge" | b"gi" | b"lu" | b"ot" | b"ou"
+        ),
+        _ => false,
+    };
+    if !begins(word) && !word.starts_with(|first: char| !first.is_alphanumeric()) {
+        return false;
+    }
+    let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
+    if !begins(word) || !(3..=12).contains(&word.len()) {
         return false;
     }
     let lower = word.to_lowercase();
-    MONTHS.iter().any(|month| month.bytes().next() == Some(begin) && *month == lower)
+    MONTHS.contains(&lower.as_str())
 }
 
 #[cfg(test)]

@@ -42,11 +42,21 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     {
         return;
     }
-    let link = text::part(segment.text, segment.left, segment.end);
-    let link = link.rsplit([' ', '\n', '"', '<']).next().unwrap_or("").contains("//");
+    let link = OnceCell::new();
+    let link = || {
+        *link.get_or_init(|| {
+            let before = text::part(segment.text, segment.left, segment.end);
+            before.rsplit([' ', '\n', '"', '<']).next().unwrap_or("").contains("//")
+        })
+    };
     let left = OnceCell::new();
     let mut first = 0;
     while let Some(&(start, _)) = groups.get(first) {
+        // Most digits in keys and hashes follow a letter.
+        if segment.start < start && segment.byte(start - 1).is_ascii_alphabetic() {
+            first += 1;
+            continue;
+        }
         let lead = lead(segment, start);
         let begins = start - lead.len();
         let topics = || {
@@ -55,7 +65,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
             if letters { far.and(context::before(segment, start)) } else { far }
         };
         let found =
-            if free(segment, begins) { longest(segment, &groups, first, lead, &topics, link) } else { None };
+            if free(segment, begins) { longest(segment, &groups, first, lead, &topics, &link) } else { None };
         match found {
             Some((kind, last, end)) => {
                 add(kind, begins, end);
@@ -73,7 +83,7 @@ fn longest(
     first: usize,
     lead: &str,
     topics: &dyn Fn() -> Topics,
-    link: bool,
+    link: &dyn Fn() -> bool,
 ) -> Option<(Kind, usize, usize)> {
     let mut digits = Vec::with_capacity(MOST);
     let (mut shape, mut between): (Vec<usize>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -111,8 +121,8 @@ fn longest(
         {
             best = Some((kind, at, end));
         } else if (closed || named || extension != end)
-            && !link
             && phone::is_one(segment, &number, start_of(groups, first), named)
+            && !link()
         {
             best = Some((Kind::Phone, at, extension));
         }

@@ -1,6 +1,8 @@
 //! Which words and groups belong to one segment although blanks part them.
 
-use super::{Kind, Settings, address, address::Style, context::Topics, date, iban, person};
+use std::cell::RefCell;
+
+use super::{Kind, Memo, Settings, address, address::Style, context::Topics, date, iban, person};
 use crate::text;
 
 /// Decides what joins a segment that begins at one place.
@@ -19,18 +21,17 @@ const STREET: usize = 7;
 
 impl Joiner {
     /// Looks at the first run of a segment, `text[at..end]`.
-    pub fn new(settings: &Settings, text: &str, at: usize, end: usize) -> Self {
+    pub fn new(settings: &Settings, memo: &RefCell<Memo>, text: &str, at: usize, end: usize) -> Self {
         let run = text::part(text, at, end);
         let kinds = settings.kinds;
         let upper = run.chars().next().is_some_and(char::is_uppercase);
-        let left = || text::part(text, text::back(text, at, super::CONTEXT), at);
         let begins_date =
             || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
         Self {
             iban: run.len() <= 9 && iban::head(run).is_some(),
             date: kinds.has(Kind::DateOfBirth)
                 && begins_date()
-                && super::context::of(left()).any(Topics::BIRTH),
+                && memo.borrow_mut().before(text, at).any(Topics::BIRTH),
             name: upper && kinds.has(Kind::Person) && person::part_of_name(run) && person::expected(text, at),
             address: if kinds.has(Kind::Address) { address::style(run) } else { None },
         }
