@@ -209,16 +209,15 @@ impl Search {
             },
             _ => {}
         }
-        // A long run is cut after its first bytes, unless those are a token that may go on.
-        if carry.seen == 0
-            && segment::run(text, at, 0, last, CAP).is_some_and(|run| run.cut)
-            && let Some(cut) = self.token(carry, text, at)
-        {
-            return cut;
+        let mut run = segment::run(text, at, carry.seen, last, if carry.seen == 0 { CAP } else { TOKEN_CAP });
+        if carry.seen == 0 && run.is_some_and(|run| run.cut) {
+            // A long run is cut after its first bytes, unless those are a token that may go on.
+            if let Some(cut) = self.token(carry, text, at) {
+                return cut;
+            }
+            run = segment::run(text, at, 0, last, TOKEN_CAP);
         }
-        let Some(run) = segment::run(text, at, carry.seen, last, TOKEN_CAP) else {
-            return self.open(carry, text, at);
-        };
+        let Some(run) = run else { return self.open(carry, text, at) };
         if run.end == at {
             let width = text::char_at(text, at).map_or(1, char::len_utf8);
             return One::Plain(at + width);

@@ -188,10 +188,26 @@ pub(super) fn close(segment: &Segment<'_>, at: usize) -> Topics {
     words.iter().rev().take(2).fold(Topics::default(), |all, word| Topics(all.0 | topic(word)))
 }
 
-/// What one word speaks of.
+/// What one word in lower case speaks of.
 fn topic(word: &str) -> u32 {
-    let at = WORDS.binary_search_by(|(known, _)| (*known).cmp(word));
-    at.ok().and_then(|at| WORDS.get(at)).map_or(0, |(_, topics)| *topics)
+    let first = word.bytes().next().unwrap_or(0);
+    let from = STARTS.get(usize::from(first)).copied().unwrap_or(0);
+    let same_letter = WORDS.get(from..).into_iter().flatten().take_while(|(known, _)| known.as_bytes().first() == Some(&first));
+    same_letter.filter(|(known, _)| *known == word).map(|(_, topics)| *topics).next().unwrap_or(0)
+}
+
+/// Where the known words that begin with each byte begin.
+static STARTS: [usize; 256] = starts();
+
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+const fn starts() -> [usize; 256] {
+    let mut all = [WORDS.len(); 256];
+    let mut at = WORDS.len();
+    while 0 < at {
+        at -= 1;
+        all[WORDS[at].0.as_bytes()[0] as usize] = at;
+    }
+    all
 }
 
 const PHONE: u32 = Topics::PHONE.0;
