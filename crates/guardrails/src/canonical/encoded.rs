@@ -14,7 +14,7 @@ const ENOUGH_GROUPS: usize = 6;
 pub fn decode(text: &str) -> Option<(String, Map)> {
     let mut rewrite = Rewrite::of(text);
     let bytes = text.as_bytes();
-    let escapes = bytes.iter().filter(|byte| matches!(byte, b'%' | b'\\' | b'&')).count() >= ENOUGH_ESCAPES;
+    let escapes = ENOUGH_ESCAPES <= memchr::memchr3_iter(b'%', b'\\', b'&', bytes).take(ENOUGH_ESCAPES).count();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if in_run(*byte) {
@@ -55,9 +55,25 @@ pub fn decode(text: &str) -> Option<(String, Map)> {
     rewrite.finish()
 }
 
+#[inline]
 fn in_run(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+    IN_RUN.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+/// Bytes of the encodings that are runs without a blank.
+static IN_RUN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Where a run of letters ends; long lines of one block count as one run.
 fn run_end(bytes: &[u8], start: usize) -> usize {
@@ -162,6 +178,12 @@ fn readable(mut bytes: Vec<u8>) -> Option<String> {
 
 /// A single group of a row: two hexadecimal digits, eight bits, or Morse.
 fn is_group(run: &[u8]) -> bool {
+    // Asked of every word.
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
+    let short = matches!(run.len(), 2 | 4 | 8) && (first.is_ascii_digit() || first.is_ascii_hexdigit() && last.is_ascii_hexdigit());
+    if !short && !matches!(first, b'-' | b'/' | b'.' | b'|') {
+        return false;
+    }
     let hex = run.strip_prefix(b"0x").unwrap_or(run);
     hex.len() == 2 && hex.iter().all(u8::is_ascii_hexdigit)
         || run.len() == 8 && run.iter().all(|byte| matches!(byte, b'0' | b'1'))

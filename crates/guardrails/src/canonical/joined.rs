@@ -1,6 +1,7 @@
 //! Words taken apart and put in disguise letter by letter: `i g n o r e`, `i.g.n.o.r.e`, `ig😀nore`, `1gn0r3`.
 
 use super::map::{Map, Rewrite};
+use crate::unicode::{Traits, traits};
 
 /// Single letters in a row that make a spaced-out stretch.
 const ENOUGH_LETTERS: usize = 5;
@@ -80,20 +81,26 @@ fn separates(char: char) -> bool {
 fn has_spaced(text: &str) -> bool {
     let mut row = 0;
     let mut length = 0;
-    for char in text.chars() {
-        if separates(char) {
-            if length == 1 {
-                row += 1;
-            }
+    let bytes = text.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        // Of longer characters, the first byte counts; two of them separate.
+        let separates = match byte {
+            0x80..=0xbf => continue,
+            0xc2 => matches!(bytes.get(at + 1), Some(0xa0 | 0xb7)),
+            128.. => false,
+            _ => separates(char::from(*byte)),
+        };
+        if separates {
+            row += usize::from(length == 1);
             length = 0;
+            if ENOUGH_LETTERS <= row {
+                return true;
+            }
         } else {
             length += 1;
             if 1 < length {
                 row = 0;
             }
-        }
-        if ENOUGH_LETTERS <= row {
-            return true;
         }
     }
     ENOUGH_LETTERS <= row + usize::from(length == 1)
@@ -241,12 +248,16 @@ fn splits(text: &str) -> usize {
         if is_picture(char) {
             picture = letter || picture;
         } else {
-            found += usize::from(picture && char.is_alphabetic());
+            found += usize::from(picture && is_letter(char));
             picture = false;
         }
-        letter = char.is_alphabetic();
+        letter = is_letter(char);
     }
     found
+}
+
+fn is_letter(char: char) -> bool {
+    if char.is_ascii() { char.is_ascii_alphabetic() } else { traits(char).any(Traits::ALPHABETIC) }
 }
 
 fn in_word(char: char) -> bool {
