@@ -20,6 +20,9 @@ pub fn join(text: &str) -> Option<(String, Map)> {
     if !spaced && !split && !leet {
         return None;
     }
+    if !spaced && !split {
+        return read_leet(text);
+    }
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut rewrite = Rewrite::of(text);
     let mut at = 0;
@@ -51,15 +54,33 @@ pub fn join(text: &str) -> Option<(String, Map)> {
         }
         if leet && !after_letter && in_word(char) {
             let end = end_of(&chars, at, in_word);
-            let word = chars.get(at..end).unwrap_or_default();
-            if let Some(plain) = plain_word(word) {
-                let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
+            let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
+            if let Some(plain) = text.get(start..end_byte).and_then(plain_word) {
                 rewrite.replace(start..end_byte, &plain);
             }
             at = end;
             continue;
         }
         at += 1;
+    }
+    rewrite.finish()
+}
+
+/// The text with letters for the digits in its words, and nothing else done to it.
+fn read_leet(text: &str) -> Option<(String, Map)> {
+    let mut rewrite = Rewrite::of(text);
+    let mut start = None;
+    for (at, char) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (in_word(char), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                if let Some(plain) = text.get(from..at).and_then(plain_word) {
+                    rewrite.replace(from..at, &plain);
+                }
+                start = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
     }
     rewrite.finish()
 }
@@ -261,7 +282,11 @@ fn is_letter(char: char) -> bool {
 }
 
 fn in_word(char: char) -> bool {
-    char.is_alphanumeric() || matches!(char, '@' | '$' | '€')
+    if char.is_ascii() {
+        char.is_ascii_alphanumeric() || matches!(char, '@' | '$')
+    } else {
+        traits(char).any(Traits::ALPHANUMERIC) || char == '€'
+    }
 }
 
 /// Words with a digit for a letter before their last letter: `pr0mpt`, not `mp3`.
@@ -288,14 +313,19 @@ fn leet_words(text: &str) -> usize {
 }
 
 /// The word with letters for its digits; nothing if it has none, or nothing else.
-fn plain_word(word: &[(usize, char)]) -> Option<String> {
-    let letters = word.iter().filter(|(_, char)| char.is_alphabetic()).count();
-    if letters == 0 || letters == word.len() || LONGEST_LEET < word.len() {
+fn plain_word(word: &str) -> Option<String> {
+    let (mut letters, mut length) = (0, 0);
+    for char in word.chars() {
+        letters += usize::from(is_letter(char));
+        length += 1;
+    }
+    if letters == 0 || letters == length || LONGEST_LEET < length {
         return None;
     }
     let mut plain = String::with_capacity(word.len());
-    for (nth, (_, char)) in word.iter().enumerate() {
-        let next = word.get(nth + 1).map(|(_, char)| *char);
+    let mut chars = word.chars().peekable();
+    while let Some(char) = chars.next() {
+        let next = chars.peek().copied();
         plain.push(match char {
             '0' => 'o',
             '1' if next == Some('1') || next == Some('l') || plain.ends_with('l') => 'l',
@@ -306,7 +336,7 @@ fn plain_word(word: &[(usize, char)]) -> Option<String> {
             '7' => 't',
             '8' => 'b',
             '9' | '6' => 'g',
-            other => *other,
+            other => other,
         });
     }
     Some(plain)
