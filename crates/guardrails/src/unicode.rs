@@ -89,18 +89,6 @@ fn fill(first: u32) -> Page {
     (first..=first | 255).map(|number| char::from_u32(number).map_or(Traits(0), Traits::of)).collect()
 }
 
-/// The character in lower case, where that is one character.
-#[inline]
-pub(crate) fn lower(character: char) -> char {
-    match character {
-        'А'..='Я' => char::from_u32(u32::from(character) + 32).unwrap_or(character),
-        _ => {
-            let mut lower = character.to_lowercase();
-            lower.next().filter(|_| lower.len() == 0).unwrap_or(character)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,10 +97,6 @@ mod tests {
     fn shortcuts_say_what_the_tables_say() {
         for character in ('\u{4E00}'..='\u{9FFF}').chain('\u{AC00}'..='\u{D7A3}') {
             assert_eq!(traits(character), Traits::of(character), "{character:?}");
-        }
-        for character in ('А'..='я').chain("ÄΩÉßİ中".chars()) {
-            let full: Vec<char> = character.to_lowercase().collect();
-            assert_eq!(lower(character), if full.len() == 1 { full[0] } else { character });
         }
     }
 }

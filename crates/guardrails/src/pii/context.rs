@@ -94,7 +94,7 @@ impl Memo {
         let bytes = text.as_bytes();
         let mut start = from;
         // The rest of a word whose beginning is not read is none.
-        let mut inside = text::char_before(text, from).is_some_and(char::is_alphanumeric);
+        let mut inside = text::char_before(text, from).is_some_and(text::alphanumeric);
         let mut lower_before = text::char_before(text, from).is_some_and(char::is_lowercase);
         let mut at = from;
         while at < to {
@@ -103,7 +103,7 @@ impl Memo {
                 (1, byte.is_ascii_alphanumeric(), byte.is_ascii_uppercase(), byte.is_ascii_lowercase())
             } else {
                 let Some(character) = text::char_at(text, at) else { break };
-                let letter = character.is_alphanumeric();
+                let letter = text::alphanumeric(character);
                 (character.len_utf8(), letter, letter && character.is_uppercase(), letter && character.is_lowercase())
             };
             if !alphanumeric || upper && lower_before {
@@ -131,7 +131,7 @@ impl Memo {
 /// The topics of a word that ends right at `at`, where a letter stands there: `SIN046454286`.
 fn last_word(text: &str, left: usize, at: usize) -> u32 {
     let mut start = at;
-    for character in text::part(text, 0, at).chars().rev().take_while(|character| character.is_alphanumeric()) {
+    for character in text::part(text, 0, at).chars().rev().take_while(|character| text::alphanumeric(*character)) {
         start -= character.len_utf8();
         let turns = || text::char_before(text, start).is_some_and(char::is_lowercase);
         if LONGEST < at - start || character.is_uppercase() && turns() {

@@ -11,7 +11,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
         return;
     }
     let Some(offset) = run.find(|character: char| character.is_ascii_digit()) else { return };
-    let named = written(run);
+    let named = if memchr::memchr(b' ', run.as_bytes()).is_some() { written(run) } else { None };
     let (start, end) = match named {
         Some((from, to)) => (segment.start + from, segment.start + to),
         None => {

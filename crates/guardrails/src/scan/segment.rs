@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{LEFT, Search};
-use crate::{pii, text};
+use crate::{
+    pii, text,
+    unicode::{Traits, traits},
+};
 
 /// Bytes over which the groups of one number, or the words of one address, may stretch.
 pub(super) const JOINED_CAP: usize = 96;
@@ -250,10 +253,8 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool, most: usize) -
 /// Whether a character outside ASCII can be part of a name or an address: letters of alphabets and their accents, not
 /// ideographs, punctuation or blanks.
 fn belongs(character: char) -> bool {
-    if matches!(character, 'à'..='ö' | 'ø'..='ÿ' | 'а'..='я') {
-        return true;
-    }
-    character < '\u{2000}' && (character.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&character))
+    character < '\u{2000}'
+        && (traits(character).any(Traits::ALPHANUMERIC) || ('\u{300}'..='\u{36f}').contains(&character))
 }
 
 /// A run with everything that continues it. `None` where more text could still join.

@@ -17,7 +17,8 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     if kinds.into_iter().filter(|kind| segment.flags.any(*kind)).count() < 2 {
         return;
     }
-    let (name, value) = match run.split_once(['=', ':']) {
+    let sign = run.bytes().position(|byte| matches!(byte, b'=' | b':'));
+    let (name, value) = match sign.and_then(|at| Some((run.get(..at)?, run.get(at + 1..)?))) {
         Some((name, value)) if 6 <= value.trim_start_matches(['=', ':']).len() && !name.is_empty() => {
             (name, value.trim_start_matches(['=', ':']))
         }
@@ -86,6 +87,11 @@ fn announced(left: &str) -> Secrecy {
 /// The secrecy of a name by its last word.
 fn secrecy(name: &str) -> Secrecy {
     let part_of = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
+    // Asked of every time of day: what names a secret ends in one of these.
+    let last = name.bytes().next_back().unwrap_or(0).to_ascii_lowercase();
+    if !matches!(last, b'a' | b'd' | b'e' | b'l' | b'n' | b's' | b't' | b'y' | b'_' | b'-' | b'.' | 128..) {
+        return Secrecy::None;
+    }
     let name = name.rsplit(|character| !part_of(character)).next().unwrap_or("");
     let name: String =
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
