@@ -29,7 +29,9 @@ pub fn clean(text: &str) -> (Cow<'_, str>, Map) {
         let changes = !char.is_ascii() && traits(char).any(Traits::CHANGES);
         // What belongs to it: how many, and whether any of them may become one with what stands before.
         let (mut accents, mut keep, mut kept_to) = (0, true, at);
-        while let Some((next, facts)) = beyond_ascii(text, at).filter(|(_, facts)| facts.any(Traits::CONTINUES)) {
+        while let Some((next, facts)) =
+            beyond_ascii(text, at).filter(|(_, facts)| facts.any(Traits::CONTINUES))
+        {
             keep &= facts.any(Traits::KEEPS);
             accents += 1;
             at += next.len_utf8();

@@ -14,7 +14,8 @@ const ENOUGH_GROUPS: usize = 6;
 pub fn decode(text: &str) -> Option<(String, Map)> {
     let mut rewrite = Rewrite::of(text);
     let bytes = text.as_bytes();
-    let escapes = ENOUGH_ESCAPES <= memchr::memchr3_iter(b'%', b'\\', b'&', bytes).take(ENOUGH_ESCAPES).count();
+    let escapes =
+        ENOUGH_ESCAPES <= memchr::memchr3_iter(b'%', b'\\', b'&', bytes).take(ENOUGH_ESCAPES).count();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if in_run(*byte) {
@@ -113,21 +114,53 @@ fn decode_run(run: &[u8]) -> Option<String> {
             return Some(text);
         }
     }
+    // What is no text betrays itself at once: no megabyte is decoded to learn that.
+    let beginning = unpack(run.get(..PROBE).unwrap_or(run), 6, six);
+    if !begins_as_text(&beginning) {
+        return None;
+    }
     readable(unpack(run, 6, six))
 }
 
-fn six(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    }
+/// Digits of a long run of base64 that are decoded first.
+const PROBE: usize = 64;
+
+/// Whether bytes may be the beginning of a text: UTF-8 without control characters.
+fn begins_as_text(bytes: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    valid && !bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
+fn six(byte: u8) -> Option<u8> {
+    SIX.get(usize::from(byte)).copied().filter(|value| *value < 64)
+}
+
+/// The values of base64's digits, of both alphabets; 64 for what is none.
+static SIX: [u8; 256] = {
+    let mut table = [64; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => 64,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Bytes of digits that hold so many bits each; what is no digit is passed over.
+#[inline]
 fn unpack(run: &[u8], width: u32, value: impl Fn(u8) -> Option<u8>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(run.len());
     let (mut bits, mut held) = (0_u32, 0_u32);
@@ -180,7 +213,8 @@ fn readable(mut bytes: Vec<u8>) -> Option<String> {
 fn is_group(run: &[u8]) -> bool {
     // Asked of every word.
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
-    let short = matches!(run.len(), 2 | 4 | 8) && (first.is_ascii_digit() || first.is_ascii_hexdigit() && last.is_ascii_hexdigit());
+    let short = matches!(run.len(), 2 | 4 | 8)
+        && (first.is_ascii_digit() || first.is_ascii_hexdigit() && last.is_ascii_hexdigit());
     if !short && !matches!(first, b'-' | b'/' | b'.' | b'|') {
         return false;
     }

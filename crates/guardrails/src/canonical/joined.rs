@@ -315,7 +315,7 @@ fn leet_words(text: &str) -> usize {
 /// The word with letters for its digits; nothing if it has none, or nothing else.
 fn plain_word(word: &str) -> Option<String> {
     let (mut letters, mut length) = (0, 0);
-    for char in word.chars() {
+    for char in word.chars().take(LONGEST_LEET + 1) {
         letters += usize::from(is_letter(char));
         length += 1;
     }

@@ -139,7 +139,11 @@ impl Lexicon {
     /// The class of a word by its letters without their order ([`spread`] summed) and its first: a slip of the fingers, or
     /// a trick.
     pub fn shuffled(&self, spread: u32, first: u8, length: usize) -> Option<u8> {
-        if length < SHORTEST_SHUFFLED { None } else { self.shuffled.class(step(spread, first.to_ascii_lowercase())) }
+        if length < SHORTEST_SHUFFLED {
+            None
+        } else {
+            self.shuffled.class(step(spread, first.to_ascii_lowercase()))
+        }
     }
 
     /// The class of this name.

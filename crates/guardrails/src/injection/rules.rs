@@ -63,8 +63,13 @@ impl Rules {
     }
 
     fn parse(text: &'static str) -> Self {
-        let mut rules =
-            Self { rules: Vec::new(), literals: Vec::new(), known: Table::of(&[]), places: vec![Vec::new(); IDS], states: 0 };
+        let mut rules = Self {
+            rules: Vec::new(),
+            literals: Vec::new(),
+            known: Table::of(&[]),
+            places: vec![Vec::new(); IDS],
+            states: 0,
+        };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, pattern)) = line.split_once(':') else { continue };
             let mut head = head.split_whitespace();

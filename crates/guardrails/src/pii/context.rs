@@ -104,11 +104,19 @@ impl Memo {
             } else {
                 let Some(character) = text::char_at(text, at) else { break };
                 let letter = text::alphanumeric(character);
-                (character.len_utf8(), letter, letter && character.is_uppercase(), letter && character.is_lowercase())
+                (
+                    character.len_utf8(),
+                    letter,
+                    letter && character.is_uppercase(),
+                    letter && character.is_lowercase(),
+                )
             };
             if !alphanumeric || upper && lower_before {
-                if !inside {
-                    self.add(text, start, at);
+                if !inside && start < at {
+                    let first = text::byte(bytes, start).to_ascii_lowercase();
+                    if 128 <= first || may_be_known(first, at - start) {
+                        self.add(text, start, at);
+                    }
                 }
                 inside = false;
                 start = if alphanumeric { at } else { at + width };
@@ -131,7 +139,9 @@ impl Memo {
 /// The topics of a word that ends right at `at`, where a letter stands there: `SIN046454286`.
 fn last_word(text: &str, left: usize, at: usize) -> u32 {
     let mut start = at;
-    for character in text::part(text, 0, at).chars().rev().take_while(|character| text::alphanumeric(*character)) {
+    for character in
+        text::part(text, 0, at).chars().rev().take_while(|character| text::alphanumeric(*character))
+    {
         start -= character.len_utf8();
         let turns = || text::char_before(text, start).is_some_and(char::is_lowercase);
         if LONGEST < at - start || character.is_uppercase() && turns() {
@@ -192,7 +202,11 @@ pub(super) fn close(segment: &Segment<'_>, at: usize) -> Topics {
 fn topic(word: &str) -> u32 {
     let first = word.bytes().next().unwrap_or(0);
     let from = STARTS.get(usize::from(first)).copied().unwrap_or(0);
-    let same_letter = WORDS.get(from..).into_iter().flatten().take_while(|(known, _)| known.as_bytes().first() == Some(&first));
+    let same_letter = WORDS
+        .get(from..)
+        .into_iter()
+        .flatten()
+        .take_while(|(known, _)| known.as_bytes().first() == Some(&first));
     same_letter.filter(|(known, _)| *known == word).map(|(_, topics)| *topics).next().unwrap_or(0)
 }
 

@@ -22,7 +22,10 @@ static LENGTHS: &[(&str, usize)] = &[
 pub(super) fn head(run: &str) -> Option<usize> {
     // Asked of every number: few have two digits there.
     let [first, second, third, fourth, ..] = run.as_bytes() else { return None };
-    if !(third.is_ascii_digit() && fourth.is_ascii_digit() && first.is_ascii_uppercase() && second.is_ascii_uppercase())
+    if !(third.is_ascii_digit()
+        && fourth.is_ascii_digit()
+        && first.is_ascii_uppercase()
+        && second.is_ascii_uppercase())
     {
         return None;
     }

@@ -89,6 +89,33 @@ const fn sign(byte: u8) -> u64 {
     }
 }
 
+/// Of each byte that is always part of a run, its flag and its sign.
+static PLAIN: [(u16, u64); 256] = {
+    let mut table = [(0, 0); 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "computed at build time, where a wrong index does not compile"
+        )]
+        {
+            let flag = match CLASS[byte as usize] {
+                LETTER_LOWER => Flags::LOWER.0,
+                LETTER_UPPER => Flags::UPPER.0,
+                NUMBER => Flags::DIGIT.0,
+                MARK => Flags::MARK.0,
+                SIGN_AT => Flags::AT.0,
+                SIGN_COLON => Flags::COLON.0,
+                SLASH => Flags::SLASHES.0,
+                _ => 0,
+            };
+            table[byte as usize] = (flag, sign(byte));
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Characters of a run from which on it is long enough to hold a secret.
 const LONG: usize = 12;
 
@@ -211,17 +238,23 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool, most: usize) -
     let mut paren = false;
     while let Some(&byte) = bytes.get(end) {
         if at + most < end {
-            return Some(Ended { end, flags: flags | Flags::LONG, signs, cut: true, window: false, probe: false });
+            return Some(Ended {
+                end,
+                flags: flags | Flags::LONG,
+                signs,
+                cut: true,
+                window: false,
+                probe: false,
+            });
         }
-        signs.0 += sign(byte);
+        let (flag, sign) = PLAIN.get(usize::from(byte)).copied().unwrap_or((0, 0));
+        if flag != 0 {
+            flags.0 |= flag;
+            signs.0 += sign;
+            end += 1;
+            continue;
+        }
         match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
-            LETTER_LOWER => flags |= Flags::LOWER,
-            LETTER_UPPER => flags |= Flags::UPPER,
-            NUMBER => flags |= Flags::DIGIT,
-            MARK => flags |= Flags::MARK,
-            SIGN_AT => flags |= Flags::AT,
-            SIGN_COLON => flags |= Flags::COLON,
-            SLASH => flags |= Flags::SLASHES,
             OPEN | CLOSE if super::CAP <= end - at => break,
             OPEN => match bytes.get(end + 1) {
                 None if !last => return None,

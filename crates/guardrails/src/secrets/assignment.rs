@@ -13,7 +13,8 @@ const NAME: usize = 44;
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, usize, usize)) {
     let run = segment.str();
     // What is drawn at random has characters of two kinds at least, and a name stands before it.
-    let kinds = [Flags::LOWER, Flags::UPPER, Flags::DIGIT, Flags::MARK | Flags::AT | Flags::COLON | Flags::SLASHES];
+    let kinds =
+        [Flags::LOWER, Flags::UPPER, Flags::DIGIT, Flags::MARK | Flags::AT | Flags::COLON | Flags::SLASHES];
     if kinds.into_iter().filter(|kind| segment.flags.any(*kind)).count() < 2 {
         return;
     }
