@@ -17,7 +17,11 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::{cache::Note, guardrail::Verdicts, routing::explain::Explanation};
+use crate::{
+    cache::Note,
+    guardrail::{Verdicts, hook::HookCall},
+    routing::explain::Explanation,
+};
 
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
@@ -92,6 +96,9 @@ pub struct Record {
     /// What guardrails found.
     #[serde(skip_serializing_if = "Verdicts::is_empty")]
     pub guardrails: Verdicts,
+    /// Calls of guardrails somewhere else; what they cost is part of `cost_nano_usd`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookCall>,
 }
 
 /// An attempt that was cancelled because another was quicker.

@@ -23,7 +23,7 @@ use crate::{
     cache::{Entry as Kept, Note},
     config::{Model, Target},
     cost_log::{Duty, Entry, Raced, Record},
-    guardrail::{Verdicts, answer::Guard},
+    guardrail::{Verdicts, answer::Guard, hook::HookCall},
     port::Host,
 };
 
@@ -107,6 +107,7 @@ impl Session {
             shadow_of: None,
             cache: None,
             guardrails: Verdicts::default(),
+            hooks: Vec::new(),
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
@@ -186,7 +187,8 @@ impl Session {
 
     /// Whether they found something in an answer.
     pub(super) fn found_in_answer(&self) -> bool {
-        self.guard.as_ref().is_some_and(|guard| guard.verdicts().any_in_answer())
+        self.record.guardrails.any_in_answer()
+            || self.guard.as_ref().is_some_and(|guard| guard.verdicts().any_in_answer())
     }
 
     /// All that they found, in request and answer.
@@ -199,6 +201,14 @@ impl Session {
     /// An answer was refused: what it cost is part of what the request costs.
     pub(super) fn rejected(&mut self, usage: &Usage) {
         self.lost = sum(self.lost, self.own_cost(usage));
+    }
+
+    /// A hook was asked: what that cost is part of what the request costs.
+    pub(super) fn hooked(&mut self, call: HookCall) {
+        let cost = Some(call.cost_nano_usd);
+        self.lost = sum(self.lost, cost);
+        self.record.cost_nano_usd = sum(self.record.cost_nano_usd, cost);
+        self.record.hooks.push(call);
     }
 
     /// A kept answer is given: nothing is used.

@@ -56,7 +56,7 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
         passages: plans.retrieved().map(|plan| Stages { plan, trust: Trust::Untrusted }),
     };
     for (at, turn) in changed.turns.iter_mut().enumerate() {
-        let trusted = matches!(turn.role, Role::System | Role::Developer | Role::Assistant);
+        let trusted = is_trusted(turn.role);
         let mut run = Run { checked: &mut checked, trusted, new: new <= at && !trusted };
         for part in &mut turn.parts {
             any |= run.part(part, &stages);
@@ -71,10 +71,15 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
 
 /// The first turn since the model spoke last. How an answer is to begin, put into the model's mouth by the caller, is no
 /// answer.
-fn begin_of_new(request: &Request<'_>) -> usize {
+pub(super) fn begin_of_new(request: &Request<'_>) -> usize {
     let spoken = |at: &usize| request.turns.get(*at).is_some_and(|turn| turn.role == Role::Assistant);
     let asked = (0..request.turns.len()).rev().find(|at| !spoken(at)).unwrap_or(0);
     (0..asked).rev().find(spoken).map_or(0, |at| at + 1)
+}
+
+/// Whether what is said so is the operator's or the model's own.
+pub(super) fn is_trusted(role: Role) -> bool {
+    matches!(role, Role::System | Role::Developer | Role::Assistant)
 }
 
 /// The checks of all stages; those without any are `None`.
