@@ -64,8 +64,10 @@ impl Ask<'_> {
         if self.stream && plans.holds_streams() {
             self.request.stream = false;
             self.changed = true;
-        } else if self.stream {
+        } else if self.stream && !self.hooks.is_empty() {
+            // What is not judged must not be given later to those whose answers are.
             self.hooks.clear();
+            self.ticket = None;
         }
     }
 }
@@ -112,9 +114,10 @@ impl Gateway {
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
-        let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
+        let mut need = Need::of_chat(&request);
+        need.every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
             Ok(plans) if plans.versions.is_empty() => {
                 Some(self.ticket(context, &caller, &model, &request, plans, true)?)

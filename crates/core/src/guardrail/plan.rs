@@ -143,6 +143,16 @@ impl Plans {
         plan.map_or(&[], |plan| &plan.hooks)
     }
 
+    /// Whether an answer may be refused so that the next target is asked.
+    pub fn retries(&self) -> bool {
+        let Some(plan) = self.output() else { return false };
+        let acts = [plan.secrets, plan.links, plan.leak, plan.schema].into_iter().flatten();
+        let acts = acts.chain(plan.pii.values().copied());
+        let acts = acts.chain(plan.policies.iter().map(|(_, act)| *act));
+        let mut acts = acts.chain(plan.hooks.iter().map(|(_, act)| *act));
+        acts.any(|act| act.effective() == Action::Retry)
+    }
+
     /// Whether streams are held until the whole answer has been judged.
     pub fn holds_streams(&self) -> bool {
         self.hooks(Stage::Output).iter().any(|(hook, _)| hook.holds)

@@ -58,6 +58,14 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
     for (at, turn) in changed.turns.iter_mut().enumerate() {
         let trusted = is_trusted(turn.role);
         let mut run = Run { checked: &mut checked, trusted, new: new <= at && !trusted };
+        if run.new {
+            run.together(&turn.parts, stages.user.as_ref());
+            for part in &turn.parts {
+                if let Part::ToolResult { parts, .. } = part {
+                    run.together(parts, stages.tools.as_ref());
+                }
+            }
+        }
         for part in &mut turn.parts {
             any |= run.part(part, &stages);
             if run.checked.refused.is_some() {
@@ -118,6 +126,30 @@ struct Run<'c, 'a> {
 }
 
 impl Run<'_, '_> {
+    /// Looks for attacks in what several parts say together: one told in halves is whole for who reads them in a row.
+    fn together(&mut self, parts: &[Part<'_>], stages: Option<&Stages<'_>>) {
+        let texts: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Text { text, .. } => Some(&**text),
+                _ => None,
+            })
+            .collect();
+        let Some(stages) = stages.filter(|stages| 1 < texts.len() && stages.plan.injection.is_some()) else {
+            return;
+        };
+        let before = self.checked.verdicts.0.len();
+        self.attacks(&texts.join(" "), stages);
+        // A word may be cut in two.
+        let letter = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+        let cut = texts.windows(2).any(|pair| {
+            matches!(pair, [one, other] if letter(one.chars().next_back()) && letter(other.chars().next()))
+        });
+        if cut && self.checked.verdicts.0.len() == before {
+            self.attacks(&texts.concat(), stages);
+        }
+    }
+
     /// Checks one part; whether it was changed.
     fn part(&mut self, part: &mut Part<'_>, all: &All<'_>) -> bool {
         match part {
