@@ -120,7 +120,8 @@ impl Gateway {
         let started = host.now();
         let id = format!("req_{:016x}{:016x}", host.random(), host.random());
         let Call { head, body, gone } = call;
-        let protocol = route::protocol(head.uri.path(), &head.headers);
+        let route = route::find(head.uri.path());
+        let protocol = route::protocol(head.uri.path(), route, &head.headers);
         let (config, outcome) = match self.config(host).await {
             Ok(config) => {
                 let context = Context {
@@ -131,7 +132,7 @@ impl Gateway {
                     headers: &head.headers,
                     config: config.clone(),
                 };
-                (Some(config), self.route(&context, &head, body, gone).await)
+                (Some(config), self.route(&context, route, &head, body, gone).await)
             }
             Err(failure) => (None, Err(failure.into())),
         };
@@ -141,7 +142,6 @@ impl Gateway {
             reply::set(headers, name, &id);
         }
         reply::set(headers, "server-timing", &format!("total;dur={}", host.now().since(started).as_millis()));
-        let route = route::find(head.uri.path());
         if let Some(config) = config.filter(|_| route.is_none_or(Route::is_public)) {
             cors::allow(&head.headers, &config.cors.origins, headers);
             if let Some(route) = route.filter(|_| cors::is_preflight(&head.method, &head.headers)) {
@@ -157,12 +157,13 @@ impl Gateway {
     async fn route<H: Host, B: Body>(
         self: &Rc<Self>,
         context: &Context<'_, H>,
+        route: Option<Route<'_>>,
         head: &Parts,
         body: B,
         gone: LocalBoxFuture<'static, ()>,
     ) -> Result<Reply<H::Body>, Problem> {
         let path = head.uri.path();
-        let Some(route) = route::find(path) else {
+        let Some(route) = route else {
             let message = format!("there is no {path} here; docs/api.md lists the routes");
             return Err(Failure::new(ErrorKind::NotFound, message).into());
         };

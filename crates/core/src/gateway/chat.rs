@@ -1,6 +1,6 @@
 //! Chat, from either protocol to any target.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::{LocalBoxFuture, try_join};
@@ -52,6 +52,15 @@ pub(super) struct Ask<'a> {
     pub guard: Option<Guard>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+    /// The prompt's tokens by our estimate, once somebody has asked.
+    pub counted: OnceCell<u64>,
+}
+
+impl Ask<'_> {
+    /// The prompt's tokens by our estimate.
+    pub fn tokens(&self) -> u64 {
+        *self.counted.get_or_init(|| tokens::request(&self.request))
+    }
 }
 
 /// Where a caller says which model is to answer.
@@ -96,7 +105,6 @@ impl Gateway {
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
-        let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
         let early = match plans.as_ref() {
@@ -109,7 +117,7 @@ impl Gateway {
             let ticket = early.as_ref().and_then(Option::as_deref);
             Ok(self.look_up(context.host, ticket, request.stream).await)
         };
-        let reserved = self.reserve(context, &caller, model.clone(), &session, &need);
+        let reserved = self.reserve(context, &caller, model.clone(), &session, Need::Chat(&request));
         let (reserved, found) = try_join(reserved, asked).await?;
         let moved = !Rc::ptr_eq(&model, &reserved);
         let model = reserved;
@@ -130,7 +138,8 @@ impl Gateway {
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket };
+        let counted = OnceCell::new();
+        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket, counted };
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
         let outcome = match (kept, &ask.ticket) {
             (Some((found, entry)), _) => {
@@ -146,13 +155,13 @@ impl Gateway {
                 let attempt = async |target: &Target, session: &Shared| {
                     self.attempt_chat(context, &ask, target, session).await
                 };
-                let subject = Subject::Chat(&ask.request);
+                let subject = Subject::Chat(&ask);
                 self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
             }
         };
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
-            let input_uncached = tokens::request(&ask.request);
+            let input_uncached = ask.tokens();
             let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
             session.borrow_mut().left(usage);
             self.settle(context.host, &session);
@@ -252,7 +261,7 @@ impl Gateway {
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
         let response = self.send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
-            let estimate = tokens::request(&ask.request);
+            let estimate = ask.tokens();
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
@@ -327,7 +336,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
 /// Tokens as the provider counted them, else by length.
 fn usage(ask: &Ask<'_>, answer: &Answer<'_>) -> Usage {
     answer.usage.unwrap_or_else(|| Usage {
-        input_uncached: tokens::request(&ask.request),
+        input_uncached: ask.tokens(),
         output_text: tokens::answer(answer),
         source: Source::Estimated,
         ..Usage::default()

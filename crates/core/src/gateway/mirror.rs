@@ -1,7 +1,7 @@
 //! Requests sent again when their answer is on its way: copies for comparison, paid by nobody but the operator, and those
 //! that make a cached answer fresh.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -145,23 +145,32 @@ impl<H: Host> Copy<H> {
             }
             Purpose::Refresh(ticket) => {
                 session.borrow_mut().record.cache = Some(ticket.refreshing());
-                let need = Need::of_chat(&request);
-                let Ok(model) = gateway.reserve(&context, &caller, model, &session, &need).await else {
+                let need = Need::Chat(&request);
+                let Ok(model) = gateway.reserve(&context, &caller, model, &session, need).await else {
                     return;
                 };
                 (model, Some(ticket))
             }
         };
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask =
-            Ask { protocol, body: &body, request, strict: false, as_list: false, changed, guard, ticket };
+        let ask = Ask {
+            protocol,
+            body: &body,
+            request,
+            strict: false,
+            as_list: false,
+            changed,
+            guard,
+            ticket,
+            counted: OnceCell::new(),
+        };
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =
                 gateway.attempt_chat(&context, &ask, target, session).await;
             outcome
         };
         let mut never = futures::future::pending().boxed_local();
-        let subject = Subject::Chat(&ask.request);
+        let subject = Subject::Chat(&ask);
         let outcome = gateway.walk(&context, &caller, &model, subject, &session, &mut never, attempt).await;
         match outcome {
             Some(Ok(Outcome::Stream { opened, .. })) => {

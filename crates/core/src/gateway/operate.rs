@@ -75,8 +75,8 @@ impl Gateway {
         let model = self.admit_model(context, &caller, &ask.plain.model)?;
         let user = ask.plain.user.as_deref();
         let session = Session::begin(context, &caller, operation.name(), &ask.plain.model, user)?;
-        let need = Need::of_operation(operation, ask.plain.input_estimate, body.len());
-        let model = self.reserve(context, &caller, model, &session, &need).await?;
+        let need = Need::Operation { operation, input: ask.plain.input_estimate, bytes: body.len() };
+        let model = self.reserve(context, &caller, model, &session, need).await?;
 
         let attempt = async |target: &Target, session: &Shared| {
             self.attempt_operation(context, &ask, target, session).await

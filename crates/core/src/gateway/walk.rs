@@ -4,9 +4,7 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use futures::future::{Either, LocalBoxFuture, select};
 use http::HeaderMap;
-use sluice_providers::tokens;
 use sluice_types::{
-    chat,
     error::{ErrorKind, Failure},
     time::Timestamp,
 };
@@ -14,6 +12,7 @@ use sluice_types::{
 use super::{
     Context, Gateway,
     admit::Caller,
+    chat::Ask,
     receive,
     reply::{self, Problem},
     routes::{Racer, Run},
@@ -33,7 +32,7 @@ use crate::{
 /// What a request is about, as far as strategies want to know.
 pub(super) enum Subject<'a> {
     /// Chat.
-    Chat(&'a chat::Request<'a>),
+    Chat(&'a Ask<'a>),
     /// Something of so many tokens.
     Tokens(u64),
 }
@@ -69,7 +68,7 @@ impl Gateway {
         let stream = session.borrow().record.stream;
         let input = match subject {
             _ if model.hedge.is_none() => 0,
-            Subject::Chat(request) => tokens::request(request),
+            Subject::Chat(ask) => ask.tokens(),
             Subject::Tokens(tokens) => tokens,
         };
         let walk = Walk { gateway: self, context, model, session, stream, input };
@@ -139,7 +138,7 @@ impl<H: Host> Walk<'_, H> {
         let (decision, views) = {
             let session = self.session.borrow();
             let (request, tokens) = match subject {
-                Subject::Chat(request) => (Some(*request), None),
+                Subject::Chat(ask) => (Some(&ask.request), ask.counted.get().copied()),
                 Subject::Tokens(tokens) => (None, Some(*tokens)),
             };
             let facts = Facts {
