@@ -159,12 +159,7 @@ pub fn pages_prefix(tenant: &str) -> String {
 
 /// What keys of `model` begin with below `prefix`.
 pub fn below(prefix: &str, model: &str) -> String {
-    let mut prefix = prefix.to_owned();
-    for byte in key::digest(model).iter().take(8) {
-        _ = write!(prefix, "{byte:02x}");
-    }
-    prefix.push('/');
-    prefix
+    format!("{prefix}{}/", key::short(model, 8))
 }
 
 /// A kept answer.

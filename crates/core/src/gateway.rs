@@ -30,6 +30,7 @@ mod responses;
 mod routes;
 mod send;
 mod settle;
+pub mod sqs;
 mod stream;
 mod targets;
 mod translate;

@@ -41,6 +41,12 @@ pub fn hex(digest: &[u8]) -> String {
     text
 }
 
+/// The first `bytes` of the digest of `text`, in hexadecimal: a short name for a long text. Sixteen bytes keep apart what somebody
+/// may want to collide, eight what nobody gains by.
+pub fn short(text: &str, bytes: usize) -> String {
+    hex(digest(text).get(..bytes).unwrap_or_default())
+}
+
 /// The store's key for the record of the virtual key with `digest`.
 pub fn store_key(digest: &Digest) -> String {
     format!("key/{}", hex(digest))

@@ -20,6 +20,7 @@ pub mod relay;
 pub mod remote_image;
 pub mod route;
 pub mod routing;
+pub mod sqs;
 pub mod token;
 pub mod undo;
 pub mod usage;

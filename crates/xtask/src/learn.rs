@@ -1,5 +1,5 @@
-//! `cargo xtask train` and `cargo xtask eval`: run `crates/eval` and `crates/eval-semantic`, which link
-//! what is measured; xtask itself does not.
+//! `cargo xtask train` and `cargo xtask eval`: run `crates/eval`, `crates/eval-semantic` and `crates/eval-retrieval`,
+//! which link what is measured; xtask itself does not.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -29,6 +29,8 @@ enum What {
     Grounding,
     /// Cache decisions and routes by meaning; trained are the thresholds, after tools/semantic has made the weights
     Semantic,
+    /// Finding passages and citing them; trained are the weights of the reranker and of the citations' check
+    Retrieval,
 }
 
 /// Builds and runs the evaluator.
@@ -43,6 +45,8 @@ pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
         (What::Grounding, _) => ("sluice-eval", &["eval", "guardrails"]),
         (What::Semantic, "train") => ("sluice-eval-semantic", &["--calibrate"]),
         (What::Semantic, _) => ("sluice-eval-semantic", &[]),
+        (What::Retrieval, "train") => ("sluice-eval-retrieval", &["--fit"]),
+        (What::Retrieval, _) => ("sluice-eval-retrieval", &[]),
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     let mut command = Command::new("cargo");

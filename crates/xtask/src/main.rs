@@ -14,6 +14,7 @@ mod progress;
 mod seed;
 mod setup;
 mod simulate;
+mod terraform;
 mod test;
 
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,7 @@ use crate::dev::ensure_spin_host;
 use crate::process::{command, root, show, step, target_dir};
 use crate::progress::seconds;
 use crate::setup;
+use crate::terraform::{self, Moto, Terraform};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -45,10 +47,15 @@ const SUITES: &[Suite] = &[
     Suite { name: "scenarios", about: "HTTP against the built bundles on both hosts", run: scenarios },
     Suite { name: "sdk", about: "the official SDKs against the gateway", run: sdk },
     Suite { name: "schemathesis", about: "requests made up from /openapi.json", run: schemathesis },
+    Suite {
+        name: "terraform",
+        about: "infra/: checked, tested, applied to a stand-in of AWS",
+        run: terraform,
+    },
     Suite { name: "browser", about: "a page in Chromium against the gateway", run: browser },
 ];
 
-/// Tests that passed and failed; a suite that tells no numbers counts as one.
+/// Tests that passed and failed; a suite that tells no numbers counts as one, one that was left out as none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: usize,
@@ -109,10 +116,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         if !note.is_empty() {
             println!("{note}");
         }
-        let word = if count.failed == 0 { "ok    " } else { "FAILED" };
+        let word = match count {
+            Count { passed: 0, failed: 0 } => "left out",
+            Count { failed: 0, .. } => "ok",
+            _ => "FAILED",
+        };
         let time = seconds(started.elapsed());
         summary.push(format!(
-            "{word} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}",
+            "{word:<8} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}",
             suite.name, count.passed, count.failed
         ));
         total.add(count);
@@ -225,6 +236,46 @@ fn schemathesis() -> Result<Count> {
         .args(["test", "--package", "sluice-tests", "--test", "schemathesis", "--no-fail-fast"])
         .env("SLUICE_SCHEMATHESIS_PYTHON", python);
     counted(artefacts(&mut cargo)?)
+}
+
+fn terraform() -> Result<Count> {
+    let Some(terraform) = Terraform::find()? else {
+        println!("left out: {}", terraform::INSTALL);
+        return Ok(Count::default());
+    };
+    let mut count = Count::default();
+    terraform.fmt()?;
+    count.add(Count::ONE);
+    if terraform.can_init("examples/cloudflare")? {
+        terraform.validate("examples/cloudflare")?;
+        count.add(Count::ONE);
+    } else {
+        println!(
+            "   infra/modules/cloudflare is formatted only: the provider cloudflare/cloudflare is not to be had here"
+        );
+    }
+    terraform.init("examples/spin-sqs")?;
+    terraform.init("modules/sqs")?;
+    let moto = Moto::start()?;
+    let queues = thread::scope(|scope| {
+        let apply = scope.spawn(|| terraform.apply(&moto.endpoint));
+        terraform.validate("examples/spin-sqs")?;
+        count.add(Count::ONE);
+        let (passed, failed) = terraform.test("modules/sqs")?;
+        count.add(Count { passed, failed });
+        println!("   terraform apply of infra/examples/spin-sqs to moto, in 100 s or so");
+        apply.join().map_err(|_| anyhow::anyhow!("terraform apply ended oddly"))?
+    })?;
+    count.add(Count::ONE);
+    println!("   applied: {} with dead letters in {}", queues.url, queues.dead_letter_url);
+    let mut cargo = command("cargo");
+    cargo
+        .args(["test", "--package", "sluice-testing", "--test", "sqs", "--no-fail-fast"])
+        .env("SLUICE_SQS_URL", &queues.url)
+        .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
+    count.add(counted(&mut cargo)?);
+    moto.stop()?;
+    Ok(count)
 }
 
 fn browser() -> Result<Count> {

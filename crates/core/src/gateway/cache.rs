@@ -26,7 +26,7 @@ use crate::{
     },
     generations::Generations,
     guardrail::Plans,
-    key::{self, KeyKind},
+    key,
     port::{Host, Kv},
 };
 
@@ -165,7 +165,7 @@ impl Gateway {
         }
         let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
         // Whoever holds a page's key or an end user's token shares with nobody else.
-        let own = caller.key.kind == KeyKind::Publishable || caller.user.is_some();
+        let own = caller.is_apart();
         let within = match policy.scope {
             CacheScope::Tenant if !own => Some(None),
             CacheScope::Tenant | CacheScope::Key if caller.user.is_none() => {

@@ -100,8 +100,7 @@ pub fn compile(
             }
         }
     }
-    let digest = serde_json::to_string(written).map(|text| key::digest(&text)).unwrap_or_default();
-    let digest = key::hex(digest.get(..8).unwrap_or_default());
+    let digest = key::short(&serde_json::to_string(written).unwrap_or_default(), 8);
     Guardrail { version: format!("{name}@{digest}"), checks }
 }
 
