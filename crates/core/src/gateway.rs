@@ -23,6 +23,7 @@ mod mirror;
 mod models;
 pub mod object;
 mod operate;
+mod passing;
 mod receive;
 mod reply;
 mod reserve;
@@ -82,7 +83,7 @@ pub struct Gateway {
     google: GoogleTokens,
     answers: Answers,
     journal: Journal,
-    routes: Routes,
+    routes: Rc<Routes>,
 }
 
 /// What every stage may want to know of the request at hand.
@@ -112,7 +113,7 @@ impl Gateway {
             google: GoogleTokens::default(),
             answers: Answers::default(),
             journal: Journal::default(),
-            routes: Routes::default(),
+            routes: Rc::default(),
         })
     }
 

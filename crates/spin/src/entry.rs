@@ -5,12 +5,12 @@ use std::{convert::Infallible, rc::Rc};
 use bytes::Bytes;
 use futures::{StreamExt, future::pending, stream::LocalBoxStream};
 use http_body::Frame;
-use http_body_util::{Either, Full, StreamBody};
+use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::MapErr};
 use sluice_core::{
     config,
     gateway::{Call, Gateway, ReplyBody, VISITOR},
 };
-use spin_sdk::{http::Request, http_service};
+use spin_sdk::{http::Request, http_service, wasip3::http::types::ErrorCode};
 
 use crate::{Spin, body::Incoming};
 
@@ -18,14 +18,16 @@ thread_local! {
     static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
 }
 
-/// A frame of a streamed answer.
-type Piece = Result<Frame<Bytes>, Infallible>;
+/// A frame of a streamed answer; an error breaks it off.
+type Piece = Result<Frame<Bytes>, ErrorCode>;
 
 /// An answer's body.
-type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
+type Outgoing =
+    Either<MapErr<Full<Bytes>, fn(Infallible) -> ErrorCode>, StreamBody<LocalBoxStream<'static, Piece>>>;
 
-fn pieces_of(pieces: LocalBoxStream<'static, Bytes>) -> Outgoing {
-    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
+fn pieces_of<E: 'static>(pieces: LocalBoxStream<'static, Result<Bytes, E>>) -> Outgoing {
+    let frames = pieces.map(|piece| piece.map(Frame::data).map_err(|_| ErrorCode::HttpResponseIncomplete));
+    Either::Right(StreamBody::new(frames.boxed_local()))
 }
 
 /// Answers a request.
@@ -50,8 +52,9 @@ async fn handle(request: Request) -> http::Response<Outgoing> {
     let call = Call { head, body: Incoming::new(body), gone: Box::pin(pending()) };
     let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
     let body = match reply.body {
-        ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => pieces_of(pieces),
+        ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes).map_err(|never| match never {})),
+        ReplyBody::Stream(pieces) => pieces_of(pieces.map(Ok::<_, Infallible>).boxed_local()),
+        ReplyBody::Passed(pieces) => pieces_of(pieces),
         ReplyBody::Untouched(body) => pieces_of(body.untouched()),
     };
     let mut response = http::Response::new(body);

@@ -103,10 +103,14 @@ impl<H: Host> Walk<'_, H> {
                 step = plan.passed_over();
                 continue;
             };
-            let Some(run) = self.gateway.routes.begin(target, first, self.stream, self.now()) else {
+            let leave = self.gateway.leave(self.context.host, target).await;
+            let run = leave
+                .and_then(|probe| self.gateway.routes.begin(target, first, self.stream, probe, self.now()));
+            let Some(run) = run else {
                 step = plan.passed_over();
                 continue;
             };
+            self.gateway.share(self.context.host);
             self.session.borrow_mut().trying(self.model, at);
             let wait = if std::mem::replace(&mut raced, true) { None } else { self.hedge_after(target) };
             let outcome = match wait {
@@ -254,6 +258,7 @@ impl<H: Host> Walk<'_, H> {
                 session.borrow_mut().attempt_failed(target, failure.kind);
             }
         }
+        self.gateway.share(self.context.host);
         outcome
     }
 
@@ -311,7 +316,10 @@ impl<H: Host> Walk<'_, H> {
         if !routes.may_retry(first, now) {
             return None;
         }
-        let run = routes.begin(target, true, self.stream, now)?;
+        if !routes.may_join(target, now) {
+            return None;
+        }
+        let run = routes.begin(target, true, self.stream, None, now)?;
         routes.retried(first, now);
         plan.race();
         Some((next, target, run))
