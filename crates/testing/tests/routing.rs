@@ -8,7 +8,7 @@ use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use sluice_core::{gateway::Gateway, port::Clock};
-use sluice_testing::memory::{Leaving, MemoryHost, Script, Step, answer, stream};
+use sluice_testing::memory::{Fails, Leaving, MemoryHost, Script, Step, answer, stream};
 use support::{WHOLE, call, chat, host, json, post, rows, send};
 
 const CONFIG: &str = r#"{
@@ -22,6 +22,8 @@ const CONFIG: &str = r#"{
     "two": {"targets": ["a/m", "b/m"], "retry": {"attempts": 1},
             "breaker": {"failures": 2, "open": "20s"}},
     "alone": {"targets": ["a/m"], "retry": {"attempts": 1}, "breaker": {"failures": 2, "open": "20s"}},
+    "common": {"targets": ["a/m", "b/m"], "retry": {"attempts": 1},
+               "breaker": {"failures": 2, "open": "20s", "shared": true}},
     "hurried": {"targets": ["a/m", "b/m"], "retry": {"attempts": 3, "backoff": "3s..4s"}, "deadline": "5s",
                 "breaker": {"enabled": false}},
     "raced": {"targets": ["a/m", "b/m", "c/m"], "retry": {"attempts": 1}, "hedge": {"after": "500ms"}},
@@ -120,6 +122,83 @@ fn retry_after_opens_a_breaker_for_so_long() {
     pass(&host, 1);
     let host = host.reply("a.test", good());
     assert_eq!(target(&send(&gateway, &host, chat("two", false)).1), "a/m");
+}
+
+#[test]
+fn instances_that_share_a_breaker_learn_from_one_anothers_failures_and_send_one_probe() {
+    let host = (0..20).fold(host(), |host, _| host.reply("b.test", good()));
+    let instances: Vec<_> = (0..4).map(|_| gateway()).collect();
+    let to_a = |host: &MemoryHost| host.asked_hosts().iter().filter(|name| *name == "a.test").count();
+    // Two failures, each seen by another instance, open it for all.
+    let host = host.reply("a.test", down()).reply("a.test", down());
+    for instance in &instances[..2] {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "b/m");
+    }
+    assert_eq!(to_a(&host), 2);
+    for instance in &instances[..2] {
+        send(instance, &host, chat("common", false));
+    }
+    assert_eq!(to_a(&host), 2, "both have heard that it rests, and the first saw one failure only");
+    // One that has never asked it learns while its first request is under way.
+    let host = host.reply("a.test", good());
+    send(&instances[2], &host, chat("common", false));
+    send(&instances[2], &host, chat("common", false));
+    assert_eq!(to_a(&host), 3);
+    // When its time is over, one probe goes out, from whichever instance asks first.
+    pass(&host, 21);
+    let host = host.reply("a.test", down().after(Duration::from_secs(2)));
+    let all = instances[..3]
+        .iter()
+        .map(|instance| instance.handle(&host, call(&host, chat("common", false), &Leaving::default())));
+    host.run(futures::future::join_all(all));
+    host.settle();
+    assert_eq!(to_a(&host), 4);
+    // It failed, so it rests twice as long; then a good one lets all instances in again.
+    pass(&host, 30);
+    send(&instances[0], &host, chat("common", false));
+    assert_eq!(to_a(&host), 4);
+    pass(&host, 12);
+    let host = (0..5).fold(host, |host, _| host.reply("a.test", good()));
+    for instance in &instances {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "a/m");
+    }
+    assert_eq!(to_a(&host), 8);
+}
+
+#[test]
+fn a_probe_whose_caller_leaves_gives_its_place_back() {
+    let host = host().reply("a.test", down()).reply("a.test", down());
+    let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
+    let (one, two) = (gateway(), gateway());
+    send(&one, &host, chat("common", false));
+    send(&one, &host, chat("common", false));
+    pass(&host, 21);
+    let host = host.reply("a.test", good().after(Duration::from_secs(50))).reply("a.test", good());
+    let leaving = Leaving::default();
+    let (watcher, sleeper) = (leaving.clone(), host.clone());
+    let left = async move {
+        sleeper.sleep(Duration::from_secs(1)).await;
+        watcher.leave();
+    };
+    let handle = one.handle(&host, call(&host, chat("common", false), &leaving));
+    host.run(futures::future::join(handle, left));
+    host.settle();
+    assert_eq!(target(&send(&two, &host, chat("common", false)).1), "a/m");
+}
+
+#[test]
+fn a_shared_breaker_that_does_not_answer_leaves_each_instance_its_own() {
+    let host = host().reply("a.test", down()).reply("a.test", down());
+    let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
+    let gateway = gateway();
+    host.counters_fail((0..30).map(|_| Fails::Before));
+    send(&gateway, &host, chat("common", false));
+    send(&gateway, &host, chat("common", false));
+    send(&gateway, &host, chat("common", false));
+    assert_eq!(host.asked_hosts(), ["a.test", "b.test", "a.test", "b.test", "b.test"]);
+    pass(&host, 21);
+    let host = host.reply("a.test", good());
+    assert_eq!(target(&send(&gateway, &host, chat("common", false)).1), "a/m");
 }
 
 #[test]
