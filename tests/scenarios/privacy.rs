@@ -60,7 +60,9 @@ fn the_providers_secret_stays_here(gateway: &Gateway) {
 #[test]
 fn the_bundles_hold_no_development_key() {
     let bundle = place::cloudflare_bundle();
-    for file in [bundle.join("index_bg.wasm"), bundle.join("index.js"), place::spin_component()] {
+    for file in
+        [bundle.join("index_bg.wasm"), bundle.join("index.js"), place::spin_bundle().join("gateway.wasm")]
+    {
         let bytes = std::fs::read(&file).unwrap();
         assert!(1_000 < bytes.len(), "{} is a bundle", file.display());
         // `sk-sluice-` alone is what every key begins with.

@@ -57,7 +57,7 @@ impl Host {
             Self::Spin => {
                 let mut command = Command::new(place::spin_host());
                 command.arg("--manifest").arg(place::spin_manifest());
-                command.arg("--component-file").arg(place::spin_component());
+                command.arg("--components").arg(place::spin_bundle());
                 command.args(["--listen", "127.0.0.1:0", "--exit-on-stdin-close", "--tcp-nodelay"]);
                 command
             }

@@ -17,9 +17,9 @@ pub fn serve_script() -> PathBuf {
     find("SLUICE_SERVE", "tools/serve.mjs")
 }
 
-/// The Spin component.
-pub fn spin_component() -> PathBuf {
-    find("SLUICE_SPIN_COMPONENT", "target/bundle/spin/gateway.wasm")
+/// The folder of the Spin components.
+pub fn spin_bundle() -> PathBuf {
+    find("SLUICE_SPIN_BUNDLE", "target/bundle/spin")
 }
 
 /// The Spin manifest.

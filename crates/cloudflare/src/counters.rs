@@ -53,10 +53,10 @@ pub struct TenantObject {
 
 impl DurableObject for TenantObject {
     fn new(state: State, env: Env) -> Self {
-        let table =
-            "CREATE TABLE IF NOT EXISTS cell (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+        let tables = "CREATE TABLE IF NOT EXISTS cell (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID; \
+                      CREATE TABLE IF NOT EXISTS page (key TEXT PRIMARY KEY, value BLOB NOT NULL)";
         // What fails here fails again, and is told, at the first call.
-        _ = state.storage().sql().exec(table, None);
+        _ = state.storage().sql().exec(tables, None);
         Self { state, env }
     }
 
@@ -137,6 +137,38 @@ impl Cells for Sql {
             let query = "INSERT INTO cell SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true \
                          ON CONFLICT DO UPDATE SET value = excluded.value";
             self.0.exec(query, vec![json(&kept)?]).map_err(failed)?;
+        }
+        Ok(())
+    }
+    async fn pages(&self, keys: &[String]) -> Result<Vec<(String, Bytes)>, CountersError> {
+        let query = "SELECT key, value FROM page WHERE key IN (SELECT value FROM json_each(?))";
+        let rows = self.0.exec(query, vec![json(&keys)?]).map_err(failed)?;
+        let mut pages = Vec::with_capacity(keys.len());
+        for row in rows.raw() {
+            match <[SqlStorageValue; 2]>::try_from(row.map_err(failed)?) {
+                Ok([SqlStorageValue::String(key), SqlStorageValue::Blob(value)]) => {
+                    pages.push((key, value.into()));
+                }
+                _ => return Err(CountersError("a page is no bytes".to_owned())),
+            }
+        }
+        Ok(pages)
+    }
+
+    async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError> {
+        for (key, value) in changes {
+            let key = SqlStorageValue::String(key.clone());
+            match value {
+                Some(value) => {
+                    let query =
+                        "INSERT INTO page VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value";
+                    let value = SqlStorageValue::Blob(value.to_vec());
+                    self.0.exec(query, vec![key, value]).map_err(failed)?;
+                }
+                None => {
+                    self.0.exec("DELETE FROM page WHERE key = ?", vec![key]).map_err(failed)?;
+                }
+            }
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ mod js;
 mod kv;
 mod later;
 mod log;
+mod objects;
+mod queue;
 mod rng;
 mod secrets;
 

@@ -291,7 +291,7 @@ mod tests {
     };
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn asked(parts: Vec<Part<'static>>) -> Request<'static> {

@@ -58,6 +58,14 @@ pub struct Config {
     pub cors: Cors,
     /// What a tenant may use whose record says nothing else.
     pub quotas: document::Quotas,
+    /// Limits on what callers upload.
+    pub files: Files,
+    /// The queue that documents go in by.
+    pub queue: document::Queue,
+    /// How documents go in.
+    pub ingest: document::Ingest,
+    /// The model that embeds documents where nothing else is said, by its name.
+    pub embeddings: String,
     /// By name.
     pub guardrails: HashMap<String, Rc<Guardrail>>,
     providers: HashMap<String, Rc<Provider>>,
@@ -400,6 +408,15 @@ pub struct Limits {
     pub max_body: u64,
     /// How long a body may take to come in.
     pub body_timeout: Duration,
+}
+
+/// Limits on what callers upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The largest file, in bytes.
+    pub max_bytes: u64,
+    /// How long an upload may take to come in.
+    pub timeout: Duration,
 }
 
 /// Which websites may call from a browser.

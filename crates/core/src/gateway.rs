@@ -18,12 +18,16 @@ mod costs;
 mod count;
 mod guard;
 mod images;
+pub mod index;
+pub mod knowledge;
+pub mod library;
 mod meaning;
 mod mirror;
 mod models;
 pub mod object;
 mod operate;
 mod passing;
+pub mod queue;
 mod receive;
 mod reply;
 mod reserve;
@@ -206,6 +210,7 @@ impl Gateway {
             Route::Response(id) => self.response(context, &head.method, id).await,
             Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
+            Route::Knowledge(asked) => self.knowledge(context, asked, head, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }
     }

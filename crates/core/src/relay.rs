@@ -90,7 +90,7 @@ impl Seen {
             }
             Delta::Reasoning(text) => self.reasoning_bytes += text.len() as u64,
             Delta::ToolCall { name, .. } => self.text_bytes += name.len() as u64,
-            Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
+            Delta::Citation(_) | Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
         }
     }
 }

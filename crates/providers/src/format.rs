@@ -4,8 +4,10 @@
 //! between those that callers speak, [`Chat`] between those that providers speak. A format is read and written without
 //! knowing the other side: both meet in `sluice_types`.
 
+mod annotation;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub(crate) mod cite;
 pub mod cohere_chat;
 mod dialect;
 mod dropped;

@@ -24,6 +24,9 @@ use crate::Spin;
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS cell \
                      (owner TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID";
 
+const PAGES: &str = "CREATE TABLE IF NOT EXISTS page \
+                     (owner TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (owner, key))";
+
 /// How often a transaction is tried that others keep out, and the wait between.
 const TRIES: u32 = 200;
 const WAIT: Duration = Duration::from_millis(20);
@@ -70,6 +73,7 @@ impl Spin {
                 if !READY.get() {
                     run(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
                     run(&connection, TABLE, vec![]).await?;
+                    run(&connection, PAGES, vec![]).await?;
                     READY.set(true);
                 }
                 run(&connection, "PRAGMA synchronous = NORMAL", vec![]).await?;
@@ -148,6 +152,32 @@ impl Cells for Rows<'_> {
             let query = "INSERT INTO cell SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2) WHERE true \
                          ON CONFLICT DO UPDATE SET value = excluded.value";
             self.run(query, vec![json(&kept)?]).await?;
+        }
+        Ok(())
+    }
+    async fn pages(&self, keys: &[String]) -> Result<Vec<(String, Bytes)>, CountersError> {
+        let query =
+            "SELECT key, value FROM page WHERE owner = ?1 AND key IN (SELECT value FROM json_each(?2))";
+        let values = vec![Value::Text(self.owner.to_owned()), json(&keys)?];
+        let rows = run(&self.connection, query, values).await.map_err(failed)?;
+        let page = |row: Vec<Value>| match <[Value; 2]>::try_from(row) {
+            Ok([Value::Text(key), Value::Blob(value)]) => Ok((key, value.into())),
+            _ => Err(CountersError("a page is no bytes".to_owned())),
+        };
+        rows.into_iter().map(page).collect()
+    }
+
+    async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError> {
+        for (key, value) in changes {
+            let mut values = vec![Value::Text(self.owner.to_owned()), Value::Text(key.clone())];
+            let query = match value {
+                Some(value) => {
+                    values.push(Value::Blob(value.to_vec()));
+                    "INSERT INTO page VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value"
+                }
+                None => "DELETE FROM page WHERE owner = ?1 AND key = ?2",
+            };
+            run(&self.connection, query, values).await.map_err(failed)?;
         }
         Ok(())
     }

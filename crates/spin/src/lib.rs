@@ -10,6 +10,8 @@ mod http_client;
 mod kv;
 mod later;
 mod log;
+mod objects;
+mod queue;
 mod rng;
 mod secrets;
 

@@ -25,7 +25,7 @@ use sluice_core::{
     gateway::object,
     port::{
         Body, Cells, Clock, Counters, CountersError, Http, Kv, KvError, Later, Listed, Log, NetworkError,
-        Rng, Secrets,
+        Objects, ObjectsError, PAGE, Queue, QueueError, Rng, Secrets,
     },
 };
 use sluice_types::{secret::Secret, time::Timestamp};
@@ -95,6 +95,10 @@ pub struct MemoryHost(Rc<Inner>);
 struct Inner {
     kv: RefCell<BTreeMap<String, (Bytes, Option<String>)>>,
     kv_down: Cell<bool>,
+    raw: RefCell<BTreeMap<String, Bytes>>,
+    queue: RefCell<Option<Vec<String>>>,
+    steps: Cell<u64>,
+    dies: Cell<Option<(u64, Fails)>>,
     objects: RefCell<BTreeMap<String, MemoryCells>>,
     counted: RefCell<Vec<String>>,
     counters_fail: RefCell<VecDeque<Fails>>,
@@ -146,6 +150,26 @@ impl MemoryHost {
     /// Has the next calls of counter objects fail.
     pub fn counters_fail(&self, calls: impl IntoIterator<Item = Fails>) {
         self.0.counters_fail.borrow_mut().extend(calls);
+    }
+
+    /// Has no more of the calls fail that [`MemoryHost::counters_fail`] named.
+    pub fn counters_fail_no_more(&self) {
+        self.0.counters_fail.borrow_mut().clear();
+    }
+
+    /// The keys of an owner's cells, in order.
+    pub fn cells(&self, owner: &str) -> Vec<String> {
+        let objects = self.0.objects.borrow();
+        objects.get(owner).map(|cells| cells.cells.borrow().keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The keys of an owner's pages, in order, and how many bytes each has.
+    pub fn pages(&self, owner: &str) -> Vec<(String, usize)> {
+        let objects = self.0.objects.borrow();
+        let sizes = |cells: &MemoryCells| {
+            cells.pages.borrow().iter().map(|(key, bytes)| (key.clone(), bytes.len())).collect()
+        };
+        objects.get(owner).map(sizes).unwrap_or_default()
     }
 
     /// The owners whose counter objects were called, in order.
@@ -321,6 +345,96 @@ impl MemoryHost {
     }
 }
 
+impl Objects for MemoryHost {
+    async fn load(&self, key: &str) -> Result<Option<Bytes>, ObjectsError> {
+        match self.counted_step() {
+            None => Ok(self.0.raw.borrow().get(key).cloned()),
+            Some(_) => Err(dead()),
+        }
+    }
+
+    async fn save(&self, key: &str, value: Bytes) -> Result<(), ObjectsError> {
+        assert!(value.len() <= PAGE, "a page of {} bytes", value.len());
+        let fails = self.counted_step();
+        if fails != Some(Fails::Before) {
+            self.0.raw.borrow_mut().insert(key.to_owned(), value);
+        }
+        fails.map_or(Ok(()), |_| Err(dead()))
+    }
+
+    async fn discard(&self, key: &str) -> Result<(), ObjectsError> {
+        let fails = self.counted_step();
+        if fails != Some(Fails::Before) {
+            self.0.raw.borrow_mut().remove(key);
+        }
+        fails.map_or(Ok(()), |_| Err(dead()))
+    }
+}
+
+fn dead() -> ObjectsError {
+    ObjectsError("the host is dead".to_owned())
+}
+
+impl Queue for MemoryHost {
+    async fn enqueue(&self, messages: &[String], _delay: Duration) -> Result<(), QueueError> {
+        let mut own = self.0.queue.borrow_mut();
+        let own = own.as_mut().ok_or(QueueError::Absent)?;
+        own.extend(messages.iter().cloned());
+        Ok(())
+    }
+}
+
+impl MemoryHost {
+    /// Gives the host a queue of its own.
+    #[must_use]
+    pub fn with_queue(self) -> Self {
+        *self.0.queue.borrow_mut() = Some(Vec::new());
+        self
+    }
+
+    /// What was put into the host's own queue.
+    pub fn queued(&self) -> Vec<String> {
+        self.0.queue.borrow().clone().unwrap_or_default()
+    }
+
+    /// The keys of raw data.
+    pub fn raw_keys(&self) -> Vec<String> {
+        self.0.raw.borrow().keys().cloned().collect()
+    }
+
+    /// The cells of the object of `owner`, with what they hold.
+    pub fn filled_cells(&self, owner: &str) -> Vec<(String, String)> {
+        let objects = self.0.objects.borrow();
+        let Some(cells) = objects.get(owner) else { return Vec::new() };
+        cells.cells.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Has the host die at its `number`th call to raw data or to an object from now on, before (`Fails::Before`) or after it
+    /// happens: that call and all others of these ports fail until [`MemoryHost::revive`].
+    pub fn dies_at(&self, number: u64, how: Fails) {
+        self.0.dies.set(Some((number, how)));
+        self.0.steps.set(0);
+    }
+
+    /// The host lives again; gives the calls that were made since [`MemoryHost::dies_at`].
+    pub fn revive(&self) -> u64 {
+        self.0.dies.set(None);
+        self.0.steps.replace(0)
+    }
+
+    /// Counts a call; how it fails, if it does.
+    fn counted_step(&self) -> Option<Fails> {
+        let number = self.0.steps.get();
+        self.0.steps.set(number + 1);
+        let (at, how) = self.0.dies.get()?;
+        match number.cmp(&at) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some(how),
+            std::cmp::Ordering::Greater => Some(Fails::Before),
+        }
+    }
+}
+
 /// How a call of a counter object fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fails {
@@ -332,26 +446,47 @@ pub enum Fails {
 
 /// An object's cells.
 #[derive(Default)]
-struct MemoryCells(RefCell<BTreeMap<String, String>>);
+struct MemoryCells {
+    cells: RefCell<BTreeMap<String, String>>,
+    pages: RefCell<BTreeMap<String, Bytes>>,
+}
 
 impl Cells for MemoryCells {
     async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
-        let cells = self.0.borrow();
+        let cells = self.cells.borrow();
         Ok(keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone()))).collect())
     }
 
     async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {
-        let cells = self.0.borrow();
+        let cells = self.cells.borrow();
         let found = cells.range(from.to_owned()..to.to_owned()).take(most as usize);
         Ok(found.map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     async fn write(&self, changes: &[(String, Option<String>)]) -> Result<(), CountersError> {
-        let mut cells = self.0.borrow_mut();
+        let mut cells = self.cells.borrow_mut();
         for (key, value) in changes {
             match value {
                 Some(value) => cells.insert(key.clone(), value.clone()),
                 None => cells.remove(key),
+            };
+        }
+        Ok(())
+    }
+    async fn pages(&self, keys: &[String]) -> Result<Vec<(String, Bytes)>, CountersError> {
+        let pages = self.pages.borrow();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), pages.get(key)?.clone()))).collect())
+    }
+
+    async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError> {
+        let mut pages = self.pages.borrow_mut();
+        for (key, value) in changes {
+            match value {
+                Some(value) if 2_000_000 < value.len() => {
+                    return Err(CountersError(format!("page {key} has {} bytes", value.len())));
+                }
+                Some(value) => pages.insert(key.clone(), value.clone()),
+                None => pages.remove(key),
             };
         }
         Ok(())
@@ -363,7 +498,7 @@ impl Counters for MemoryHost {
         // The way there and back takes time, so calls meet in any order.
         self.sleep(Duration::from_millis(self.random() % 3)).await;
         self.0.counted.borrow_mut().push(owner.to_owned());
-        let fails = self.0.counters_fail.borrow_mut().pop_front();
+        let fails = self.0.counters_fail.borrow_mut().pop_front().or_else(|| self.counted_step());
         let away = || CountersError("the object is away".to_owned());
         if fails == Some(Fails::Before) {
             return Err(away());

@@ -1,7 +1,14 @@
 //! The queue on Amazon SQS: against a scripted one, and against the one that `SLUICE_SQS_URL` and
 //! `SLUICE_SQS_DEAD_URL` name, which `cargo xtask test terraform` makes in moto (redrive after 3 tries).
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "tests fail by panicking"
+)]
 #![allow(
     clippy::disallowed_methods,
     reason = "it speaks to a real server: it has a clock and an environment"

@@ -83,7 +83,7 @@ fn workerd(arguments: &Arguments, bundle: &Path, seed: &Path) -> Result<(Running
 
 fn spin_host(arguments: &Arguments, bundle: &Path, seed: &Path) -> Result<(Running, String)> {
     let mut serve = command(ensure_spin_host()?);
-    serve.args(["--manifest", "spin.toml", "--component-file"]).arg(bundle.join("gateway.wasm"));
+    serve.args(["--manifest", "spin.toml", "--components"]).arg(bundle);
     serve.arg("--seed").arg(seed).args(["--listen", &format!("127.0.0.1:{}", arguments.port)]);
     serve.args(["--exit-on-stdin-close", "--tcp-nodelay"]);
     if let Some(state) = &arguments.state {

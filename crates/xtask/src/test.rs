@@ -310,7 +310,7 @@ fn artefacts(tests: &mut Command) -> Result<&mut Command> {
     let spin = build::bundle(Host::Spin, Mode::Release)?;
     tests.env("SLUICE_CLOUDFLARE_BUNDLE", cloudflare);
     tests.env("SLUICE_SERVE", root().join("tools/serve.mjs"));
-    tests.env("SLUICE_SPIN_COMPONENT", spin.join("gateway.wasm"));
+    tests.env("SLUICE_SPIN_BUNDLE", spin);
     tests.env("SLUICE_SPIN_MANIFEST", root().join("spin.toml"));
     tests.env("SLUICE_SPIN_HOST", ensure_spin_host()?);
     tests.env("SLUICE_MOCK_PROVIDER", ensure_mock_provider()?);

@@ -209,7 +209,7 @@ impl Fields {
 
     fn part(&mut self, part: &Part<'_>) {
         match part {
-            Part::Text { text, cache: _ } => self.tagged(0, text),
+            Part::Text { text, cache: _, citations: _ } => self.tagged(0, text),
             Part::Image { source, detail, cache: _ } => {
                 self.number(1);
                 self.media(source);

@@ -4,6 +4,7 @@
 //! descriptions in the JSON Schema.
 
 mod guardrail;
+mod knowledge;
 mod model;
 mod one_or_more;
 mod policy;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
+pub use knowledge::{Files, Ingest, Queue, Sqs};
 pub use model::{
     Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
     Strategy, Target,
@@ -42,6 +44,15 @@ pub struct Document {
     /// Embeddings that Sluice itself makes, for the semantic cache and retrieval.
     #[serde(skip_serializing_if = "is_default")]
     pub embeddings: Embeddings,
+    /// What callers upload.
+    #[serde(skip_serializing_if = "is_default")]
+    pub files: Files,
+    /// The queue that documents go in by.
+    #[serde(skip_serializing_if = "is_default")]
+    pub queue: Queue,
+    /// How documents go in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ingest: Ingest,
     /// Checks of prompts and answers, by the name that models use.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub guardrails: BTreeMap<String, Guardrail>,

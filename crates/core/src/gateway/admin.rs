@@ -18,6 +18,7 @@ use super::{
     Context, Gateway, Reply,
     admit::{self, read},
     costs::Range,
+    knowledge::{self, replay},
     object::{self, Answer, Call},
     receive,
     reply::Problem,
@@ -26,6 +27,7 @@ use super::{
 use crate::{
     admin::{self, AUDIT, Admin},
     cache::{self, Entry},
+    config::Config,
     key::{self, KeyKind, KeyRecord, TenantRecord},
     limit::{self, Who},
     port::{Body, CountersError, Host, Kv, KvError},
@@ -106,6 +108,8 @@ impl Gateway {
             | Admin::Tenants
             | Admin::Usage
             | Admin::Audit
+            | Admin::Dead
+            | Admin::Replay
             | Admin::Rollup => None,
         };
         let tenant = match asked_of {
@@ -221,6 +225,12 @@ impl Gateway {
                     _ => return Err(counters_down(CountersError("not entries".to_owned())).into()),
                 }
             }
+            Admin::Dead => replay::dead(host, query).await?,
+            Admin::Replay => {
+                let ids = admin::object(&body, &["ids"])?;
+                audit(context, "ingest.replay", "dead letters", None, Some(&json!(ids))).await?;
+                replay::replay(host, &context.config, &ids).await?
+            }
             Admin::Rollup => {
                 let found = admin::query(query, &["date"])?;
                 let yesterday = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
@@ -235,11 +245,30 @@ impl Gateway {
 }
 
 impl Gateway {
-    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up.
-    pub async fn daily<H: Host>(&self, host: &H) {
+    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is left
+    /// of deleted, expired and stalled files is swept up.
+    pub async fn daily<H: Host>(self: &Rc<Self>, host: &H) {
         let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
         if let Err(failure) = roll_up(host, &yesterday).await {
             host.log(&format!("roll-up of {yesterday}: {failure}"));
+        }
+        match self.config(host).await {
+            Ok(config) => sweep_all(host, &config).await,
+            Err(failure) => host.log(&format!("sweep: {failure}")),
+        }
+    }
+}
+
+/// Has what is left over of every tenant's files and stores looked at.
+async fn sweep_all<H: Host>(host: &H, config: &Config) {
+    let tenants = match host.list("tenant/").await {
+        Ok(tenants) => tenants,
+        Err(error) => return host.log(&format!("sweep: {error}")),
+    };
+    for listed in tenants {
+        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else { continue };
+        if let Err(failure) = knowledge::sweep(host, config, id).await {
+            host.log(&format!("sweep of {id}: {failure}"));
         }
     }
 }
@@ -426,7 +455,7 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     }
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
-    let mut more = false;
+    let mut more = knowledge::clear::everything(host, id, &mut left).await?;
     for kind in ["cost", "usage", "response", "response_item", "cache", "semantic"] {
         for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
             if left == 0 {

@@ -13,7 +13,7 @@ use super::{Context, Gateway, receive};
 use crate::{
     config::{Model, Provider, Upstream},
     generations::Generations,
-    key::{self, KeyKind, KeyRecord, TenantRecord},
+    key::{self, Access, KeyKind, KeyRecord, TenantRecord},
     port::{Host, Kv, KvError},
     token::Unverified,
 };
@@ -25,7 +25,7 @@ const BELIEVED: Duration = Duration::from_secs(30);
 const ABSENT_BELIEVED: Duration = Duration::from_secs(5);
 
 /// The name of the admin key among the host's secrets.
-const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
+pub(super) const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
 
 /// A caller whose key stands.
 #[derive(Debug)]
@@ -50,6 +50,13 @@ impl Caller {
     /// apart.
     pub fn is_apart(&self) -> bool {
         self.user.is_some() || self.key.kind == KeyKind::Publishable
+    }
+
+    /// What the caller may do with files and stores: what stands in a page or at an end user gets none, unless its record
+    /// says so.
+    pub fn access(&self) -> Access {
+        let usual = if self.user.is_none() && self.key.kind == KeyKind::Secret { Access::Write } else { Access::None };
+        self.key.knowledge.unwrap_or(usual)
     }
 
     /// Whether the caller may name `model`.

@@ -1,4 +1,5 @@
-//! A tenant's counter object: what its calls mean, over whatever cells its host keeps for it.
+//! A tenant's counter object: what its calls mean, over whatever cells its host keeps for it. Calls of a store's index
+//! are answered by [`index`].
 //!
 //! ```text
 //! m/{meter}                    a meter of the ledger
@@ -22,8 +23,10 @@ use sluice_types::{
     time::Timestamp,
 };
 
+use super::{index, library, queue};
 use crate::{
     cost_log,
+    index::wire::INDEX,
     key::{digest, hex},
     ledger::{Hold, Ledger, Meter},
     port::{Cells, Clock, Counters, CountersError, Kv, KvError},
@@ -77,6 +80,10 @@ pub enum Call {
     Forget,
     /// About a breaker that all instances share.
     Breaker(shared::Ask),
+    /// Of the queue of documents.
+    Queue(queue::Call),
+    /// Of a tenant's files and stores.
+    Library(library::Call),
 }
 
 /// A row of the cost log.
@@ -130,6 +137,10 @@ pub enum Answer {
     Done,
     /// To [`Call::Breaker`].
     Breaker(shared::Told),
+    /// To [`Call::Queue`].
+    Queue(queue::Answer),
+    /// To [`Call::Library`].
+    Library(library::Answer),
 }
 
 /// An answer, and what its host must do after it.
@@ -147,6 +158,9 @@ pub struct Outcome {
 ///
 /// [`CountersError`] if the call cannot be read or the cells fail; nothing may be kept then.
 pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<Outcome, CountersError> {
+    if call.first() == Some(&INDEX) {
+        return Ok(Outcome { answer: index::answer(cells, now, call).await?, flush_after: None });
+    }
     let call: Call = serde_json::from_slice(call).map_err(wrong)?;
     let mut flush_after = None;
     let answer = match call {
@@ -195,6 +209,8 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
             let entries = found.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>();
             Answer::Entries(entries.map_err(wrong)?)
         }
+        Call::Queue(call) => Answer::Queue(queue::answer(cells, now, call).await?),
+        Call::Library(call) => Answer::Library(library::answer(cells, now, call).await?),
         Call::Forget => {
             // Batches and rows that wait stay: they are the record of money that was spent.
             for (from, to) in [("m/", "m0"), ("h/", "h0"), ("l/", "l0")] {

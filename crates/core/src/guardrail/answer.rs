@@ -17,6 +17,7 @@ use sluice_guardrails::{
 use sluice_types::{
     answer::Answer,
     chat::{OutputFormat, Part, Request, Role},
+    citation::{Citation, characters},
     error::Failure,
     event::{Delta, Event},
     json::{Members, Str},
@@ -109,7 +110,8 @@ impl Guard {
                 let released = stream::apply(filter, text, &mut self.vault.borrow_mut());
                 self.settle(&released)?;
                 watch.push(self, &released.text)?;
-                if released.text != **text {
+                let changed = released.text != **text;
+                if changed {
                     *text = Str::from(released.text.as_str()).into_owned();
                     any = true;
                 }
@@ -117,6 +119,16 @@ impl Guard {
                     masked = true;
                     if let Part::Reasoning { signature, .. } = part {
                         *signature = None;
+                    }
+                }
+                if let Part::Text { citations, .. } = part {
+                    for citation in citations.iter_mut() {
+                        if changed {
+                            citation.unplace();
+                        }
+                        let cited = self.cited(citation.clone())?;
+                        any |= cited != *citation;
+                        *citation = cited;
                     }
                 }
             }
@@ -127,7 +139,7 @@ impl Guard {
             });
             if let Some(repaired) = self.json(&said.collect::<String>())? {
                 choice.parts.retain(|part| !matches!(part, Part::Text { .. }));
-                choice.parts.push(Part::Text { text: Str::from(repaired), cache: None });
+                choice.parts.push(Part::text(Str::from(repaired)));
                 any = true;
             }
             // Log probabilities and the like say it again, piece by piece.
@@ -142,6 +154,19 @@ impl Guard {
     /// The same for a stream.
     pub fn stream(&self) -> Stream {
         Stream { guard: self.clone(), choices: Vec::new(), refused: false }
+    }
+
+    /// A citation whose quoted words say nothing that the answer may not.
+    fn cited<'a>(&self, mut citation: Citation<'a>) -> Result<Citation<'a>, Failure> {
+        if let Some(quote) = &citation.quote {
+            let released = stream::apply(&self.text, quote, &mut self.vault.borrow_mut());
+            self.settle(&released)?;
+            if released.text != **quote {
+                citation.quote = Some(Str::from(released.text));
+                citation.raw = None;
+            }
+        }
+        Ok(citation)
     }
 
     /// Notes what a filter found.
@@ -291,6 +316,57 @@ struct Told {
     watches: Watches,
     /// Its text, where it is to follow a schema.
     json: String,
+    cites: Cites,
+}
+
+/// What a choice's text rests on, told when the words are.
+#[derive(Debug, Default)]
+struct Cites {
+    /// Text that was said and has not been released.
+    held: String,
+    /// Characters released.
+    released: u32,
+    /// Whether what was released is no longer what was said: offsets mean nothing then.
+    changed: bool,
+    waiting: Vec<Citation<'static>>,
+}
+
+impl Cites {
+    fn released(&mut self, text: &str) {
+        self.released = self.released.saturating_add(characters(text));
+        match self.held.strip_prefix(text) {
+            Some(rest) if !self.changed => self.held = rest.to_owned(),
+            _ => {
+                self.changed = true;
+                self.held.clear();
+            }
+        }
+    }
+
+    /// Tells those whose words have been released.
+    fn tell(&mut self, choice: u32, emit: &mut dyn FnMut(Event<'_>)) {
+        if self.changed {
+            return;
+        }
+        let released = self.released;
+        let is_told = |citation: &mut Citation<'_>| match citation.span {
+            Some(span) => span.end <= released,
+            None => self.held.is_empty(),
+        };
+        for citation in self.waiting.extract_if(.., is_told) {
+            emit(Event::Delta { choice, delta: Delta::Citation(Box::new(citation)) });
+        }
+    }
+
+    /// Tells all of them: no text is held any more.
+    fn all(&mut self, choice: u32, emit: &mut dyn FnMut(Event<'_>)) {
+        for mut citation in std::mem::take(&mut self.waiting) {
+            if self.changed {
+                citation.unplace();
+            }
+            emit(Event::Delta { choice, delta: Delta::Citation(Box::new(citation)) });
+        }
+    }
 }
 
 /// A stream under guard.
@@ -327,6 +403,13 @@ impl Stream {
                     Delta::Reasoning(text) => (Kind::Reasoning, text),
                     Delta::Refusal(text) => (Kind::Refusal, text),
                     Delta::Arguments { index, json } => (Kind::Arguments(*index), json),
+                    Delta::Citation(citation) => {
+                        let guard = self.guard.clone();
+                        let told = self.of(choice);
+                        told.cites.waiting.push(guard.cited(Citation::clone(citation).into_owned())?);
+                        told.cites.tell(choice, emit);
+                        return Ok(());
+                    }
                     Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::ToolCall { .. } => {
                         self.settle(choice, emit)?;
                         let masked = std::mem::take(&mut self.of(choice).masked);
@@ -354,6 +437,9 @@ impl Stream {
                 let Some((_, filter)) = told.now.iter_mut().find(|(now, _)| *now == kind) else {
                     return Ok(());
                 };
+                if kind == Kind::Text {
+                    told.cites.held.push_str(text);
+                }
                 let released = filter.push(text, &mut guard.vault.borrow_mut());
                 told.released(&guard, kind, released, emit)
             }
@@ -389,7 +475,14 @@ impl Stream {
                 let watches = Watches::new(&self.guard);
                 self.choices.insert(
                     at,
-                    Told { choice, now: Vec::new(), masked: false, watches, json: String::new() },
+                    Told {
+                        choice,
+                        now: Vec::new(),
+                        masked: false,
+                        watches,
+                        json: String::new(),
+                        cites: Cites::default(),
+                    },
                 );
                 at
             }
@@ -406,6 +499,7 @@ impl Stream {
             let released = filter.finish(&mut guard.vault.borrow_mut());
             told.released(&guard, kind, released, emit)?;
         }
+        told.cites.all(choice, emit);
         Ok(())
     }
 }
@@ -425,7 +519,11 @@ impl Told {
             if guard.schema.is_some() && kind == Kind::Text && self.json.len() < MAX_JSON {
                 self.json.push_str(&released.text);
             }
+            if kind == Kind::Text {
+                self.cites.released(&released.text);
+            }
             emit(Event::Delta { choice: self.choice, delta: kind.delta(released.text) });
+            self.cites.tell(self.choice, emit);
         }
         refused
     }

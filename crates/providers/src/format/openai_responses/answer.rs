@@ -85,7 +85,9 @@ fn only_text<'a>(items: &[&'a RawValue]) -> Members<'a> {
     let [piece] = pieces[..] else { return Members::default() };
     let known = |name: &str| matches!(name, "id" | "type" | "role" | "status" | "content");
     let mut extra = wire::rest(message, known);
-    extra.0.extend(wire::rest(piece.get(), |name| matches!(name, "type" | "text" | "refusal")).0);
+    extra.0.extend(
+        wire::rest(piece.get(), |name| matches!(name, "type" | "text" | "refusal" | "annotations")).0,
+    );
     extra.0.retain(|(_, value)| !matches!(value.text(), "[]" | "null"));
     extra
 }
@@ -241,7 +243,9 @@ fn write_output(choice: &Choice<'_>, tail: &str, same_format: bool, out: &mut Ve
     let mut items: Vec<Out<'_, '_>> = Vec::new();
     for part in &choice.parts {
         let said = match part {
-            Part::Text { text, .. } if same_format || !text.is_empty() => Said::Text(text),
+            Part::Text { text, citations, .. } if same_format || !text.is_empty() => {
+                Said::Text { text, citations, same_format }
+            }
             Part::Refusal { text } => Said::Refusal(text),
             Part::ToolCall { .. } | Part::Reasoning { .. } | Part::RedactedReasoning { .. } => {
                 items.push(Out::Part(part));

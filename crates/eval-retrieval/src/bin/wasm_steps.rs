@@ -1,0 +1,115 @@
+//! A store of 10,000 chunks and searches in it, a step a call of `main`, so that a host of WASM can time them from outside:
+//! a module has no clock. `tools/retrieval/time.mjs` calls it and knows the order of the steps.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a tool on made-up data")]
+
+use std::{cell::RefCell, hint::black_box};
+
+use sluice_retrieval::{
+    dense::{self, Vector, Vectors},
+    postings::{self, Postings},
+    search::{File, search},
+    terms::{self, Query},
+};
+use sluice_semantic::model::{EMBEDDED, Model};
+
+const FILES: usize = 200;
+const CHUNKS: usize = 50;
+/// Calls of each step.
+const TIMES: usize = 40;
+const QUESTION: &str = "how do the wopira and the latemo change the revenue of the quarter in sibulo";
+
+#[derive(Default)]
+struct Store {
+    files: Vec<(Vec<u8>, Vec<u8>)>,
+    calls: usize,
+}
+
+thread_local! {
+    static STORE: RefCell<Store> = RefCell::default();
+}
+
+/// Draws numbers; the store must be the same in every run.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+
+    /// A word of a vocabulary of 20,000, the early ones far more often, about as words lie in texts.
+    fn word(&mut self) -> String {
+        let top = [20, 200, 2_000, 20_000][self.below(4)];
+        let mut number = self.below(top) + 1;
+        let mut word = String::new();
+        while 0 < number {
+            word.push(['w', 'l', 's', 'p', 't', 'r', 'm', 'b'][number % 8]);
+            number /= 8;
+            word.push(['o', 'a', 'i', 'e', 'u'][number % 5]);
+            number /= 5;
+        }
+        word
+    }
+}
+
+fn fill(model: &Model<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut draw = Draw(7);
+    let embed = |text: &str| Vector::new(&model.embed(text).0);
+    let file = |_| {
+        let texts: Vec<String> =
+            (0..CHUNKS).map(|_| (0..120).map(|_| draw.word()).collect::<Vec<_>>().join(" ")).collect();
+        let rows: Vec<Vec<Vector>> = texts
+            .iter()
+            .map(|text| {
+                let windows = dense::windows(text).into_iter().filter_map(|window| text.get(window));
+                [text.as_str()].into_iter().chain(windows).map(embed).collect()
+            })
+            .collect();
+        let terms: Vec<_> = texts.iter().map(|text| terms::hashes(text)).collect();
+        (postings::pack(&terms), dense::pack(256, &rows))
+    };
+    (0..FILES).map(file).collect()
+}
+
+fn main() {
+    let Ok(model) = Model::parse(EMBEDDED.unwrap_or_default()) else { return };
+    STORE.with_borrow_mut(|store| {
+        if store.calls == 0 {
+            store.files = fill(&model);
+        } else {
+            step(&model, store, (store.calls - 1) / TIMES);
+        }
+        store.calls += 1;
+    });
+}
+
+fn step(model: &Model<'_>, store: &Store, step: usize) {
+    let parsed: Vec<File<'_>> = store
+        .files
+        .iter()
+        .map(|(words, vectors)| File {
+            postings: Postings::parse(words).unwrap(),
+            vectors: Some(Vectors::parse(vectors).unwrap()),
+            admitted: true,
+        })
+        .collect();
+    if step == 0 {
+        black_box(parsed);
+        return;
+    }
+    let query = Query::new(QUESTION);
+    let vector = Vector::new(&model.embed(QUESTION).0);
+    match step {
+        1 => {
+            let mut scores = [0.0; CHUNKS];
+            for file in &parsed {
+                file.vectors.unwrap().scores(&vector, &mut scores);
+                black_box(scores);
+            }
+        }
+        2 => drop(black_box(search(&parsed, &query, None, 0.3, 40))),
+        3 => drop(black_box(search(&parsed, &query, Some(&vector), 0.3, 40))),
+        _ => {}
+    }
+}
