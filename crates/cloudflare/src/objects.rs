@@ -24,7 +24,9 @@ impl Objects for Worker {
         let Some(bucket) = self.bucket() else { return Ok(self.get(key).await?) };
         let found = js::load(&bucket, key).await.map_err(|error| failed(&error))?;
         // Null, or an array of bytes.
-        Ok(found.filter(|found| !found.is_null() && !found.is_undefined()).map(|found| js::bytes(&found).into()))
+        Ok(found
+            .filter(|found| !found.is_null() && !found.is_undefined())
+            .map(|found| js::bytes(&found).into()))
     }
 
     async fn save(&self, key: &str, value: Bytes) -> Result<(), ObjectsError> {

@@ -69,7 +69,9 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
         if PAGES <= turn || (0 < turn && work.is_over()) {
             return work.go_on().await;
         }
-        let Some(bytes) = put_page(work, place, &store.model, &coming, &member, page).await? else { return Ok(()) };
+        let Some(bytes) = put_page(work, place, &store.model, &coming, &member, page).await? else {
+            return Ok(());
+        };
         dims = bytes;
         let done = (page + 1).saturating_mul(cut.slice).min(cut.chunks);
         match step(work, &member, Step::Done(done)).await? {
@@ -163,9 +165,8 @@ async fn put_page<H: Host>(
     let Some(bytes) = work.host.load(&key).await? else {
         // Whoever finished it before us has discarded its pages.
         let now = crate::member(work).await?;
-        let wanted = now.is_some_and(|now| {
-            now.status == Status::InProgress && now.attached_at == member.attached_at
-        });
+        let wanted =
+            now.is_some_and(|now| now.status == Status::InProgress && now.attached_at == member.attached_at);
         let known = index::known(work.host, place, &file.id).await.map_err(stop)?;
         return match known.live {
             Some(live) if wanted && live.version == file.version => Ok(Some(0)),

@@ -266,7 +266,9 @@ async fn sweep_all<H: Host>(host: &H, config: &Config) {
         Err(error) => return host.log(&format!("sweep: {error}")),
     };
     for listed in tenants {
-        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else { continue };
+        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+            continue;
+        };
         if let Err(failure) = knowledge::sweep(host, config, id).await {
             host.log(&format!("sweep of {id}: {failure}"));
         }

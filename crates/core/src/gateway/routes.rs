@@ -20,7 +20,7 @@ use crate::{
         facts::Facts,
         health::{self, Going, Health, Verdict},
         order::{Standing, View},
-        shared::{self, Ask, Told, What},
+        shared::{Ask, Told, What},
     },
 };
 
@@ -120,7 +120,8 @@ impl Routes {
     fn must_ask(&self, target: &Target, now: Timestamp) -> Option<Ask> {
         let policy = target.breaker?;
         let health = self.health(&target.id);
-        shared::must_ask(&health.borrow().breaker, &policy, now).then(|| Ask {
+        let Health { shared, breaker, .. } = &*health.borrow();
+        shared.must_ask(breaker, &policy, now).then(|| Ask {
             target: target.id.clone(),
             policy,
             what: What::Enter,
@@ -232,13 +233,14 @@ async fn ask<H: Host>(host: &H, ask: Ask) -> Result<Told, CountersError> {
 }
 
 impl Gateway {
-    /// Leave for an attempt at `target` where all instances share its breaker and it is half-open: whether there may be one,
-    /// and as which probe. Where the breaker does not answer, this instance's own decides.
+    /// Leave for an attempt at `target` where all instances share its breaker, and it is half-open or nothing is known of it
+    /// here: whether there may be one, and as which probe. Where the breaker does not answer, this instance's own decides.
     pub(super) async fn leave<H: Host>(&self, host: &H, target: &Target) -> Option<Option<u64>> {
         let Some(question) = self.routes.must_ask(target, host.now()) else { return Some(None) };
         match ask(host, question).await {
             Ok(told) => self.routes.may_enter(&target.id, &told, host.now()),
             Err(error) => {
+                self.routes.health(&target.id).borrow_mut().shared.unheard(host.now());
                 host.log(&format!("breaker of {}: {error}; this instance goes by its own", target.id));
                 Some(None)
             }

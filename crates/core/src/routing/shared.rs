@@ -133,18 +133,29 @@ impl Shared {
 /// What an instance knows of a shared breaker.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    heard_at: Timestamp,
+    /// When it last heard of it, or tried to.
+    heard_at: Option<Timestamp>,
     good: u32,
 }
 
 impl Known {
     /// Whether it is time to ask how the breaker stands; if so, it counts as asked.
     pub fn is_due(&mut self, now: Timestamp) -> bool {
-        let due = LOOK_AFTER <= now.since(self.heard_at);
+        let due = self.heard_at.is_none_or(|heard| LOOK_AFTER <= now.since(heard));
         if due {
-            self.heard_at = now;
+            self.heard_at = Some(now);
         }
         due
+    }
+
+    /// Whether leave must be asked before an attempt.
+    pub fn must_ask(&self, own: &Breaker, policy: &Policy, now: Timestamp) -> bool {
+        policy.shared && (self.heard_at.is_none() || own.shown(now) == Shown::HalfOpen)
+    }
+
+    /// The object does not answer.
+    pub fn unheard(&mut self, now: Timestamp) {
+        self.heard_at = Some(now);
     }
 
     /// An attempt was good.
@@ -160,7 +171,7 @@ impl Known {
 
     /// The object has answered: `own`, the instance's breaker, follows it.
     pub fn heard(&mut self, own: &mut Breaker, told: &Told, now: Timestamp) {
-        self.heard_at = now;
+        self.heard_at = Some(now);
         own.follow(told.shows.at(now), now);
     }
 
@@ -181,11 +192,6 @@ impl Known {
             (Shows::Open(_), None) => None,
         }
     }
-}
-
-/// Whether an instance must ask for leave before it makes an attempt.
-pub fn must_ask(own: &Breaker, policy: &Policy, now: Timestamp) -> bool {
-    policy.shared && own.shown(now) == Shown::HalfOpen
 }
 
 #[cfg(test)]
@@ -303,7 +309,7 @@ mod tests {
                     Act::Begin(who) => {
                         let instance = &mut instances[who];
                         let mut probe = None;
-                        if must_ask(&instance.own, &policy, now) {
+                        if instance.known.must_ask(&instance.own, &policy, now) {
                             let told = shared.answer(&policy, What::Enter, now);
                             match instance.known.may_enter(&mut instance.own, &told, now) {
                                 Some(number) => probe = number,

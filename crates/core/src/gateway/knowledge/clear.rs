@@ -93,13 +93,9 @@ pub async fn clear<H: Host>(host: &H, tenant: &str, store: &str, file: &str) -> 
     let what = match (store.is_empty(), file.is_empty()) {
         (true, _) => Left::File { file, pages: 0 },
         (false, true) => Left::Store { store },
-        (false, false) => Left::Member {
-            store,
-            file,
-            attached_at: Timestamp(0),
-            removed_at: Timestamp(0),
-            pages: None,
-        },
+        (false, false) => {
+            Left::Member { store, file, attached_at: Timestamp(0), removed_at: Timestamp(0), pages: None }
+        }
     };
     let mut more = false;
     for _ in 0..ROUNDS {

@@ -157,11 +157,8 @@ pub(super) async fn describe<H: Host>(
 ) -> Result<Reply<H::Body>, Failure> {
     let attributes = read::new_attributes(body)?;
     find(ask, store, file).await?;
-    let call = Call::Describe {
-        store: store.to_owned(),
-        file: file.to_owned(),
-        attributes: attributes.clone(),
-    };
+    let call =
+        Call::Describe { store: store.to_owned(), file: file.to_owned(), attributes: attributes.clone() };
     let member = match ask.library(call).await? {
         Answer::Member(member, _) => member,
         Answer::Absent(_) => return Err(absent("file of this vector store", file)),

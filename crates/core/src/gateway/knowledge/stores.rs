@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use sluice_types::error::Failure;
 
-use super::{
-    super::Reply,
-    Answer, Asking, Call, Job, absent, embed, members, told, unexpected,
-};
+use super::{super::Reply, Answer, Asking, Call, Job, absent, embed, members, told, unexpected};
 use crate::{
     knowledge::{
         Kind, list as lists, read,
