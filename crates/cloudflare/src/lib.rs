@@ -16,6 +16,7 @@ mod objects;
 mod queue;
 mod rng;
 mod secrets;
+mod vectors;
 
 use std::rc::Rc;
 

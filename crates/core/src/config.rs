@@ -66,6 +66,8 @@ pub struct Config {
     pub ingest: document::Ingest,
     /// The model that embeds documents where nothing else is said, by its name.
     pub embeddings: String,
+    /// Where vectors are kept.
+    pub vectors: document::Vectors,
     /// By name.
     pub guardrails: HashMap<String, Rc<Guardrail>>,
     providers: HashMap<String, Rc<Provider>>,

@@ -12,6 +12,7 @@ mod admin;
 mod admit;
 mod attempt;
 mod cache;
+mod catalogue;
 mod chat;
 mod configure;
 mod costs;
@@ -39,6 +40,7 @@ pub mod sqs;
 mod stream;
 mod targets;
 mod translate;
+pub mod vectors;
 mod walk;
 
 use std::rc::Rc;

@@ -26,3 +26,4 @@ pub mod sqs;
 pub mod token;
 pub mod undo;
 pub mod usage;
+pub mod vectors;

@@ -86,7 +86,7 @@ impl<'a> Indexed<'a> {
     fn spread(&self, question: &str, lambda: f32) -> Vec<usize> {
         let scored = self.reranked(question);
         let words: Vec<_> =
-            scored.iter().map(|(place, _)| terms::hashes(&self.collection.texts[*place])).collect();
+            scored.iter().map(|(place, _)| mmr::Words::new(&self.collection.texts[*place])).collect();
         let scores: Vec<f32> = scored.iter().map(|one| one.1).collect();
         let picked = mmr::pick(&scores, 10, lambda, |a, b| mmr::likeness(&words[a], &words[b]));
         picked.into_iter().map(|at| scored[at].0).collect()

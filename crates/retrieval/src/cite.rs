@@ -6,6 +6,7 @@
 //! what may be the beginning of a mark and the blank before it.
 
 pub mod marks;
+mod opposites;
 pub mod support;
 
 use marks::{Marks, Piece};

@@ -1,8 +1,8 @@
 //! Maximal marginal relevance: passages that answer and do not repeat each other (Carbonell and Goldstein, 1998).
 
-use std::collections::HashSet;
+use std::cmp::Ordering;
 
-use crate::terms::Term;
+use crate::terms::{self, Term};
 
 /// How much the score counts against likeness to what was picked already: repeats go, order otherwise hardly moves.
 pub const LAMBDA: f32 = 0.9;
@@ -30,27 +30,63 @@ pub fn pick(scores: &[f32], count: usize, lambda: f32, alike: impl Fn(usize, usi
     picked
 }
 
+/// A passage's terms, each once, for [`likeness`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(Vec<Term>);
+
+impl Words {
+    /// The terms of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        terms::hashes(text).into_iter().collect()
+    }
+}
+
+impl FromIterator<Term> for Words {
+    fn from_iter<I: IntoIterator<Item = Term>>(terms: I) -> Self {
+        let mut terms: Vec<Term> = terms.into_iter().collect();
+        terms.sort_unstable();
+        terms.dedup();
+        Self(terms)
+    }
+}
+
 /// How alike two passages are, 0 to 1: the share of their terms that both hold. Passages of one topic have little in
 /// common by this measure, copies and overlapping cuts much; their vectors would tell both for alike, and what answers a
 /// question in two places would lose one (the eval shows it).
 #[must_use]
-pub fn likeness(one: &[Term], other: &[Term]) -> f32 {
-    let (one, other): (HashSet<_>, HashSet<_>) = (one.iter().collect(), other.iter().collect());
-    let both = one.intersection(&other).count();
-    both as f32 / (one.len() + other.len() - both).max(1) as f32
+pub fn likeness(one: &Words, other: &Words) -> f32 {
+    let (mut left, mut right) = (one.0.iter().peekable(), other.0.iter().peekable());
+    let mut both = 0;
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        match a.cmp(b) {
+            Ordering::Less => drop(left.next()),
+            Ordering::Greater => drop(right.next()),
+            Ordering::Equal => {
+                both += 1;
+                left.next();
+                right.next();
+            }
+        }
+    }
+    both as f32 / (one.0.len() + other.0.len() - both).max(1) as f32
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{likeness, pick};
+    use super::{Words, likeness, pick};
 
     #[test]
     fn copies_are_alike() {
-        assert_eq!(likeness(&[1, 2, 2, 3], &[3, 2, 1]), 1.0);
-        assert_eq!(likeness(&[1, 2], &[2, 3, 4]), 0.25);
-        assert_eq!(likeness(&[], &[]), 0.0);
+        let alike = |one: &[u32], other: &[u32]| {
+            likeness(&one.iter().copied().collect::<Words>(), &other.iter().copied().collect::<Words>())
+        };
+        assert_eq!(alike(&[1, 2, 2, 3], &[3, 2, 1]), 1.0);
+        assert_eq!(alike(&[1, 2], &[2, 3, 4]), 0.25);
+        assert_eq!(alike(&[], &[]), 0.0);
+        assert_eq!(likeness(&Words::new("The study"), &Words::new("the studies")), 1.0);
     }
 
     #[test]

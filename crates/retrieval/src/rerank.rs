@@ -156,7 +156,7 @@ mod tests {
         let question = Question::new(ASKED, &query, &weights, 16.0, None);
         let passage = |text: &&str| {
             let passage = Passage { text, lexical: 6.0, dense: 0.0, mixed: 3.0 };
-            score(&question, &passage, &|_| unreachable!("there is no vector to compare with"))
+            score(&question, &passage, &|_| panic!("there is no vector to compare with"))
         };
         texts.iter().map(passage).collect()
     }

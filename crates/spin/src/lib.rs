@@ -14,6 +14,7 @@ mod objects;
 mod queue;
 mod rng;
 mod secrets;
+mod vectors;
 
 /// A request's handle on the host. Spin's imports are global, so there is nothing to hold.
 #[derive(Clone, Copy)]

@@ -7,8 +7,10 @@ use std::{cell::RefCell, hint::black_box};
 
 use sluice_retrieval::{
     dense::{self, Vector, Vectors},
+    mmr,
     postings::{self, Postings},
-    search::{File, search},
+    rerank,
+    search::{Candidate, File, search},
     terms::{self, Query},
 };
 use sluice_semantic::model::{EMBEDDED, Model};
@@ -22,6 +24,7 @@ const QUESTION: &str = "how do the wopira and the latemo change the revenue of t
 #[derive(Default)]
 struct Store {
     files: Vec<(Vec<u8>, Vec<u8>)>,
+    texts: Vec<String>,
     calls: usize,
 }
 
@@ -53,12 +56,19 @@ impl Draw {
     }
 }
 
-fn fill(model: &Model<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn fill(model: &Model<'_>) -> Store {
     let mut draw = Draw(7);
     let embed = |text: &str| Vector::new(&model.embed(text).0);
-    let file = |_| {
-        let texts: Vec<String> =
-            (0..CHUNKS).map(|_| (0..120).map(|_| draw.word()).collect::<Vec<_>>().join(" ")).collect();
+    let mut made = Store::default();
+    for _ in 0..FILES {
+        let texts: Vec<String> = (0..CHUNKS)
+            .map(|_| {
+                (0..120)
+                    .map(|at| draw.word() + ["", "."][usize::from(at % 15 == 14)])
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
         let rows: Vec<Vec<Vector>> = texts
             .iter()
             .map(|text| {
@@ -67,16 +77,32 @@ fn fill(model: &Model<'_>) -> Vec<(Vec<u8>, Vec<u8>)> {
             })
             .collect();
         let terms: Vec<_> = texts.iter().map(|text| terms::hashes(text)).collect();
-        (postings::pack(&terms), dense::pack(256, &rows))
-    };
-    (0..FILES).map(file).collect()
+        check(&rows);
+        made.files.push((postings::pack(&terms), dense::pack(256, &rows)));
+        made.texts.extend(texts);
+    }
+    made
+}
+
+/// Scans with SIMD128 must say what plain cosines say: native tests do not run that code.
+fn check(rows: &[Vec<Vector>]) {
+    let packed = dense::pack(256, rows);
+    let query = &rows[0][0];
+    let mut scores = vec![0.0; rows.len()];
+    Vectors::parse(&packed).unwrap().scores(query, &mut scores);
+    for (chunk, score) in rows.iter().zip(scores) {
+        let cosines: Vec<f32> = chunk.iter().map(|row| row.cosine(query)).collect();
+        let best = cosines.iter().skip(1).copied().fold(-1.0, f32::max);
+        let expected = if chunk.len() == 1 { cosines[0] } else { (cosines[0] + best) / 2.0 };
+        assert!((score - expected).abs() < 1e-6);
+    }
 }
 
 fn main() {
     let Ok(model) = Model::parse(EMBEDDED.unwrap_or_default()) else { return };
     STORE.with_borrow_mut(|store| {
         if store.calls == 0 {
-            store.files = fill(&model);
+            *store = fill(&model);
         } else {
             step(&model, store, (store.calls - 1) / TIMES);
         }
@@ -110,6 +136,20 @@ fn step(model: &Model<'_>, store: &Store, step: usize) {
         }
         2 => drop(black_box(search(&parsed, &query, None, 0.3, 40))),
         3 => drop(black_box(search(&parsed, &query, Some(&vector), 0.3, 40))),
-        _ => {}
+        _ => {
+            let texts = &store.texts;
+            let found = search(&parsed, &query, Some(&vector), 0.3, 40);
+            let question = rerank::Question::new(QUESTION, &query, &found.weights, found.most, Some(&vector));
+            let embed = |text: &str| Vector::new(&model.embed(text).0);
+            let passage = |one: &Candidate| {
+                let text = texts[one.file * CHUNKS + one.chunk as usize].as_str();
+                (text, rerank::Passage { text, lexical: one.lexical, dense: one.dense, mixed: one.mixed })
+            };
+            let passages: Vec<_> = found.candidates.iter().map(passage).collect();
+            let scores: Vec<f32> =
+                passages.iter().map(|(_, passage)| rerank::score(&question, passage, &embed)).collect();
+            let words: Vec<_> = passages.iter().map(|(text, _)| mmr::Words::new(text)).collect();
+            black_box(mmr::pick(&scores, 10, mmr::LAMBDA, |a, b| mmr::likeness(&words[a], &words[b])));
+        }
     }
 }

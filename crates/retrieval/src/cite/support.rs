@@ -1,14 +1,15 @@
 //! Whether a passage says what a statement says.
 //!
-//! A logistic model over shares of the statement that the passage holds: words (rare ones counting more), words close
-//! together, neighbours in order, numbers and names it lacks, its nearest sentence in meaning, a negation on one side
-//! only, and how much better another passage does. Like the guardrails' groundedness it measures overlap, not truth:
+//! A logistic model over shares of the statement that the passage holds: words (rare ones counting more), words in one
+//! sentence, neighbours, numbers and names it lacks, its nearest sentence and words in meaning, an opposite or a negation
+//! on one side only, and how much better another passage does. Like the guardrails' groundedness it measures overlap, not truth:
 //! what it rejects is cited wrongly nearly always, what it lets pass may still twist the passage's words. It differs
 //! from that score in its question (this one passage and no other, one statement) and so in its inputs and weights.
-//! The weights are fitted by `cargo xtask train retrieval` on half of the cases in `crates/eval-retrieval/cases`.
+//! The weights are fitted by `cargo xtask train retrieval` on the cases in `crates/eval-retrieval/cases`.
 
 use std::collections::{HashMap, HashSet};
 
+use super::opposites;
 use crate::{
     dense::Vector,
     terms::{self, Term},
@@ -16,12 +17,14 @@ use crate::{
 };
 
 /// Inputs of the model.
-pub const FEATURES: usize = 8;
+pub const FEATURES: usize = 12;
 
 /// Weights of the model, in the order of [`Passages::features`]; the last is the constant.
-const WEIGHTS: [f32; FEATURES + 1] = [3.0, 2.0, 1.0, -2.0, -2.0, 1.0, -1.0, 3.0, -3.0];
+const WEIGHTS: [f32; FEATURES + 1] =
+    [-0.514, 0.767, 1.039, -2.567, -2.577, 1.766, -0.393, 1.920, -0.060, -2.432, -1.093, -2.206, -1.378];
 /// The same for where no vectors are to be had.
-const WEIGHTS_OF_WORDS: [f32; FEATURES + 1] = [3.0, 2.0, 1.0, -2.0, -2.0, 0.0, -1.0, 3.0, -3.0];
+const WEIGHTS_OF_WORDS: [f32; FEATURES + 1] =
+    [-0.379, 0.962, 1.295, -2.648, -2.694, 0.000, -0.459, 1.786, 0.000, -2.467, -1.074, -2.389, -0.473];
 
 /// Support from which a citation is kept.
 pub const KEPT: f32 = 0.5;
@@ -52,6 +55,10 @@ struct Prepared {
 #[derive(Debug)]
 struct Sentence {
     order: Vec<Term>,
+    /// All terms, the small words' too.
+    all: HashSet<Term>,
+    /// Vectors of the telling words, where they are to be had.
+    words: Vec<Vector>,
     negated: bool,
     vector: Option<Vector>,
 }
@@ -60,6 +67,9 @@ struct Sentence {
 struct Claim {
     /// Terms without small words, in order.
     order: Vec<Term>,
+    /// Each of them with its word's vector.
+    words: Vec<Option<Vector>>,
+    all: HashSet<Term>,
     numbers: Vec<Term>,
     names: Vec<Term>,
     negated: bool,
@@ -73,8 +83,12 @@ impl<'e> Passages<'e> {
         let prepare = |text: &str| {
             let sentence = |range| {
                 let text: &str = text.get(range).unwrap_or_default();
+                let telling = telling(text);
                 Sentence {
-                    order: telling(text),
+                    order: telling.iter().map(|(term, _)| *term).collect(),
+                    all: terms::hashes(text).into_iter().collect(),
+                    words: embed
+                        .map_or_else(Vec::new, |embed| telling.iter().map(|(_, word)| embed(word)).collect()),
                     negated: negated(text),
                     vector: embed.map(|embed| embed(text)),
                 }
@@ -117,8 +131,11 @@ impl<'e> Passages<'e> {
     /// The model's inputs; `None` for a passage that is not there and a statement without a telling word.
     #[must_use]
     pub fn features(&self, statement: &str, passage: usize) -> Option<[f32; FEATURES]> {
+        let telling = telling(statement);
         let claim = Claim {
-            order: telling(statement),
+            order: telling.iter().map(|(term, _)| *term).collect(),
+            words: telling.iter().map(|(_, word)| self.embed.map(|embed| embed(word))).collect(),
+            all: terms::hashes(statement).into_iter().collect(),
             numbers: marked(statement, |word, _| word.chars().any(|c| c.is_ascii_digit())),
             names: marked(statement, |word, begins| {
                 !begins && word.chars().next().is_some_and(char::is_uppercase)
@@ -135,6 +152,7 @@ impl<'e> Passages<'e> {
         let missing = |wanted: &[Term]| {
             wanted.iter().filter(|term| !own.terms.contains(term)).count() as f32 / wanted.len().max(1) as f32
         };
+        let flag = |holds: bool| f32::from(u8::from(holds));
         Some([
             covered,
             best.map_or(0.0, |(share, _)| share),
@@ -142,36 +160,78 @@ impl<'e> Passages<'e> {
             missing(&claim.numbers),
             missing(&claim.names),
             own.sentences.iter().filter_map(cosine).fold(0.0, f32::max),
-            f32::from(u8::from(best.is_some_and(|(_, sentence)| sentence.negated != claim.negated))),
+            flag(best.is_some_and(|(_, sentence)| sentence.negated != claim.negated)),
             covered - others.fold(0.0, f32::max),
+            self.soft(&claim, own),
+            flag(best.is_some_and(|(_, sentence)| contrary(&claim, sentence))),
+            flag(ABSOLUTE.iter().any(|word| {
+                let term = terms::hash(word);
+                claim.all.contains(&term) && !own.sentences.iter().any(|one| one.all.contains(&term))
+            })),
+            // What the statement is about stands in another passage and not in this one.
+            flag(
+                claim
+                    .order
+                    .first()
+                    .is_some_and(|first| !own.terms.contains(first) && self.holding.contains_key(first)),
+            ),
         ])
+    }
+
+    /// The share of the statement's weight that the passage holds when words near in meaning count in part.
+    fn soft(&self, claim: &Claim, own: &Prepared) -> f32 {
+        if self.embed.is_none() {
+            return 0.0;
+        }
+        let (mut held, mut all) = (0.0, 0.0);
+        for (term, vector) in claim.order.iter().zip(&claim.words) {
+            let weight = self.weight(*term);
+            let words = || own.sentences.iter().flat_map(|sentence| &sentence.words);
+            let near = match vector {
+                _ if own.terms.contains(term) => 1.0,
+                Some(vector) => words()
+                    .map(|word| ((word.cosine(vector) - 0.3) / 0.5).clamp(0.0, 1.0))
+                    .fold(0.0, f32::max),
+                None => 0.0,
+            };
+            all += weight;
+            held += weight * near;
+        }
+        if 0.0 < all { held / all } else { 0.0 }
+    }
+
+    /// How much a term tells passages apart.
+    fn weight(&self, term: Term) -> f32 {
+        let holding = self.holding.get(&term).copied().unwrap_or(0) as f32;
+        ((self.all.len() as f32 + 1.0) / (holding + 0.5)).ln_1p()
     }
 
     /// The share of the statement's weight for whose terms `there` holds.
     fn covered(&self, claim: &Claim, there: impl Fn(Term) -> bool) -> f32 {
-        let weight = |term: &Term| {
-            let holding = self.holding.get(term).copied().unwrap_or(0) as f32;
-            ((self.all.len() as f32 + 1.0) / (holding + 0.5)).ln_1p()
-        };
+        let weight = |term: &Term| self.weight(*term);
         let all: f32 = claim.order.iter().map(weight).sum();
         let held: f32 = claim.order.iter().filter(|term| there(**term)).map(weight).sum();
         if 0.0 < all { held / all } else { 0.0 }
     }
 
-    /// The two neighbouring sentences that hold most of the statement: their share, and the better one of them.
+    /// The sentence that holds most of the statement, with its share.
     fn best<'p>(&self, claim: &Claim, passage: &'p Prepared) -> Option<(f32, &'p Sentence)> {
-        let size = passage.sentences.len().min(2).max(1);
-        let share = |part: &'p [Sentence]| {
-            let share = self.covered(claim, |term| part.iter().any(|one| one.order.contains(&term)));
-            let alone = |one: &&Sentence| self.covered(claim, |term| one.order.contains(&term));
-            part.iter().max_by(|a, b| alone(a).total_cmp(&alone(b))).map(|better| (share, better))
-        };
-        passage
-            .sentences
-            .windows(size)
-            .filter_map(share)
-            .reduce(|best, one| if best.0 < one.0 { one } else { best })
+        let share = |one: &'p Sentence| (self.covered(claim, |term| one.order.contains(&term)), one);
+        passage.sentences.iter().map(share).reduce(|best, one| if best.0 < one.0 { one } else { best })
     }
+}
+
+/// Words that leave no exception.
+const ABSOLUTE: &[&str] =
+    &["only", "all", "every", "always", "never", "everywhere", "none", "nobody", "exclusively", "too"];
+
+/// Whether a sentence has a word for whose opposite the statement has one, and neither has both.
+fn contrary(claim: &Claim, sentence: &Sentence) -> bool {
+    claim.all.iter().filter(|term| !sentence.all.contains(term)).any(|term| {
+        opposites::of(*term).is_some_and(|opposites| {
+            opposites.iter().any(|other| sentence.all.contains(other) && !claim.all.contains(other))
+        })
+    })
 }
 
 /// The share of neighbours in the statement that stand near each other in one of the passage's sentences.
@@ -189,15 +249,16 @@ fn pairs(order: &[Term], passage: &Prepared) -> f32 {
     found as f32 / order.len().saturating_sub(1).max(1) as f32
 }
 
-/// The terms of a text without small words; number words are digits.
-fn telling(text: &str) -> Vec<Term> {
+/// The terms of a text without small words, each with its word; number words are digits.
+fn telling(text: &str) -> Vec<(Term, &str)> {
     let mut out = Vec::new();
     for word in text.split(|c: char| c.is_whitespace() || matches!(c, '-' | '–' | '/')) {
-        let plain = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let plain = word.to_lowercase();
         if let Some(value) = NUMBERS.iter().position(|number| *number == plain) {
-            out.push(terms::hash(&value.to_string()));
+            out.push((terms::hash(&value.to_string()), word));
         } else if !terms::is_small(&plain) {
-            out.extend(terms::hashes(word));
+            out.extend(terms::hashes(word).into_iter().map(|term| (term, word)));
         }
     }
     out
@@ -214,7 +275,7 @@ fn marked(text: &str, wanted: impl Fn(&str, bool) -> bool) -> Vec<Term> {
         let plain = word.trim_matches(|c: char| !c.is_alphanumeric());
         if !plain.is_empty() {
             if wanted(plain, begins) && !terms::is_small(&plain.to_lowercase()) {
-                out.extend(telling(plain));
+                out.extend(telling(plain).into_iter().map(|(term, _)| term));
             }
             begins = false;
         }
