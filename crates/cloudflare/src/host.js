@@ -40,6 +40,9 @@ export function whole(number, owner) {
 /** How much of a body is read before Rust has asked for it, in bytes. */
 const AHEAD = 65536;
 
+/** Pieces that come within so many milliseconds are a burst: what is there of it is read first, and crosses together. */
+const BURST = 1;
+
 /**
  * Reads a body ahead of Rust, so that all that has come while Rust was busy crosses at once. A crossing, and a write of what
  * comes of it, costs more than many pieces do.
@@ -53,6 +56,9 @@ class Reader {
   #reading = false;
   /** Whom to tell of the next piece. */
   #asked;
+  /** When the last piece came, and whether what has come since is given when nothing more is there. */
+  #last = 0;
+  #soon = false;
   /** How the body ended, and with what error. */
   #end;
   #error;
@@ -93,12 +99,24 @@ class Reader {
     this.#reading = false;
     if (done) {
       this.#end = ENDED;
-    } else {
-      this.#pieces.push(value);
-      this.#size += value.length;
+      this.#give();
+      return;
     }
-    this.#give();
+    this.#pieces.push(value);
+    this.#size += value.length;
+    const now = Date.now();
+    if (now - this.#last > BURST) this.#give();
+    else if (this.#asked !== undefined && !this.#soon) {
+      this.#soon = true;
+      setTimeout(this.#given, 0);
+    }
+    this.#last = now;
     this.#more();
+  };
+
+  #given = () => {
+    this.#soon = false;
+    this.#give();
   };
 
   #failed = (error) => {
