@@ -9,8 +9,8 @@ mod usage;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use http::{Method, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sluice_types::{
     error::{ErrorKind, Failure},
@@ -25,7 +25,6 @@ use super::{
     Context, Gateway, Reply,
     admit::{self, read},
     catalogue,
-    costs::Range,
     knowledge::{self, replay},
     object::{self, Answer, Call},
     receive,
@@ -36,10 +35,9 @@ use crate::{
     admin::{self, AUDIT, Admin},
     cache::{self, Entry, catalogue::Which},
     config::Config,
-    key::{self, KeyKind, KeyRecord, TenantRecord},
+    key::{self, KeyRecord, TenantRecord},
     limit::{self, Who},
-    port::{Body, CountersError, Host, Kv, KvError},
-    usage::{By, Day, Report, Summing},
+    port::{Body, CountersError, Host},
 };
 
 /// The most keys one request deletes from the store: hosts limit what one request may do.
