@@ -12,6 +12,11 @@ pub fn cloudflare_bundle() -> PathBuf {
     find("SLUICE_CLOUDFLARE_BUNDLE", "target/bundle/cloudflare")
 }
 
+/// The folder of the Worker that takes documents off their queue.
+pub fn ingest_bundle() -> PathBuf {
+    find("SLUICE_INGEST_BUNDLE", "target/bundle/cloudflare-ingest")
+}
+
 /// The script that serves it in workerd.
 pub fn serve_script() -> PathBuf {
     find("SLUICE_SERVE", "tools/serve.mjs")

@@ -2,7 +2,7 @@
 // The module is crates/eval-retrieval/src/bin/wasm_steps.rs; `cargo xtask eval retrieval --wasm` builds and times it.
 import { readFileSync } from 'node:fs';
 
-const steps = ["read 200 files' heads", 'dense: every vector', 'words alone', 'hybrid', 'hybrid, 40 reranked, 10 picked'];
+const steps = ["read 200 files' heads", 'dense: every vector', 'words alone', 'hybrid', 'hybrid, 20 reranked, 10 picked'];
 const times = 40;
 const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), {});
 const call = () => {

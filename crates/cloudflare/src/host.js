@@ -212,6 +212,11 @@ export function sendBatch(number, queue, texts, delaySeconds) {
   wait(number, queue.sendBatch(texts.map((body) => ({ body, contentType: "text", delaySeconds }))));
 }
 
+/** The name of a batch's queue. */
+export function batchQueue(batch) {
+  return batch.queue;
+}
+
 /** How many messages a batch of a queue has. */
 export function batchLength(batch) {
   return batch.messages.length;

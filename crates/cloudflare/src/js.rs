@@ -60,6 +60,10 @@ extern "C" {
         delay_seconds: u32,
     ) -> Result<(), JsValue>;
 
+    /// The name of a batch's queue.
+    #[wasm_bindgen(js_name = batchQueue)]
+    pub fn batch_queue(batch: &JsValue) -> String;
+
     /// How many messages a batch of a queue has.
     #[wasm_bindgen(js_name = batchLength)]
     pub fn batch_length(batch: &JsValue) -> u32;

@@ -1,11 +1,8 @@
-//! `Queue`: Cloudflare Queues, binding `INGEST`. Bodies are text. And what a batch of it is to its consumer.
+//! `Queue`: Cloudflare Queues, binding `INGEST`. Bodies are text.
 
 use std::time::Duration;
 
-use sluice_core::{
-    gateway::queue::Verdict,
-    port::{Queue, QueueError},
-};
+use sluice_core::port::{Queue, QueueError};
 use wasm_bindgen::JsValue;
 
 use crate::{Worker, js};
@@ -21,7 +18,7 @@ const BATCH_BYTES: usize = 200_000;
 const LONGEST: Duration = Duration::from_secs(43_200);
 
 /// Seconds as the platform wants them.
-fn seconds(span: Duration) -> u32 {
+pub fn seconds(span: Duration) -> u32 {
     u32::try_from(span.min(LONGEST).as_millis().div_ceil(1000)).unwrap_or(0)
 }
 
@@ -46,37 +43,5 @@ impl Queue for Worker {
             rest = after;
         }
         Ok(())
-    }
-}
-
-/// A message of a batch, for the consumer.
-pub struct Message {
-    batch: JsValue,
-    at: u32,
-    /// Its text.
-    pub text: String,
-    /// How often it came, this time included.
-    pub attempts: u32,
-}
-
-impl Message {
-    /// The messages of a batch.
-    pub fn all(batch: &JsValue) -> Vec<Self> {
-        let one = |at| Self {
-            batch: batch.clone(),
-            at,
-            text: js::message_text(batch, at),
-            attempts: js::message_attempts(batch, at),
-        };
-        (0..js::batch_length(batch)).map(one).collect()
-    }
-
-    /// Tells the platform what became of it. A message that was given up is kept among the gateway's dead letters, with its
-    /// reason; the platform's own dead letters are those that nobody could say anything about.
-    pub fn settle(&self, verdict: &Verdict) {
-        match verdict {
-            Verdict::Done | Verdict::Dead(_) => js::acknowledge(&self.batch, self.at),
-            Verdict::Again(wait) => js::retry(&self.batch, self.at, seconds(*wait)),
-        }
     }
 }

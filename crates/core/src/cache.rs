@@ -77,6 +77,8 @@ pub struct Partition<'a> {
     pub guardrails: &'a [String],
     /// Header `anthropic-beta`, which goes on to providers.
     pub beta: Option<&'a str>,
+    /// The stores that the answer rests on, and which state of them.
+    pub knowledge: Option<&'a str>,
 }
 
 /// Members that ask for what a kept answer does not hold.

@@ -40,6 +40,7 @@ pub use path::{Problem, Warning};
 
 use crate::{
     cache,
+    grounded::wish,
     guardrail::{Guardrail, Plans},
     routing::breaker::Policy,
 };
@@ -152,6 +153,8 @@ pub struct Model {
     pub guard: Rc<Plans>,
     /// The guardrails that ask for it.
     pub guardrails: Vec<Rc<Guardrail>>,
+    /// The stores that its answers rest on.
+    pub knowledge: Option<wish::Own>,
 }
 
 impl Model {
@@ -174,6 +177,7 @@ impl Model {
             cache: document::Cache::default().into(),
             guard: Rc::default(),
             guardrails: Vec::new(),
+            knowledge: None,
         }
     }
 }

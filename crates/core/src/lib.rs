@@ -10,6 +10,7 @@ pub mod cost_log;
 pub mod embedding;
 pub mod gateway;
 pub mod generations;
+pub mod grounded;
 pub mod guardrail;
 pub mod index;
 pub mod key;

@@ -26,6 +26,7 @@ fn peak(upstream: Chat, caller: Protocol, count: usize) -> (usize, usize) {
         include_usage: true,
         same_format: upstream == caller.format(),
         json_array: false,
+        searched: None,
     };
     let note = |_: &Usage| -> Option<Raw<'static>> { None };
     let sample = samples::stream(upstream);

@@ -2,6 +2,8 @@
 //!
 //! In the cases `[1+]` is a citation that holds and `[2-]` one that does not.
 
+use std::rc::Rc;
+
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use sluice_retrieval::{
@@ -34,8 +36,8 @@ fn cases() -> Result<Vec<Case>> {
 }
 
 /// Reads a case citation by citation: the answer is handed over up to each sign, so what comes out belongs to its mark.
-fn read(case: &Case, passages: &Passages<'_>) -> Vec<Cited> {
-    let mut reader = Reader::new(passages, Written::Removed);
+fn read(case: &Case, passages: &Rc<Passages<'_>>) -> Vec<Cited> {
+    let mut reader = Reader::new(passages.clone(), Written::Removed);
     let mut out = Vec::new();
     let (mut text, mut since) = (String::new(), 0);
     let mut parts = case.answer.split('[');
@@ -69,7 +71,7 @@ type Row = ([f32; FEATURES], bool);
 /// Every citation of each case, as inputs and whether it holds.
 fn rows(cases: &[Case], embed: Option<&dyn Fn(&str) -> Vector>) -> Vec<Vec<(Cited, Row)>> {
     let of_case = |case: &Case| {
-        let passages = Passages::new(case.passages.iter().map(String::as_str), embed);
+        let passages = Rc::new(Passages::new(case.passages.iter().map(String::as_str), embed));
         let inputs = |cited: Cited| {
             let row = (passages.features(&cited.statement, cited.passage).unwrap_or_default(), cited.right);
             (cited, row)

@@ -14,8 +14,8 @@ fn score(weights: &Weights, inputs: &[f32; FEATURES]) -> f64 {
         + weights[FEATURES]
 }
 
-/// Fits on lists.
-pub fn fit(lists: &[List]) -> Weights {
+/// Fits on lists, with the first `count` inputs; the others' weights stay 0.
+pub fn fit(lists: &[List], count: usize) -> Weights {
     let mut weights = [0.0; FEATURES + 1];
     let usable: Vec<&List> = lists.iter().filter(|list| list.iter().any(|row| row.1)).collect();
     for round in 0..1500 {
@@ -33,7 +33,7 @@ pub fn fit(lists: &[List]) -> Weights {
             }
         }
         let rate = 2.0 / (1.0 + f64::from(round) / 300.0);
-        for (at, slope) in slope.iter().enumerate() {
+        for (at, slope) in slope.iter().enumerate().take(count) {
             weights[at] += rate * (slope / usable.len() as f64 - 0.002 * weights[at]);
         }
     }

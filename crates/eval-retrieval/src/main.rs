@@ -39,6 +39,10 @@ fn main() -> Result<()> {
     } else {
         println!("nDCG@10 / recall@10 of all questions, and of those that the reranker was not fitted on");
         indexed.iter().for_each(ranking::Indexed::print);
+        if let Some(collection) = data::chunk_eval()? {
+            let harder = collection.with_rarest_left_out("ChunkEval, each question without its rarest word");
+            ranking::Indexed::new(&model, &harder).print();
+        }
     }
     Ok(())
 }

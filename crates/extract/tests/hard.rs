@@ -249,6 +249,17 @@ fn a_pdf_with_a_password_is_refused_as_such() {
 }
 
 #[test]
+fn a_pdf_that_may_not_be_printed_is_read() {
+    let mut pdf = Pdf::locked();
+    let font = pdf.add("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>");
+    let (one, other) = (shown(72.0, 700.0, 12.0, "open to read"), shown(72.0, 700.0, 12.0, "packed as well"));
+    pdf.pages(&[&one, &other], &format!("<< /Font << /F1 {font} 0 R >> >>"));
+    let bytes = pdf.bytes();
+    assert!(memchr::memmem::find(&bytes, b"open to read").is_none());
+    assert_eq!(read("a.pdf", &bytes).text, "open to read\n\npacked as well");
+}
+
+#[test]
 fn a_pdf_whose_font_says_nothing_is_a_picture_of_text() {
     let mut pdf = Pdf::empty();
     let inner = pdf.add("<< /Type /Font /Subtype /CIDFontType2 /BaseFont /AAAAAA+Odd /DW 600 >>");

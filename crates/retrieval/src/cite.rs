@@ -9,6 +9,8 @@ pub mod marks;
 mod opposites;
 pub mod support;
 
+use std::rc::Rc;
+
 use marks::{Marks, Piece};
 use support::{KEPT, Passages};
 
@@ -70,8 +72,8 @@ pub struct Tally {
 
 /// Reads an answer's citations.
 #[derive(Debug)]
-pub struct Reader<'p, 'e> {
-    passages: &'p Passages<'e>,
+pub struct Reader<'e> {
+    passages: Rc<Passages<'e>>,
     written: Written,
     marks: Marks,
     tally: Tally,
@@ -90,10 +92,10 @@ pub struct Reader<'p, 'e> {
     taken_out: bool,
 }
 
-impl<'p, 'e> Reader<'p, 'e> {
+impl<'e> Reader<'e> {
     /// A reader of an answer that was given these passages, numbered from 1 in this order.
     #[must_use]
-    pub fn new(passages: &'p Passages<'e>, written: Written) -> Self {
+    pub fn new(passages: Rc<Passages<'e>>, written: Written) -> Self {
         Self {
             passages,
             written,
@@ -283,8 +285,8 @@ mod tests {
 
     /// The text handed on, and each citation as passage and statement.
     fn read(parts: &[&str], written: Written) -> (String, Vec<(usize, String)>, Tally) {
-        let passages = Passages::new(TEXTS, None);
-        let mut reader = Reader::new(&passages, written);
+        let passages = Rc::new(Passages::new(TEXTS, None));
+        let mut reader = Reader::new(passages.clone(), written);
         let mut out: Vec<Out> = parts.iter().flat_map(|part| reader.push(part)).collect();
         out.extend(reader.finish());
         let text: String = out

@@ -20,6 +20,12 @@ pub const FEATURES: usize = 7;
 /// Weights of the model, in the order of [`features`]; the last is the constant.
 const WEIGHTS: [f32; FEATURES + 1] = [2.181, 0.623, 0.437, 1.361, 1.408, 1.412, 1.284, -8.536];
 
+/// The weights of [`unread`]: of the first three inputs, and the constant.
+const WEIGHTS_UNREAD: [f32; 4] = [2.985, 1.384, 0.587, -7.777];
+
+/// Passages worth a second look: more change nothing (`eval retrieval`) and cost time.
+pub const SEEN: usize = 20;
+
 /// Terms among which words count as standing together.
 const NEAR: usize = 40;
 
@@ -67,10 +73,44 @@ pub struct Passage<'a> {
 /// where the question has none.
 #[must_use]
 pub fn score(question: &Question<'_>, passage: &Passage<'_>, embed: &dyn Fn(&str) -> Vector) -> f32 {
-    let constant = WEIGHTS.last().copied().unwrap_or(0.0);
-    let inputs = features(question, passage, embed);
-    let sum: f32 = WEIGHTS.iter().zip(inputs).map(|(weight, input)| weight * input).sum();
+    logistic(&WEIGHTS, &features(question, passage, embed))
+}
+
+/// The score of a passage whose text is not looked at: of those behind the first [`SEEN`], and where the reranker is off.
+/// `most` is what [`search`](crate::search::search) found.
+#[must_use]
+pub fn unread(lexical: f32, dense: f32, mixed: f32, most: f32) -> f32 {
+    let share = if 0.0 < most { lexical / most } else { 0.0 };
+    logistic(&WEIGHTS_UNREAD, &[level(mixed), share, dense])
+}
+
+/// Passages in the order of a search, reranked: places and scores, best first. The first [`SEEN`] are looked at; the rest
+/// stay behind them in their order, and score no more than the last of them.
+#[must_use]
+pub fn order(
+    question: &Question<'_>,
+    passages: &[Passage<'_>],
+    embed: &dyn Fn(&str) -> Vector,
+) -> Vec<(usize, f32)> {
+    let looked_at = passages.iter().take(SEEN).map(|passage| score(question, passage, embed));
+    let mut out: Vec<(usize, f32)> = looked_at.enumerate().collect();
+    out.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (at, one) in passages.iter().enumerate().skip(SEEN) {
+        let least = out.last().map_or(1.0, |last| last.1);
+        out.push((at, unread(one.lexical, one.dense, one.mixed, question.most).min(least)));
+    }
+    out
+}
+
+fn logistic(weights: &[f32], inputs: &[f32]) -> f32 {
+    let constant = weights.last().copied().unwrap_or(0.0);
+    let sum: f32 = weights.iter().zip(inputs).map(|(weight, input)| weight * input).sum();
     1.0 / (1.0 + (-(sum + constant)).exp())
+}
+
+/// A mixed score as an input: about 0 to 2, without end for no one.
+fn level(mixed: f32) -> f32 {
+    mixed.clamp(-2.0, 12.0) / 4.0
 }
 
 /// The model's inputs.
@@ -87,7 +127,7 @@ pub fn features(
         .collect();
     let share = |part: f32, whole: f32| if 0.0 < whole { part / whole } else { 0.0 };
     [
-        passage.mixed.clamp(-2.0, 12.0) / 4.0,
+        level(passage.mixed),
         share(passage.lexical, question.most),
         passage.dense,
         share(held(question, places.iter().map(|place| place.1)), question.all),
@@ -169,6 +209,24 @@ mod tests {
             scored(&["Reset the password of the admin account here.", &far, "Opening hours of the shop."]);
         assert!(scores.is_sorted_by(|a, b| b < a), "{scores:?}");
         assert!(scores.iter().all(|score| (0.0..=1.0).contains(score)));
+    }
+
+    #[test]
+    fn those_not_looked_at_stay_behind_in_their_order() {
+        let query = Query::new(ASKED);
+        let question = Question::new(ASKED, &query, &[2.0; 4], 16.0, None);
+        let passage = |at: usize| Passage {
+            text: if at == 19 { "Reset the password of the admin account." } else { "Opening hours." },
+            lexical: 8.0 - at as f32 / 10.0,
+            dense: 0.0,
+            mixed: 4.0 - at as f32 / 10.0,
+        };
+        let passages: Vec<Passage<'_>> = (0..25).map(passage).collect();
+        let order = order(&question, &passages, &|_| Vector::new(&[]));
+        assert_eq!(order[0].0, 19);
+        let rest: Vec<usize> = order.iter().skip(20).map(|one| one.0).collect();
+        assert_eq!(rest, [20, 21, 22, 23, 24]);
+        assert!(order.is_sorted_by(|a, b| b.1 <= a.1));
     }
 
     #[test]

@@ -188,7 +188,10 @@ fn manifest(text: &str, outputs: &Cloudflare, of: Worker) -> Result<String> {
     if of == Worker::Ingest {
         let objects = list(&mut manifest, &["durable_objects", "bindings"])?;
         objects.iter_mut().for_each(|object| put(object, "script_name", outputs.name.as_str()));
-        consumer(list(&mut manifest, &["queues", "consumers"])?, &outputs.queue);
+        consumers(list(&mut manifest, &["queues", "consumers"])?, &outputs.queue);
+        let variables = manifest.as_table_mut().entry("vars").or_insert_with(toml_edit::table);
+        let variables = variables.as_table_mut().context("vars is no table")?;
+        put(variables, "DEAD_LETTERS", outputs.queue.dead_letter.as_str());
     }
     if let Some(store) = &outputs.secrets.store_id {
         for (binding, name) in &outputs.secrets.names {
@@ -200,23 +203,28 @@ fn manifest(text: &str, outputs: &Cloudflare, of: Worker) -> Result<String> {
     Ok(manifest.to_string())
 }
 
-/// The one consumer, as Terraform's variables want it.
-fn consumer(consumers: &mut ArrayOfTables, queue: &Queue) {
-    if consumers.is_empty() {
-        consumers.push(Table::new());
+/// The consumers of the queue, as Terraform's variables want it, and of its dead letters.
+fn consumers(tables: &mut ArrayOfTables, queue: &Queue) {
+    while tables.len() < 2 {
+        tables.push(Table::new());
     }
-    let Some(table) = consumers.get_mut(0) else { return };
-    let wanted = &queue.consumer;
-    put(table, "queue", queue.name.as_str());
-    put(table, "max_batch_size", wanted.batch_size);
-    // Whole seconds here.
-    put(table, "max_batch_timeout", (wanted.max_wait_time_ms + 999) / 1000);
-    put(table, "max_retries", wanted.max_retries);
-    put(table, "retry_delay", wanted.retry_delay);
-    put(table, "dead_letter_queue", queue.dead_letter.as_str());
-    match wanted.max_concurrency {
-        Some(most) => put(table, "max_concurrency", most),
-        None => _ = table.remove("max_concurrency"),
+    let mut tables = tables.iter_mut();
+    if let Some(table) = tables.next() {
+        let wanted = &queue.consumer;
+        put(table, "queue", queue.name.as_str());
+        put(table, "max_batch_size", wanted.batch_size);
+        // Whole seconds here.
+        put(table, "max_batch_timeout", (wanted.max_wait_time_ms + 999) / 1000);
+        put(table, "max_retries", wanted.max_retries);
+        put(table, "retry_delay", wanted.retry_delay);
+        put(table, "dead_letter_queue", queue.dead_letter.as_str());
+        match wanted.max_concurrency {
+            Some(most) => put(table, "max_concurrency", most),
+            None => _ = table.remove("max_concurrency"),
+        }
+    }
+    if let Some(table) = tables.next() {
+        put(table, "queue", queue.dead_letter.as_str());
     }
 }
 
@@ -339,6 +347,8 @@ mod tests {
                     [Some(3), Some(2), Some(2), Some(30)]
                 );
                 assert_eq!(consumer["dead_letter_queue"].as_str(), Some("acme-ingest-dead"));
+                assert_eq!(at(&read, "queues.consumers.1.queue").as_str(), Some("acme-ingest-dead"));
+                assert_eq!(at(&read, "vars.DEAD_LETTERS").as_str(), Some("acme-ingest-dead"));
             }
             assert_eq!(manifest(&new, &outputs(), of).unwrap(), new, "{file} a second time");
         }

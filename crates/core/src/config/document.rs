@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
 pub use knowledge::{Files, Ingest, Queue, Sqs};
 pub use model::{
-    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
-    Strategy, Target,
+    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Knowledge, Mirror, Model, Retry, RetryClass,
+    Score, Spelled, Strategy, Target,
 };
 pub use one_or_more::OneOrMore;
 pub use policy::{Cors, Embeddings, Limits, Tenants};

@@ -158,6 +158,7 @@ impl Gateway {
         request: &Request<'_>,
         plans: &Plans,
         may_be_kept: bool,
+        knowledge: Option<&str>,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
         let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
@@ -191,6 +192,7 @@ impl Gateway {
             targets: &targets,
             guardrails: &plans.versions,
             beta: header("anthropic-beta"),
+            knowledge,
         };
         let (fingerprint, meaning) = if policy.mode == CacheMode::Semantic {
             let one_user = partition.within.is_some_and(|within| within.starts_with(USER));

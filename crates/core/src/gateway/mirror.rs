@@ -163,6 +163,8 @@ impl<H: Host> Copy<H> {
             guard,
             ticket,
             counted: OnceCell::new(),
+            grounds: None,
+            searched: None,
         };
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =

@@ -143,12 +143,13 @@ fn step(model: &Model<'_>, store: &Store, step: usize) {
             let embed = |text: &str| Vector::new(&model.embed(text).0);
             let passage = |one: &Candidate| {
                 let text = texts[one.file * CHUNKS + one.chunk as usize].as_str();
-                (text, rerank::Passage { text, lexical: one.lexical, dense: one.dense, mixed: one.mixed })
+                rerank::Passage { text, lexical: one.lexical, dense: one.dense, mixed: one.mixed }
             };
             let passages: Vec<_> = found.candidates.iter().map(passage).collect();
-            let scores: Vec<f32> =
-                passages.iter().map(|(_, passage)| rerank::score(&question, passage, &embed)).collect();
-            let words: Vec<_> = passages.iter().map(|(text, _)| mmr::Words::new(text)).collect();
+            let order = rerank::order(&question, &passages, &embed);
+            let order = order.get(..rerank::SEEN).unwrap_or(&order);
+            let scores: Vec<f32> = order.iter().map(|one| one.1).collect();
+            let words: Vec<_> = order.iter().map(|one| mmr::Words::new(passages[one.0].text)).collect();
             black_box(mmr::pick(&scores, 10, mmr::LAMBDA, |a, b| mmr::likeness(&words[a], &words[b])));
         }
     }

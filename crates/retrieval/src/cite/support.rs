@@ -21,7 +21,7 @@ pub const FEATURES: usize = 12;
 
 /// Weights of the model, in the order of [`Passages::features`]; the last is the constant.
 const WEIGHTS: [f32; FEATURES + 1] =
-    [-0.514, 0.767, 1.039, -2.567, -2.577, 1.766, -0.393, 1.920, -0.060, -2.432, -1.093, -2.206, -1.378];
+    [-0.515, 0.764, 1.037, -2.566, -2.575, 1.788, -0.391, 1.924, -0.061, -2.432, -1.093, -2.204, -1.391];
 /// The same for where no vectors are to be had.
 const WEIGHTS_OF_WORDS: [f32; FEATURES + 1] =
     [-0.379, 0.962, 1.295, -2.648, -2.694, 0.000, -0.459, 1.786, 0.000, -2.467, -1.074, -2.389, -0.473];
