@@ -1,37 +1,25 @@
 //! A request of Spin's in, an answer out: what both components' entry points share.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use futures::{StreamExt, future::pending, stream::LocalBoxStream};
 use http_body::Frame;
-use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::MapErr};
+use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
     gateway::{Call, Reply, ReplyBody, VISITOR},
-    port::Http,
+    port::{Http, NetworkError},
 };
-use spin_sdk::{
-    http::Request,
-    wasip3::{self, http::types::ErrorCode},
-};
+use spin_sdk::{http::Request, wasip3};
 
 use crate::{Spin, body::Incoming};
 
 /// A frame of a streamed answer; an error breaks it off.
-type Piece = Result<Frame<Bytes>, ErrorCode>;
+type Piece = Result<Frame<Bytes>, NetworkError>;
 
 /// An answer's body.
-pub type Outgoing =
-    Either<MapErr<Full<Bytes>, fn(Infallible) -> ErrorCode>, StreamBody<LocalBoxStream<'static, Piece>>>;
+pub type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
 
-fn pieces_of<E: 'static>(pieces: LocalBoxStream<'static, Result<Bytes, E>>) -> Outgoing {
-    let frames = pieces.map(|piece| piece.map(Frame::data).map_err(|_| ErrorCode::HttpResponseIncomplete));
-    Either::Right(StreamBody::new(frames.boxed_local()))
-}
-
-fn whole(bytes: Bytes) -> Outgoing {
-    let never: fn(Infallible) -> ErrorCode = |never| match never {};
-    Either::Left(Full::new(bytes).map_err(never))
+fn pieces_of(pieces: LocalBoxStream<'static, Result<Bytes, NetworkError>>) -> Outgoing {
+    Either::Right(StreamBody::new(pieces.map(|piece| piece.map(Frame::data)).boxed_local()))
 }
 
 /// A request as the gateway takes it.
@@ -58,8 +46,8 @@ pub fn call(request: Request) -> Call<Incoming<wasip3::http::types::Request>> {
 /// An answer as Spin takes it.
 pub fn answer(reply: Reply<<Spin as Http>::Body>) -> http::Response<Outgoing> {
     let body = match reply.body {
-        ReplyBody::Whole(bytes) => whole(bytes),
-        ReplyBody::Stream(pieces) => pieces_of(pieces.map(Ok::<_, Infallible>).boxed_local()),
+        ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
+        ReplyBody::Stream(pieces) => pieces_of(pieces.map(Ok).boxed_local()),
         ReplyBody::Passed(pieces) => pieces_of(pieces),
         ReplyBody::Untouched(body) => pieces_of(body.untouched()),
     };
