@@ -1,6 +1,6 @@
 //! Chat, from either protocol to any target.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::{LocalBoxFuture, try_join};
@@ -59,6 +59,8 @@ pub(super) struct Ask<'a> {
     pub hooks: Vec<(Rc<Hook>, Act)>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+    /// The prompt's tokens by our estimate, once somebody has asked.
+    pub counted: OnceCell<u64>,
     /// What the answer is to rest on.
     pub grounds: Option<Rc<Grounds>>,
     /// The search, as an item of Responses.
@@ -76,6 +78,11 @@ impl Ask<'_> {
             self.hooks.clear();
             self.ticket = None;
         }
+    }
+
+    /// The prompt's tokens by our estimate.
+    pub fn tokens(&self) -> u64 {
+        *self.counted.get_or_init(|| tokens::request(&self.request))
     }
 }
 
@@ -125,8 +132,7 @@ impl Gateway {
         session.borrow_mut().record.stream = request.stream;
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
-        let mut need = Need::of_chat(&request);
-        need.every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
+        let every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
             Ok(plans) if plans.versions.is_empty() && wish.is_none() => {
                 Some(self.ticket(context, &caller, &model, &request, plans, true, None)?)
@@ -137,7 +143,13 @@ impl Gateway {
             let ticket = early.as_ref().and_then(Option::as_deref);
             Ok(self.look_up(context.host, ticket, request.stream).await)
         };
-        let reserved = self.reserve(context, &caller, model.clone(), &session, &need);
+        let reserved = self.reserve(
+            context,
+            &caller,
+            model.clone(),
+            &session,
+            Need::Chat { request: &request, every_target },
+        );
         let (reserved, found) = try_join(reserved, asked).await?;
         let moved = !Rc::ptr_eq(&model, &reserved);
         let model = reserved;
@@ -195,6 +207,7 @@ impl Gateway {
             ticket,
             grounds,
             searched,
+            counted: OnceCell::new(),
         };
         ask.hold(&plans);
         session.borrow_mut().record.stream = ask.request.stream;
@@ -218,7 +231,7 @@ impl Gateway {
                     let attempt = async |target: &Target, session: &Shared| {
                         self.attempt_chat(context, &ask, target, session).await
                     };
-                    let subject = Subject::Chat(&ask.request);
+                    let subject = Subject::Chat(&ask);
                     self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
                 }
             }
@@ -233,7 +246,7 @@ impl Gateway {
         session.borrow_mut().record.stream = ask.stream;
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
-            let input_uncached = tokens::request(&ask.request);
+            let input_uncached = ask.tokens();
             let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
             session.borrow_mut().left(usage);
             self.settle(context.host, &session);
@@ -340,7 +353,7 @@ impl Gateway {
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
         let response = self.send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
-            let estimate = tokens::request(&ask.request);
+            let estimate = ask.tokens();
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
@@ -388,7 +401,7 @@ fn unheard<B>(ask: &Ask<'_>, outcome: Option<Option<Result<Outcome<B>, Problem>>
         Some(Some(Ok(Outcome::Stream { opened, .. }))) => opened.abandoned(session),
         Some(Some(Ok(Outcome::Whole { .. } | Outcome::Events { .. }) | Err(_))) => {}
         None | Some(None) => {
-            let input_uncached = tokens::request(&ask.request);
+            let input_uncached = ask.tokens();
             let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
             let mut session = session.borrow_mut();
             // Nobody was asked yet where no attempt had begun.
@@ -474,7 +487,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
 /// Tokens as the provider counted them, else by length.
 fn usage(ask: &Ask<'_>, answer: &Answer<'_>) -> Usage {
     answer.usage.unwrap_or_else(|| Usage {
-        input_uncached: tokens::request(&ask.request),
+        input_uncached: ask.tokens(),
         output_text: tokens::answer(answer),
         source: Source::Estimated,
         ..Usage::default()

@@ -1,7 +1,7 @@
 //! Requests sent again when their answer is on its way: copies for comparison, paid by nobody but the operator, and those
 //! that make a cached answer fresh.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -153,8 +153,8 @@ impl<H: Host> Copy<H> {
             }
             Purpose::Refresh(ticket) => {
                 session.borrow_mut().record.cache = Some(ticket.refreshing());
-                let need = Need::of_chat(&request);
-                let Ok(model) = gateway.reserve(&context, &caller, model, &session, &need).await else {
+                let need = Need::Chat { request: &request, every_target: plans.retries() };
+                let Ok(model) = gateway.reserve(&context, &caller, model, &session, need).await else {
                     return;
                 };
                 (model, Some(ticket))
@@ -172,6 +172,7 @@ impl<H: Host> Copy<H> {
             guard,
             hooks: plans.hooks(Stage::Output).to_vec(),
             ticket,
+            counted: OnceCell::new(),
             grounds: None,
             searched: None,
         };
@@ -182,7 +183,7 @@ impl<H: Host> Copy<H> {
             outcome
         };
         let mut never = futures::future::pending().boxed_local();
-        let subject = Subject::Chat(&ask.request);
+        let subject = Subject::Chat(&ask);
         let outcome = gateway.walk(&context, &caller, &model, subject, &session, &mut never, attempt).await;
         match outcome {
             Some(Ok(Outcome::Stream { opened, .. })) => {

@@ -292,6 +292,11 @@ impl Session {
     /// The caller has left; `usage` is what had been used until then.
     pub fn left(&mut self, usage: Usage) {
         self.used(usage, None);
+        self.gone();
+    }
+
+    /// The caller has left, and what had been used until then is known already as far as it ever will be.
+    pub fn gone(&mut self) {
         self.record.partial = true;
         self.record.status = CLIENT_CLOSED_REQUEST;
     }
@@ -311,7 +316,7 @@ impl Session {
     }
 
     /// Tells the target's health how its stream went.
-    fn tell(&self, run: &Run, now: Timestamp) {
+    fn tell(&self, run: &mut Run, now: Timestamp) {
         let Record { stream, partial, error, usage, first_token_ms, time, .. } = &self.record;
         if *partial && error.is_some() && !self.refused {
             run.broke_off(now);
@@ -364,9 +369,10 @@ impl Gateway {
             session.record.knowledge = session.grounds.as_ref().map(|grounds| grounds.told());
             session.record.duration_ms =
                 u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
-            if let Some(run) = session.run.take() {
-                session.tell(&run, now);
+            if let Some(mut run) = session.run.take() {
+                session.tell(&mut run, now);
             }
+            self.share(host);
             session.record.guardrails = session.verdicts();
             session.guard = None;
             let Some(held) = session.held.take() else {

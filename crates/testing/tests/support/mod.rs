@@ -87,6 +87,11 @@ pub async fn read<B: Body>(reply: Reply<B>) -> String {
     match reply.body {
         ReplyBody::Whole(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
         ReplyBody::Untouched(body) => String::from_utf8(body.whole(1 << 20).await.unwrap().to_vec()).unwrap(),
+        ReplyBody::Passed(pieces) => {
+            let all: Vec<_> = pieces.collect().await;
+            let all: Result<Vec<Bytes>, _> = all.into_iter().collect();
+            String::from_utf8(all.unwrap().concat()).unwrap()
+        }
         ReplyBody::Stream(pieces) => {
             let all: Vec<Bytes> = pieces.collect().await;
             String::from_utf8(all.concat()).unwrap()
