@@ -52,7 +52,7 @@ fn retrieval(criterion: &mut Criterion) {
         b.iter(|| file.vectors.unwrap().scores(black_box(&asked), &mut scores));
     });
     criterion.bench_function("words of 10,000 chunks", |b| {
-        b.iter(|| search(&[file], black_box(&query), None, 0.3, 40))
+        b.iter(|| search(&[file], black_box(&query), None, 0.3, 40));
     });
     criterion.bench_function("hybrid over 10,000 chunks", |b| {
         b.iter(|| search(&[file], black_box(&query), Some(&asked), 0.3, 40));
