@@ -16,6 +16,7 @@ use crate::{
     gateway::index::{self, IndexError},
     index::{Dense, Found, Place, Query, Refusal},
     knowledge::{
+        rank,
         read::{self, Search},
         record::Store,
         write,
@@ -58,32 +59,15 @@ impl Gateway {
         let mut best: HashMap<(String, u32), Passage> = HashMap::new();
         for text in &search.queries {
             let found = self.candidates(context, caller, store, place, search, text).await?;
-            let most = found.most;
-            for candidate in found.candidates {
-                let words = if 0.0 < most { (candidate.lexical / most).clamp(0.0, 1.0) } else { 0.0 };
-                let score = f64::from(0.5 * words + 0.5 * candidate.dense.clamp(0.0, 1.0));
-                let at = (candidate.file.clone(), candidate.chunk.ordinal);
-                if best.get(&at).is_none_or(|known| known.score < score) {
-                    let passage = Passage {
-                        store: store.id.clone(),
-                        file: candidate.file,
-                        filename: candidate.filename,
-                        chunk: candidate.chunk,
-                        attributes: candidate.attributes,
-                        score,
-                    };
+            let again = search.ranker.as_deref() != Some("none");
+            for passage in rank::scored(&store.id, text, &Words::new(text), found, again) {
+                let at = (passage.file.clone(), passage.chunk.ordinal);
+                if best.get(&at).is_none_or(|known| known.score < passage.score) {
                     best.insert(at, passage);
                 }
             }
         }
-        let mut passages: Vec<Passage> =
-            best.into_values().filter(|passage| search.threshold <= passage.score).collect();
-        passages.sort_by(|a, b| {
-            let place = |passage: &Passage| (passage.file.clone(), passage.chunk.ordinal);
-            b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
-        });
-        passages.truncate(search.most as usize);
-        Ok(passages)
+        Ok(rank::picked(best.into_values().collect(), search.threshold, search.most as usize))
     }
 
     /// The candidates for one text. Where no vector is to be had, words alone decide.
