@@ -88,11 +88,15 @@ impl<'a> Admin<'a> {
     /// The methods that go with it.
     pub fn methods(self) -> &'static [Method] {
         match self {
-            Self::Costs | Self::Targets | Self::Usage | Self::Audit | Self::Dead | Self::Budgets(_) => &[Method::GET],
+            Self::Costs | Self::Targets | Self::Usage | Self::Audit | Self::Dead | Self::Budgets(_) => {
+                &[Method::GET]
+            }
             Self::Cache(_) => &[Method::DELETE],
             Self::Tenants | Self::Keys(_) => &[Method::GET, Method::POST],
             Self::Tenant(_) | Self::Key(..) => &[Method::GET, Method::PATCH, Method::DELETE],
-            Self::Rotate(..) | Self::Revoke(..) | Self::Rollup | Self::Replay | Self::Target(_) => &[Method::POST],
+            Self::Rotate(..) | Self::Revoke(..) | Self::Rollup | Self::Replay | Self::Target(_) => {
+                &[Method::POST]
+            }
         }
     }
 }

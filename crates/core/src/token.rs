@@ -272,7 +272,13 @@ mod tests {
     }
 
     fn keys() -> Vec<TokenKey> {
-        let key = |kid: &str, alg, public_key, secret| TokenKey { kid: kid.into(), alg, public_key, secret, knowledge: None };
+        let key = |kid: &str, alg, public_key, secret| TokenKey {
+            kid: kid.into(),
+            alg,
+            public_key,
+            secret,
+            knowledge: None,
+        };
         vec![
             key("ed", Algorithm::EdDSA, Some(public()), None),
             key("hs", Algorithm::HS256, None, Some("$JWT".into())),

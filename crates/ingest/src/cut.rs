@@ -51,12 +51,8 @@ pub fn cut(name: &str, bytes: &[u8], chunking: Chunking) -> Result<Pages, Stop> 
         if slice == 1 || pages.iter().all(|page| page.len() <= PAGE) {
             let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
             let bytes = chunks.iter().map(|chunk| chunk.text.len() as u64).sum();
-            let cut = Cut {
-                slice: number(slice),
-                pages: number(pages.len()),
-                chunks: number(chunks.len()),
-                bytes,
-            };
+            let cut =
+                Cut { slice: number(slice), pages: number(pages.len()), chunks: number(chunks.len()), bytes };
             return Ok(Pages { cut, pages });
         }
         slice = (slice / 2).max(1);
@@ -69,7 +65,8 @@ fn page(chunks: &[Chunk]) -> Bytes {
 
 /// Reads a page.
 pub fn read(page: &[u8]) -> Result<Vec<Chunk>, Stop> {
-    serde_json::from_slice(page).map_err(|error| Stop::Later(format!("a page of chunks cannot be read: {error}")))
+    serde_json::from_slice(page)
+        .map_err(|error| Stop::Later(format!("a page of chunks cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -78,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_document_becomes_pages_of_chunks_that_follow_each_other() {
-        let text: String = (0..3_000).map(|number| format!("Sentence number {number} says a little.\n\n")).collect();
+        let text: String =
+            (0..3_000).map(|number| format!("Sentence number {number} says a little.\n\n")).collect();
         let pages = cut("a.txt", text.as_bytes(), Chunking::default()).ok().unwrap();
         let chunks: Vec<Chunk> = pages.pages.iter().flat_map(|page| read(page).ok().unwrap()).collect();
         assert_eq!(chunks.len(), pages.cut.chunks as usize);

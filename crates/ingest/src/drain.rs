@@ -65,11 +65,7 @@ pub async fn drain<H: Host>(
     }
 }
 
-async fn embedded<H: Host>(
-    gateway: &Rc<Gateway>,
-    host: &H,
-    until: Timestamp,
-) -> Result<Drained, QueueError> {
+async fn embedded<H: Host>(gateway: &Rc<Gateway>, host: &H, until: Timestamp) -> Result<Drained, QueueError> {
     let failed = |error: sluice_core::port::CountersError| QueueError::Failed(error.0);
     let mut drained = Drained::default();
     while host.now() < until {

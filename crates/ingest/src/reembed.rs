@@ -57,7 +57,10 @@ async fn go_on<H: Host>(work: &Work<'_, H>, store: &Store, next: &mut Next) -> R
             for segment in segments {
                 let (made_by, vectors) = vectors(work, &next.model, &segment.chunks).await?;
                 if made_by != space {
-                    return Err(Stop::Later(format!("`{}` answers with different models' vectors", next.model)));
+                    return Err(Stop::Later(format!(
+                        "`{}` answers with different models' vectors",
+                        next.model
+                    )));
                 }
                 next.done = next.done.saturating_add(segment.chunks.len() as u64);
                 index::revector(work.host, place, &space, segment.of, &vectors).await.map_err(stop)?;

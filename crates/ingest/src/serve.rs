@@ -31,7 +31,8 @@ pub async fn handle<H: Host, B: Body>(gateway: &Rc<Gateway>, host: &H, call: Cal
     match outcome {
         Ok(body) => reply(StatusCode::OK, &body),
         Err(failure) => {
-            let status = StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status =
+                StatusCode::from_u16(failure.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             let error = json!({"message": failure.message, "code": failure.kind.code()});
             reply(status, &json!({"error": error}))
         }

@@ -227,7 +227,7 @@ impl Gateway {
             }
             Admin::Dead => replay::dead(host, query).await?,
             Admin::Replay => {
-                let ids = admin::object(&body, &["ids"])?;
+                let ids = if body.is_empty() { Default::default() } else { admin::object(&body, &["ids"])? };
                 audit(context, "ingest.replay", "dead letters", None, Some(&json!(ids))).await?;
                 replay::replay(host, &context.config, &ids).await?
             }
@@ -266,7 +266,9 @@ async fn sweep_all<H: Host>(host: &H, config: &Config) {
         Err(error) => return host.log(&format!("sweep: {error}")),
     };
     for listed in tenants {
-        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else { continue };
+        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+            continue;
+        };
         if let Err(failure) = knowledge::sweep(host, config, id).await {
             host.log(&format!("sweep of {id}: {failure}"));
         }

@@ -55,7 +55,11 @@ impl Caller {
     /// What the caller may do with files and stores: what stands in a page or at an end user gets none, unless its record
     /// says so.
     pub fn access(&self) -> Access {
-        let usual = if self.user.is_none() && self.key.kind == KeyKind::Secret { Access::Write } else { Access::None };
+        let usual = if self.user.is_none() && self.key.kind == KeyKind::Secret {
+            Access::Write
+        } else {
+            Access::None
+        };
         self.key.knowledge.unwrap_or(usual)
     }
 

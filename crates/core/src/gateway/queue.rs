@@ -293,7 +293,8 @@ pub async fn drain_sqs<H: Host>(
 /// Who else asks.
 pub async fn may_drain<H: Host>(host: &H, headers: &HeaderMap) -> Result<(), Failure> {
     let Some(shown) = key::presented(headers) else {
-        let message = format!("no key: send `Authorization: Bearer` and the secret {DRAIN_KEY} or the admin key");
+        let message =
+            format!("no key: send `Authorization: Bearer` and the secret {DRAIN_KEY} or the admin key");
         return Err(Failure::new(ErrorKind::Unauthenticated, message));
     };
     for name in [DRAIN_KEY, ADMIN_KEY] {

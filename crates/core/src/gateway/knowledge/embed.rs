@@ -112,7 +112,9 @@ impl Gateway {
         }
         let target = reply.headers.get("sluice-target").and_then(|value| value.to_str().ok());
         let mut name = target.unwrap_or(model).to_owned();
-        if is_built_in(&context.config, model) && let Some(engine) = Engine::embedded() {
+        if is_built_in(&context.config, model)
+            && let Some(engine) = Engine::embedded()
+        {
             name = format!("{name}@{}", engine.model.version());
         }
         let vectors = answer.vectors.iter().map(|numbers| Vector::new(numbers)).collect();

@@ -200,21 +200,20 @@ impl<H: Host> Upload<'_, H> {
             return Err(Failure::invalid("file", "is required, as a file of the form"));
         }
         let wrong = || Failure::invalid("purpose", format!("must be one of {}", PURPOSES.join(", ")));
-        let purpose = said.purpose.filter(|purpose| PURPOSES.contains(&purpose.as_str())).ok_or_else(wrong)?;
+        let purpose =
+            said.purpose.filter(|purpose| PURPOSES.contains(&purpose.as_str())).ok_or_else(wrong)?;
         let expires_at = match (said.anchor.as_deref(), said.seconds) {
             (None, None) => None,
             (Some("created_at"), Some(seconds)) => {
                 let seconds = seconds.parse::<u64>().ok();
                 let wrong =
                     || Failure::invalid("expires_after[seconds]", "must be from 3600 to 2592000 (30 days)");
-                let seconds = seconds.filter(|seconds| (3_600..=2_592_000).contains(seconds)).ok_or_else(wrong)?;
+                let seconds =
+                    seconds.filter(|seconds| (3_600..=2_592_000).contains(seconds)).ok_or_else(wrong)?;
                 Some(self.ask.context.started.plus(Duration::from_secs(seconds)))
             }
             _ => {
-                return Err(Failure::invalid(
-                    "expires_after",
-                    "must be {anchor: created_at, seconds: …}",
-                ));
+                return Err(Failure::invalid("expires_after", "must be {anchor: created_at, seconds: …}"));
             }
         };
         if !self.page.is_empty() {
@@ -298,10 +297,8 @@ pub(super) async fn delete<H: Host>(ask: &Asking<'_, H>, id: &str) -> Result<Rep
     if !Kind::File.is(id) {
         return Err(absent("file", id));
     }
-    match ask.library(Call::DeleteFile(id.to_owned())).await? {
-        Answer::Left(left) => ask.clear(&left).await?,
-        Answer::Absent(_) => return Err(absent("file", id)),
-        _ => return Err(unexpected()),
+    if !ask.delete(Call::DeleteFile(id.to_owned()), "", id).await? {
+        return Err(absent("file", id));
     }
     Ok(told(&write::deleted(id, "file")))
 }

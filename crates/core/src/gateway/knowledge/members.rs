@@ -157,11 +157,8 @@ pub(super) async fn describe<H: Host>(
 ) -> Result<Reply<H::Body>, Failure> {
     let attributes = read::new_attributes(body)?;
     find(ask, store, file).await?;
-    let call = Call::Describe {
-        store: store.to_owned(),
-        file: file.to_owned(),
-        attributes: attributes.clone(),
-    };
+    let call =
+        Call::Describe { store: store.to_owned(), file: file.to_owned(), attributes: attributes.clone() };
     let member = match ask.library(call).await? {
         Answer::Member(member, _) => member,
         Answer::Absent(_) => return Err(absent("file of this vector store", file)),
@@ -181,11 +178,13 @@ pub(super) async fn detach<H: Host>(
     store: &str,
     file: &str,
 ) -> Result<Reply<H::Body>, Failure> {
-    find(ask, store, file).await?;
-    match ask.library(Call::Detach { store: store.to_owned(), file: file.to_owned() }).await? {
-        Answer::Left(left) => ask.clear(&left).await?,
-        Answer::Absent(_) => return Err(absent("file of this vector store", file)),
-        _ => return Err(unexpected()),
+    let missing = || absent("file of this vector store", file);
+    if !Kind::Store.is(store) || !Kind::File.is(file) {
+        return Err(missing());
+    }
+    let call = Call::Detach { store: store.to_owned(), file: file.to_owned() };
+    if !ask.delete(call, store, file).await? {
+        return Err(missing());
     }
     Ok(told(&write::deleted(file, "vector_store.file.deleted")))
 }

@@ -132,6 +132,9 @@ impl Gateway {
 fn is_policy(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        ErrorKind::RateLimited | ErrorKind::BudgetExceeded | ErrorKind::Forbidden | ErrorKind::Unauthenticated
+        ErrorKind::RateLimited
+            | ErrorKind::BudgetExceeded
+            | ErrorKind::Forbidden
+            | ErrorKind::Unauthenticated
     )
 }

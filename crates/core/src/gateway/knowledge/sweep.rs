@@ -29,9 +29,7 @@ pub async fn sweep<H: Host>(host: &H, config: &Config, tenant: &str) -> Result<u
     let found = library::ask(host, tenant, Call::Sweep { since }).await.map_err(down)?;
     let Answer::Found(left, stalled, renewing) = found else { return Err(unexpected()) };
     let mut notes: Vec<Message> = left.iter().map(|left| clear::note(tenant, left)).collect();
-    notes.extend(
-        stalled.iter().map(|member| Message::new(Job::Index, tenant, &member.store, &member.file)),
-    );
+    notes.extend(stalled.iter().map(|member| Message::new(Job::Index, tenant, &member.store, &member.file)));
     notes.extend(renewing.iter().map(|store| Message::new(Job::Reembed, tenant, store, "")));
     queue::send(host, config, &notes, Duration::ZERO).await.map_err(queue_down)?;
     Ok(notes.len())
