@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! cache/{tenant}/{model}/{fingerprint}  →  an [`Entry`] as JSON; `model` is the first 16 digits of its name's SHA-256
-//! semantic/{tenant}/{model}/{scope}     →  a [`Page`] of questions, under `mode: semantic`
+//! cache_seen/{tenant}/{model}/seen      →  what was seen of its hits by meaning: [`catalogue::Seen`]
+//! ~cache/{tenant}                       →  an object that knows the questions answered by meaning: [`catalogue`]
 //! ```
 //!
 //! A fingerprint covers all that can change an answer, and whom it is for: nothing of one tenant is ever found by another.
 
+pub mod catalogue;
 mod fingerprint;
 mod page;
 mod said;
@@ -75,6 +77,8 @@ pub struct Partition<'a> {
     pub guardrails: &'a [String],
     /// Header `anthropic-beta`, which goes on to providers.
     pub beta: Option<&'a str>,
+    /// The stores that the answer rests on, and which state of them.
+    pub knowledge: Option<&'a str>,
 }
 
 /// Members that ask for what a kept answer does not hold.
@@ -137,11 +141,6 @@ pub fn store_key(partition: &Partition<'_>, fingerprint: &key::Digest) -> String
     format!("{}{}", model_prefix(partition.tenant, partition.model), key::hex(fingerprint))
 }
 
-/// The store's key of the questions of a scope.
-pub fn page_key(partition: &Partition<'_>, scope: &key::Digest) -> String {
-    format!("{}{}", below(&pages_prefix(partition.tenant), partition.model), key::hex(scope))
-}
-
 /// What the keys of a tenant's answers begin with.
 pub fn tenant_prefix(tenant: &str) -> String {
     format!("cache/{tenant}/")
@@ -150,11 +149,6 @@ pub fn tenant_prefix(tenant: &str) -> String {
 /// What the keys of a tenant's answers by `model` begin with.
 pub fn model_prefix(tenant: &str, model: &str) -> String {
     below(&tenant_prefix(tenant), model)
-}
-
-/// What the keys of a tenant's pages of questions begin with.
-pub fn pages_prefix(tenant: &str) -> String {
-    format!("semantic/{tenant}/")
 }
 
 /// What keys of `model` begin with below `prefix`.

@@ -40,6 +40,7 @@ pub use path::{Problem, Warning};
 
 use crate::{
     cache,
+    grounded::wish,
     guardrail::{Guardrail, Plans},
     routing::breaker::Policy,
 };
@@ -66,6 +67,8 @@ pub struct Config {
     pub ingest: document::Ingest,
     /// The model that embeds documents where nothing else is said, by its name.
     pub embeddings: String,
+    /// Where vectors are kept.
+    pub vectors: document::Vectors,
     /// By name.
     pub guardrails: HashMap<String, Rc<Guardrail>>,
     providers: HashMap<String, Rc<Provider>>,
@@ -150,6 +153,8 @@ pub struct Model {
     pub guard: Rc<Plans>,
     /// The guardrails that ask for it.
     pub guardrails: Vec<Rc<Guardrail>>,
+    /// The stores that its answers rest on.
+    pub knowledge: Option<wish::Own>,
 }
 
 impl Model {
@@ -172,6 +177,7 @@ impl Model {
             cache: document::Cache::default().into(),
             guard: Rc::default(),
             guardrails: Vec::new(),
+            knowledge: None,
         }
     }
 }

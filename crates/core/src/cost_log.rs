@@ -17,7 +17,7 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::{cache::Note, guardrail::Verdicts, routing::explain::Explanation};
+use crate::{cache::Note, grounded::Told, guardrail::Verdicts, routing::explain::Explanation};
 
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
@@ -92,6 +92,9 @@ pub struct Record {
     /// What guardrails found.
     #[serde(skip_serializing_if = "Verdicts::is_empty")]
     pub guardrails: Verdicts,
+    /// The knowledge behind its answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Told>,
 }
 
 /// An attempt that was cancelled because another was quicker.

@@ -12,14 +12,17 @@ use bytes::{Bytes, BytesMut};
 use futures::future::LocalBoxFuture;
 use sluice_types::{secret::Secret, time::Timestamp};
 
+use crate::vectors::{Namespace, Near, Nearest, Point, VectorsError};
+
 /// All that a host offers.
 pub trait Host:
-    Http + Kv + Objects + Counters + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static
+    Http + Kv + Objects + Counters + Vectors + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static
 {
 }
 
-impl<T: Http + Kv + Objects + Counters + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static> Host
-    for T
+impl<
+    T: Http + Kv + Objects + Counters + Vectors + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static,
+> Host for T
 {
 }
 
@@ -220,6 +223,35 @@ pub trait Cells {
     ///
     /// [`CountersError`] if the storage fails.
     async fn write_pages(&self, changes: &[(String, Option<Bytes>)]) -> Result<(), CountersError>;
+}
+
+/// Vectors by id in namespaces, and the nearest of them by cosine: the host's own service, where it has one.
+/// [`gateway::vectors`](crate::gateway::vectors) has others.
+///
+/// What was written may stay unseen for a minute, and what was removed or replaced may still be found as long; several
+/// calls may be seen in another order than they were made in. Whoever finds a point looks whether it still means anything.
+/// Not every service finds the very nearest, but what it finds is in the namespace and admitted by the filter.
+pub trait Vectors {
+    /// Puts at most 100 points, each in the place of the one with its id.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorsError`]: some may be there. What was tried again is there once.
+    async fn upsert(&self, space: &Namespace, points: &[Point]) -> Result<(), VectorsError>;
+
+    /// Removes points, at most 100; those that are not there are no error.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorsError`]: some may be gone.
+    async fn remove(&self, space: &Namespace, ids: &[String]) -> Result<(), VectorsError>;
+
+    /// The nearest points, the nearest first. A namespace that nobody has put anything into has none.
+    ///
+    /// # Errors
+    ///
+    /// [`VectorsError`].
+    async fn nearest(&self, space: &Namespace, wanted: &Nearest) -> Result<Vec<Near>, VectorsError>;
 }
 
 /// The time.

@@ -72,6 +72,19 @@ pub(crate) fn push_collapsed(into: &mut String, text: &str) {
     }
 }
 
+/// Adds a row or record. In a text of more than 4 MB short ones share a block, or their places would take more memory than
+/// they do.
+pub(crate) fn push_row(blocks: &mut Vec<Block>, row: Block, text: usize) {
+    const LARGE: usize = 4 * 1024 * 1024;
+    const SHORT: usize = 256;
+    match blocks.last_mut() {
+        Some(last) if text > LARGE && last.kind == row.kind && row.end - last.start <= SHORT => {
+            last.end = row.end;
+        }
+        _ => blocks.push(row),
+    }
+}
+
 /// Makes blocks cover all of the text that is not white space: what no block holds becomes a paragraph.
 pub(crate) fn fill_gaps(text: &str, blocks: &mut Vec<Block>) {
     let mut gaps = Vec::new();

@@ -45,6 +45,19 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     encoding.decode_without_bom_handling(bytes).0
 }
 
+/// The same for bytes that may be owned: UTF-8 is not copied then either.
+pub(crate) fn decode_cow(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    let bytes = match bytes {
+        Cow::Borrowed(bytes) => return decode(bytes),
+        Cow::Owned(bytes) => bytes,
+    };
+    let as_it_is = matches!(decode(&bytes), Cow::Borrowed(text) if text.len() == bytes.len());
+    if as_it_is {
+        return Cow::Owned(String::from_utf8(bytes).unwrap_or_default());
+    }
+    Cow::Owned(decode(&bytes).into_owned())
+}
+
 fn utf32(bytes: &[u8], read: fn([u8; 4]) -> u32) -> String {
     let (units, _) = bytes.as_chunks::<4>();
     units.iter().map(|unit| char::from_u32(read(*unit)).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::{Block, BlockKind, Document, Kind, Limits, Problem, builder::trimmed};
+use crate::{
+    Block, BlockKind, Document, Kind, Limits, Problem,
+    builder::{push_row, trimmed},
+};
 
 /// A list or object that fits this many characters stays on one line.
 const INLINE: usize = 100;
@@ -13,7 +16,7 @@ pub(crate) fn lines(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     for line in text.split_inclusive('\n') {
         if let Some((start, end)) = trimmed(text, at, at + line.len()) {
-            blocks.push(Block { kind: BlockKind::Record, start, end, page: None });
+            push_row(&mut blocks, Block { kind: BlockKind::Record, start, end, page: None }, text.len());
         }
         at += line.len();
     }

@@ -117,15 +117,28 @@ pub struct Document<'a> {
 ///
 /// A [`Problem`], which says what is wrong with the document and what to do about it.
 pub fn extract<'a>(name: &str, bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, Problem> {
+    read(name, Cow::Borrowed(bytes), limits)
+}
+
+/// The same for bytes that are not needed any more: a large document takes half the memory.
+///
+/// # Errors
+///
+/// As [`extract`].
+pub fn extract_owned(name: &str, bytes: Vec<u8>, limits: &Limits) -> Result<Document<'static>, Problem> {
+    read(name, Cow::Owned(bytes), limits)
+}
+
+fn read<'a>(name: &str, bytes: Cow<'a, [u8]>, limits: &Limits) -> Result<Document<'a>, Problem> {
     if bytes.len() > limits.bytes {
         return Err(Problem::TooLarge { what: "the file", limit: limits.bytes });
     }
     if bytes.is_empty() {
         return Err(Problem::Empty);
     }
-    let mut document = match detect::form(bytes)? {
-        detect::Form::Pdf => pdf::read(bytes, limits)?,
-        detect::Form::Zip => docx::read(bytes, limits)?,
+    let mut document = match detect::form(&bytes)? {
+        detect::Form::Pdf => pdf::read(bytes.into_owned(), limits)?,
+        detect::Form::Zip => docx::read(&bytes, limits)?,
         detect::Form::Text => read_text(name, bytes, limits)?,
     };
     if document.text.trim().is_empty() {
@@ -138,8 +151,8 @@ pub fn extract<'a>(name: &str, bytes: &'a [u8], limits: &Limits) -> Result<Docum
     Ok(document)
 }
 
-fn read_text<'a>(name: &str, bytes: &'a [u8], limits: &Limits) -> Result<Document<'a>, Problem> {
-    let text = encoding::decode(bytes);
+fn read_text<'a>(name: &str, bytes: Cow<'a, [u8]>, limits: &Limits) -> Result<Document<'a>, Problem> {
+    let text = encoding::decode_cow(bytes);
     if encoding::looks_binary(&text) {
         return Err(Problem::Unsupported {
             what: "binary data of an unknown kind",
@@ -150,15 +163,14 @@ fn read_text<'a>(name: &str, bytes: &'a [u8], limits: &Limits) -> Result<Documen
         return Err(Problem::TooLarge { what: "the text", limit: limits.text });
     }
     let kind = detect::text_kind(name, &text);
-    Ok(match kind {
-        Kind::Html => html::read(&text, limits)?,
-        Kind::Json => json::read(&text, limits)?,
-        Kind::JsonLines => Document { kind, blocks: json::lines(&text), text },
-        Kind::Csv => Document { kind, blocks: table::blocks(&text), text },
-        Kind::Markdown => Document { kind, blocks: markdown::blocks(&text), text },
-        Kind::Code => Document { kind, blocks: plain::blocks(&text, BlockKind::Code), text },
-        Kind::Text | Kind::Pdf | Kind::Docx => {
-            Document { kind: Kind::Text, blocks: plain::blocks(&text, BlockKind::Paragraph), text }
-        }
-    })
+    let blocks = match kind {
+        Kind::Html => return html::read(&text, limits),
+        Kind::Json => return json::read(&text, limits),
+        Kind::JsonLines => json::lines(&text),
+        Kind::Csv => table::blocks(&text),
+        Kind::Markdown => markdown::blocks(&text),
+        Kind::Code => plain::blocks(&text, BlockKind::Code),
+        Kind::Text | Kind::Pdf | Kind::Docx => plain::blocks(&text, BlockKind::Paragraph),
+    };
+    Ok(Document { kind, text, blocks })
 }

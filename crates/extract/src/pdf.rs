@@ -20,7 +20,7 @@ use crate::{Document, Kind, Limits, Problem, builder::Builder};
 ///
 /// [`Problem::Encrypted`] where it takes a password, [`Problem::NoText`] where its pages are pictures,
 /// [`Problem::Corrupt`] where no pages can be found, [`Problem::TooLarge`] where it would grow past the limits.
-pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Document<'static>, Problem> {
+pub(crate) fn read(bytes: Vec<u8>, limits: &Limits) -> Result<Document<'static>, Problem> {
     let pdf = Pdf::new(guard::prepare(bytes, limits)?).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => Problem::Encrypted(Kind::Pdf),
         LoadPdfError::Decryption(_) => Problem::Encrypted(Kind::Pdf),

@@ -1,6 +1,9 @@
 //! Rows of cells: CSV, TSV and their kin. The text stays as it is; its rows become blocks.
 
-use crate::{Block, BlockKind, builder::trimmed};
+use crate::{
+    Block, BlockKind,
+    builder::{push_row, trimmed},
+};
 
 /// What may stand between cells, the likelier first.
 const DELIMITERS: [u8; 4] = [b'\t', b',', b';', b'|'];
@@ -108,7 +111,7 @@ fn rows(text: &str, delimiter: u8, quoting: bool) -> Option<Vec<Block>> {
             {
                 return None;
             }
-            blocks.push(Block { kind, start, end, page: None });
+            push_row(&mut blocks, Block { kind, start, end, page: None }, text.len());
         }
         open = record.map(|(start, _, names)| {
             let kind =

@@ -5,7 +5,7 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use sluice_extract::{BlockKind, Document, Kind, Limits, Problem, extract};
+use sluice_extract::{BlockKind, Document, Kind, Limits, Problem, extract, extract_owned};
 use support::{Pdf, docx, paragraph, shown, zipped};
 
 fn read<'a>(name: &str, bytes: &'a [u8]) -> Document<'a> {
@@ -169,4 +169,17 @@ fn what_cannot_be_read_is_refused_with_a_reason() {
     }
     let small = Limits { bytes: 10, ..Limits::default() };
     assert!(matches!(extract("a", b"more than ten", &small), Err(Problem::TooLarge { .. })));
+}
+
+#[test]
+fn documents_that_are_given_away_are_read_alike() {
+    let pdf = Pdf::of_pages(&[&shown(72.0, 700.0, 12.0, "a page")]).bytes();
+    let docx = docx(&paragraph("", "a page"));
+    for bytes in
+        [&b"a page"[..], b"\xEF\xBB\xBFa page", b"<html>a page", b"a p\xE4ge", b"\xFF\xFEa\0", &pdf, &docx]
+    {
+        let owned = extract_owned("a.txt", bytes.to_vec(), &Limits::default());
+        assert_eq!(owned, extract("a.txt", bytes, &Limits::default()));
+        assert!(owned.is_ok());
+    }
 }

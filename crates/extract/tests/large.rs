@@ -35,11 +35,11 @@ fn repeated(piece: impl Fn(usize) -> String, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// One test, because the counters are shared. In a build with checks the sizes are a tenth, or it would take minutes.
+/// One test, because the counters are shared. In a build with checks there are 2 MB, or it would take minutes.
 #[test]
 fn fifty_megabytes_take_linear_time_and_bounded_memory() {
     const MB: usize = 1024 * 1024;
-    let size = if cfg!(debug_assertions) { 5 * MB } else { 50 * MB };
+    let size = if cfg!(debug_assertions) { 2 * MB } else { 50 * MB };
     let sentence = "The gateway reads what it is given, and says in plain words what is wrong with it. ";
     let text = |number: usize| format!("Paragraph {number}. {}\n\n", sentence.repeat(6));
     let markdown = |number: usize| format!("## Part {number}\n\n{}\n\n- one\n- two\n\n", sentence.repeat(4));
@@ -70,7 +70,7 @@ fn fifty_megabytes_take_linear_time_and_bounded_memory() {
         );
         // Ten times the text; other programs share the machine.
         assert!(large < small * 30 + Duration::from_secs(2), "{name}: {small:?}, then {large:?}");
-        // Blocks of 48 bytes are what a table of short rows has most of.
-        assert!(memory < bytes.len() * 2 + 8 * MB, "{name}: {memory} bytes for {}", bytes.len());
+        // The blocks' places; a list that grows is there twice for a moment.
+        assert!(memory < bytes.len() * 3 / 2 + 8 * MB, "{name}: {memory} bytes for {}", bytes.len());
     }
 }

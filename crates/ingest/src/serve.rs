@@ -56,5 +56,7 @@ async fn empty<H: Host>(
     let drained = drain(gateway, host, &config, until).await.map_err(|error| {
         Failure::new(ErrorKind::StoreUnavailable, format!("the queue does not answer: {error}"))
     })?;
-    Ok(json!({"object": "ingest.drain", "done": drained.done, "again": drained.again, "dead": drained.dead}))
+    Ok(
+        json!({"object": "ingest.drain", "done": drained.done, "again": drained.again, "dead": drained.dead, "more": drained.more}),
+    )
 }

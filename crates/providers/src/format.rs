@@ -119,6 +119,8 @@ pub struct Meta<'m> {
     pub same_format: bool,
     /// Whether a stream is one JSON list, delivered piecewise: Gemini callers who do not ask for `alt=sse`.
     pub json_array: bool,
+    /// A search that was made for the answer, as an item of Responses; other formats have none.
+    pub searched: Option<&'m Raw<'m>>,
 }
 
 impl Protocol {

@@ -9,6 +9,7 @@
 )]
 
 pub mod index;
+pub mod vectors;
 
 use std::time::Duration;
 

@@ -6,5 +6,6 @@ pub mod contract;
 pub mod memory;
 #[cfg(feature = "mock")]
 pub mod mock;
+pub mod qdrant;
 #[cfg(feature = "host")]
 pub mod simulate;

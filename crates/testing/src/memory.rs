@@ -25,10 +25,13 @@ use sluice_core::{
     gateway::object,
     port::{
         Body, Cells, Clock, Counters, CountersError, Http, Kv, KvError, Later, Listed, Log, NetworkError,
-        Objects, ObjectsError, PAGE, Queue, QueueError, Rng, Secrets,
+        Objects, ObjectsError, PAGE, Queue, QueueError, Rng, Secrets, Vectors,
     },
+    vectors::{MOST, MOST_WITH_TEXTS, Namespace, Near, Nearest, Point, VectorsError},
 };
 use sluice_types::{secret::Secret, time::Timestamp};
+
+use crate::qdrant::Qdrant;
 
 /// What a scripted provider does, step by step.
 #[derive(Clone, Debug)]
@@ -107,6 +110,10 @@ struct Inner {
     drawn: Cell<u64>,
     secrets: RefCell<HashMap<String, String>>,
     scripts: RefCell<HashMap<String, VecDeque<Script>>>,
+    qdrant: RefCell<HashMap<String, Rc<RefCell<Qdrant>>>>,
+    vectors: RefCell<Vec<Written>>,
+    vectors_after: Cell<u64>,
+    vectors_down: Cell<bool>,
     asked: RefCell<Vec<http::Request<Bytes>>>,
     cancelled: Cell<u32>,
     later: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
@@ -133,6 +140,23 @@ impl MemoryHost {
     pub fn with_secret(self, name: &str, value: &str) -> Self {
         self.0.secrets.borrow_mut().insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// Has a stand-in of Qdrant answer at `authority`.
+    #[must_use]
+    pub fn with_qdrant(self, authority: &str, server: &Rc<RefCell<Qdrant>>) -> Self {
+        self.0.qdrant.borrow_mut().insert(authority.to_owned(), server.clone());
+        self
+    }
+
+    /// How long the host's own vectors stay unseen after they are written.
+    pub fn vectors_visible_after(&self, span: Duration) {
+        self.0.vectors_after.set(span.as_millis() as u64);
+    }
+
+    /// Whether the host's own vectors are away.
+    pub fn vectors_down(&self, down: bool) {
+        self.0.vectors_down.set(down);
     }
 
     /// Puts a value into the store.
@@ -523,6 +547,78 @@ impl Counters for MemoryHost {
     }
 }
 
+/// A change of the host's own vectors, and when it is seen: a point, or the id of one that is gone.
+struct Written {
+    visible_at: u64,
+    space: String,
+    change: Result<Point, String>,
+}
+
+impl MemoryHost {
+    fn write_vectors(
+        &self,
+        space: &Namespace,
+        changes: impl Iterator<Item = Result<Point, String>>,
+    ) -> Result<(), VectorsError> {
+        if self.0.vectors_down.get() {
+            return Err(VectorsError::Down("they are away".to_owned()));
+        }
+        let visible_at = self.now().0 + self.0.vectors_after.get();
+        let written = changes.map(|change| Written { visible_at, space: space.key.clone(), change });
+        self.0.vectors.borrow_mut().extend(written);
+        Ok(())
+    }
+}
+
+/// As Vectorize does: what is written is seen later, at most 20 come with their texts.
+impl Vectors for MemoryHost {
+    async fn upsert(&self, space: &Namespace, points: &[Point]) -> Result<(), VectorsError> {
+        self.write_vectors(space, points.iter().cloned().map(Ok))
+    }
+
+    async fn remove(&self, space: &Namespace, ids: &[String]) -> Result<(), VectorsError> {
+        self.write_vectors(space, ids.iter().cloned().map(Err))
+    }
+
+    async fn nearest(&self, space: &Namespace, wanted: &Nearest) -> Result<Vec<Near>, VectorsError> {
+        if self.0.vectors_down.get() {
+            return Err(VectorsError::Down("they are away".to_owned()));
+        }
+        let most = if wanted.texts { MOST_WITH_TEXTS } else { MOST };
+        if most < wanted.count {
+            return Err(VectorsError::Refused(format!("at most {most} are found")));
+        }
+        let (now, mut points) = (self.now().0, BTreeMap::new());
+        let written = self.0.vectors.borrow();
+        for Written { change, .. } in
+            written.iter().filter(|one| one.visible_at <= now && one.space == space.key)
+        {
+            match change {
+                Ok(point) => _ = points.insert(&point.id, point),
+                Err(id) => _ = points.remove(id),
+            }
+        }
+        let cosine = |point: &Point| -> f32 {
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            dot(&point.vector, &wanted.vector)
+                / (dot(&point.vector, &point.vector) * dot(&wanted.vector, &wanted.vector)).sqrt()
+        };
+        let mut near: Vec<Near> = points
+            .values()
+            .filter(|point| point.vector.len() == wanted.vector.len())
+            .filter(|point| wanted.filter.as_ref().is_none_or(|filter| filter.admits(&point.labels)))
+            .map(|point| Near {
+                id: point.id.clone(),
+                cosine: cosine(point),
+                text: if wanted.texts { point.text.clone() } else { String::new() },
+            })
+            .collect();
+        near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+        near.truncate(wanted.count as usize);
+        Ok(near)
+    }
+}
+
 impl Secrets for MemoryHost {
     async fn secret(&self, name: &str) -> Option<Secret> {
         self.0.secrets.borrow().get(name).map(Secret::new)
@@ -546,7 +642,19 @@ impl Http for MemoryHost {
 
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Scripted>, NetworkError> {
         let host = request.uri().host().unwrap_or("").to_owned();
+        let qdrant = self.0.qdrant.borrow().get(&host).cloned();
+        let answered = qdrant.map(|qdrant| {
+            let path = request.uri().path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+            let key = request.headers().get("api-key").and_then(|key| key.to_str().ok());
+            qdrant.borrow_mut().answer(request.method().as_str(), path, key, request.body())
+        });
         self.0.asked.borrow_mut().push(request);
+        if let Some((status, body)) = answered {
+            let steps = VecDeque::from([Step::Send(Bytes::from(body.to_string()))]);
+            let body = Scripted { host: self.clone(), steps, waiting_until: None, ended: false };
+            let answer = http::Response::builder().status(status).body(body);
+            return answer.map_err(|error| NetworkError(error.to_string()));
+        }
         let script = self.0.scripts.borrow_mut().get_mut(&host).and_then(VecDeque::pop_front);
         let Some(script) = script else { return Err(NetworkError("connection refused".to_owned())) };
         if !script.before.is_zero() {

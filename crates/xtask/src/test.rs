@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::Host;
-use crate::build::{self, Mode};
+use crate::build::{self, Entry, Mode};
 use crate::children::Running;
 use crate::dev::ensure_spin_host;
 use crate::process::{command, root, show, step, target_dir};
@@ -159,12 +159,12 @@ fn clippy() -> Result<Count> {
 fn clippy_wasm() -> Result<Count> {
     let toolchain = setup::ensure_wasm()?;
     let mut count = Count::default();
-    for (package, target) in
-        [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")]
-    {
+    let hosts = [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")];
+    let bundles = hosts.into_iter().flat_map(|host| Entry::ALL.map(|entry| (host, entry)));
+    for ((package, target), entry) in bundles {
         let mut cargo = command("cargo");
         let action = if toolchain.name.is_some() { "check" } else { "clippy" };
-        cargo.args([action, "--package", package, "--target", target]);
+        cargo.args([action, "--package", package, "--target", target]).args(entry.features());
         build::wasm_environment(&toolchain, &mut cargo);
         match action {
             "clippy" => cargo.args(["--", "-Dwarnings"]),
@@ -188,18 +188,23 @@ fn unit() -> Result<Count> {
 
 fn bundles() -> Result<Count> {
     for host in [Host::Cloudflare, Host::Spin] {
-        build::print_sizes(&[build::bundle(host, Mode::Release)?])?;
+        build::bundle(host, Mode::Release)?;
+        build::print_sizes(&build::folders(host, Mode::Release))?;
     }
-    Ok(Count { passed: 2, failed: 0 })
+    Ok(Count { passed: 4, failed: 0 })
 }
 
 fn deploy() -> Result<Count> {
     let wrangler = setup::ensure_node_tools()?.join("wrangler");
-    let mut deploy = command(wrangler);
-    deploy.args(["deploy", "--dry-run", "--outdir"]).arg(root().join("target/deploy"));
-    deploy.env("WRANGLER_SEND_METRICS", "false");
-    step("wrangler deploy --dry-run", &mut deploy)?;
-    Ok(Count::ONE)
+    let mut count = Count::default();
+    for manifest in ["wrangler.toml", "wrangler.ingest.toml"] {
+        let mut deploy = command(&wrangler);
+        deploy.args(["deploy", "--config", manifest, "--dry-run", "--outdir"]);
+        deploy.arg(root().join("target/deploy").join(manifest)).env("WRANGLER_SEND_METRICS", "false");
+        step(&format!("wrangler deploy --config {manifest} --dry-run"), &mut deploy)?;
+        count.add(Count::ONE);
+    }
+    Ok(count)
 }
 
 fn spin_host() -> Result<Count> {
@@ -274,6 +279,12 @@ fn terraform() -> Result<Count> {
         .env("SLUICE_SQS_URL", &queues.url)
         .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
     count.add(counted(&mut cargo)?);
+    let mut cargo = command("cargo");
+    cargo
+        .args(["test", "--package", "sluice-tests", "--test", "sqs", "--no-fail-fast"])
+        .env("SLUICE_SQS_URL", &queues.url)
+        .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
+    count.add(counted(artefacts(&mut cargo)?)?);
     moto.stop()?;
     Ok(count)
 }
@@ -309,8 +320,9 @@ fn artefacts(tests: &mut Command) -> Result<&mut Command> {
     let cloudflare = build::bundle(Host::Cloudflare, Mode::Release)?;
     let spin = build::bundle(Host::Spin, Mode::Release)?;
     tests.env("SLUICE_CLOUDFLARE_BUNDLE", cloudflare);
+    tests.env("SLUICE_INGEST_BUNDLE", build::ingest_dir(Mode::Release));
     tests.env("SLUICE_SERVE", root().join("tools/serve.mjs"));
-    tests.env("SLUICE_SPIN_COMPONENT", spin.join("gateway.wasm"));
+    tests.env("SLUICE_SPIN_BUNDLE", spin);
     tests.env("SLUICE_SPIN_MANIFEST", root().join("spin.toml"));
     tests.env("SLUICE_SPIN_HOST", ensure_spin_host()?);
     tests.env("SLUICE_MOCK_PROVIDER", ensure_mock_provider()?);

@@ -37,6 +37,22 @@ resource "cloudflare_queue_consumer" "ingest" {
   }
 }
 
+# The Worker takes dead letters in too, so that `sluice ingest dead` tells of all of them.
+resource "cloudflare_queue_consumer" "dead_letter" {
+  count       = var.attach_consumer ? 1 : 0
+  account_id  = var.account_id
+  queue_id    = cloudflare_queue.dead_letter.queue_id
+  type        = "worker"
+  script_name = "${var.name}-ingest"
+
+  settings = {
+    batch_size       = 10
+    max_wait_time_ms = 1000
+    max_retries      = 10
+    retry_delay      = 60
+  }
+}
+
 resource "cloudflare_workers_kv_namespace" "kv" {
   for_each   = var.kv_bindings
   account_id = var.account_id

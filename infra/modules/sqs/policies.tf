@@ -1,5 +1,5 @@
-# Who may do what: nothing without TLS; a producer sends; a consumer receives, extends, deletes, and moves what cannot be
-# read to the dead letters; a replayer brings dead letters back.
+# Who may do what: nothing without TLS; a producer sends; a consumer receives, extends, deletes, sends the rest of a large
+# document, and moves what cannot be read to the dead letters; a replayer brings dead letters back.
 
 locals {
   queues = {
@@ -61,6 +61,7 @@ data "aws_iam_policy_document" "consumer" {
       "sqs:DeleteMessage",
       "sqs:ChangeMessageVisibility",
       "sqs:GetQueueAttributes",
+      "sqs:SendMessage", # a large document takes several messages
     ]
     resources = [aws_sqs_queue.ingest.arn]
   }

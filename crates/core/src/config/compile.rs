@@ -153,6 +153,7 @@ fn assemble(
             .default
             .as_ref()
             .map_or_else(|| format!("{}/{}", catalog::BUILTIN, catalog::STATIC), ToString::to_string),
+        vectors: document.vectors.clone(),
         guardrails: HashMap::new(),
         providers,
         models,
@@ -192,6 +193,13 @@ fn check_policies(document: &Document, notes: &mut Notes) {
     }
     if !(1..=100).contains(&document.ingest.max_attempts) {
         notes.problem(root.key("ingest").key("max_attempts"), "must be 1 to 100");
+    }
+    if let document::Vectors::Qdrant(qdrant) = &document.vectors {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if qdrant.collection.is_empty() || !qdrant.collection.bytes().all(plain) {
+            let at = root.key("vectors").key("qdrant").key("collection");
+            notes.problem(at, "must be letters, digits, `-` and `_`");
+        }
     }
     if let Some(reference) = &document.embeddings.default {
         let known =

@@ -11,6 +11,7 @@ mod policy;
 mod provider;
 mod quota;
 mod rule;
+mod vectors;
 
 use std::collections::BTreeMap;
 
@@ -19,14 +20,15 @@ use serde::{Deserialize, Serialize};
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
 pub use knowledge::{Files, Ingest, Queue, Sqs};
 pub use model::{
-    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
-    Strategy, Target,
+    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Knowledge, Mirror, Model, Retry, RetryClass,
+    Score, Spelled, Strategy, Target,
 };
 pub use one_or_more::OneOrMore;
 pub use policy::{Cors, Embeddings, Limits, Tenants};
 pub use provider::{Dialect, Prices, Provider};
 pub use quota::{Budget, BudgetPeriod, Quotas, Rate, Scope};
 pub use rule::{Day, Hours, Language, Pattern, Rule, Sensitivity};
+pub use vectors::{Qdrant, Vectors};
 
 /// The configuration of a Sluice gateway. An empty file is valid: only the built-in provider answers then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,9 @@ pub struct Document {
     /// How documents go in.
     #[serde(skip_serializing_if = "is_default")]
     pub ingest: Ingest,
+    /// Where vectors are kept: those of the semantic cache, and those of knowledge.
+    #[serde(skip_serializing_if = "is_default")]
+    pub vectors: Vectors,
     /// Checks of prompts and answers, by the name that models use.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub guardrails: BTreeMap<String, Guardrail>,

@@ -17,6 +17,7 @@ use sluice_types::{
 use super::{
     Context, Gateway, Reply,
     admit::{self, read},
+    catalogue,
     costs::Range,
     knowledge::{self, replay},
     object::{self, Answer, Call},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     admin::{self, AUDIT, Admin},
-    cache::{self, Entry},
+    cache::{self, Entry, catalogue::Which},
     config::Config,
     key::{self, KeyKind, KeyRecord, TenantRecord},
     limit::{self, Who},
@@ -36,6 +37,9 @@ use crate::{
 
 /// The most keys one request deletes from the store: hosts limit what one request may do.
 const DELETES: usize = 800;
+
+/// How often one request asks a catalogue of questions to take some out.
+const TAKES: u32 = 8;
 
 /// How long a key that was replaced works on, unless the request says otherwise.
 const OVERLAP_S: u64 = 86_400;
@@ -458,7 +462,10 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
     let mut more = knowledge::clear::everything(host, id, &mut left).await?;
-    for kind in ["cost", "usage", "response", "response_item", "cache", "semantic"] {
+    let taken = catalogue::take(host, id, &context.config.vectors, Some(&Which::default()), "", TAKES).await;
+    let (_, questions) = taken.map_err(|error| Failure::new(ErrorKind::StoreUnavailable, error))?;
+    more |= questions.is_some();
+    for kind in ["cost", "usage", "response", "response_item", "cache", "cache_seen"] {
         for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
             if left == 0 {
                 more = true;
@@ -526,31 +533,18 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
         left = left.saturating_sub(1);
         deleted += 1;
     }
-    if tag.is_none() && before.is_none() && next.is_none() {
-        next = purge_pages(host, id, named("model"), left).await?;
+    if next.is_none() {
+        let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let which = Which { model: named("model").map(str::to_owned), tag, before };
+        // Behind all answers: whoever goes on from here finds no more of those, but questions.
+        let behind = format!("{}~", cache::tenant_prefix(id));
+        let from = after.strip_prefix(&behind).unwrap_or_default();
+        let vectors = &context.config.vectors;
+        let taken = catalogue::take(host, id, vectors, Some(&which), from, TAKES).await;
+        let (_, more) = taken.map_err(|error| Failure::new(ErrorKind::StoreUnavailable, error))?;
+        next = more.map(|more| format!("{behind}{more}"));
     }
     Ok(told(&json!({"object": "cache.purge", "deleted": deleted, "next": next})))
-}
-
-/// Deletes what was asked beside the answers that are purged, `left` keys at most. Answers with a tag or of a time leave their
-/// questions, which lead to nothing and go when their time is over.
-async fn purge_pages<H: Host>(
-    host: &H,
-    tenant: &str,
-    model: Option<&str>,
-    mut left: usize,
-) -> Result<Option<String>, Failure> {
-    let all = cache::pages_prefix(tenant);
-    let prefix = model.map_or_else(|| all.clone(), |model| cache::below(&all, model));
-    for listed in host.list(&prefix).await.map_err(admit::store_down)? {
-        if left == 0 {
-            // Behind all answers: whoever goes on from here finds more pages.
-            return Ok(Some(format!("{}~", cache::tenant_prefix(tenant))));
-        }
-        host.delete(&listed.key).await.map_err(admit::store_down)?;
-        left -= 1;
-    }
-    Ok(None)
 }
 
 /// How a tenant's limits and budgets stand; those of a key, user, model or tag where the query names one.

@@ -14,7 +14,7 @@ use sluice_types::{
 use super::{
     Context, Gateway, admit,
     admit::Caller,
-    meaning::{self, Meaning, Pages},
+    meaning::{self, Meaning, Recent},
     receive,
     settle::Session,
 };
@@ -22,7 +22,7 @@ use crate::{
     cache::{self, Entry, Freshness, Note, Partition, Policy},
     config::{
         Model,
-        document::{CacheMode, CacheScope},
+        document::{self, CacheMode, CacheScope},
     },
     generations::Generations,
     guardrail::Plans,
@@ -50,7 +50,7 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// Answers kept lately, which the store may not show yet, and requests under way whose answers will be kept.
 pub(super) struct Answers {
-    pages: Pages,
+    asked: Recent,
     recent: RefCell<Generations<String, (Bytes, Timestamp)>>,
     under_way: Rc<RefCell<HashSet<String>>>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Answers {
 impl Default for Answers {
     fn default() -> Self {
         Self {
-            pages: Pages::default(),
+            asked: Recent::default(),
             recent: RefCell::new(Generations::new(128)),
             under_way: Rc::default(),
         }
@@ -69,7 +69,7 @@ impl Answers {
     /// Forgets everything: what the operator purges here is gone here at once.
     pub fn forget(&self) {
         *self.recent.borrow_mut() = Generations::new(128);
-        self.pages.forget();
+        self.asked.forget();
     }
 }
 
@@ -92,6 +92,10 @@ pub(super) struct Ticket {
     answers: String,
     /// What is asked, under `mode: semantic`; else why it is not answered by meaning.
     meaning: Option<Result<Rc<Meaning>, &'static str>>,
+    /// Where vectors are.
+    vectors: document::Vectors,
+    /// The request's id.
+    request: String,
     policy: Policy,
     /// Whether a kept answer will do.
     look_up: bool,
@@ -154,6 +158,7 @@ impl Gateway {
         request: &Request<'_>,
         plans: &Plans,
         may_be_kept: bool,
+        knowledge: Option<&str>,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
         let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
@@ -187,6 +192,7 @@ impl Gateway {
             targets: &targets,
             guardrails: &plans.versions,
             beta: header("anthropic-beta"),
+            knowledge,
         };
         let (fingerprint, meaning) = if policy.mode == CacheMode::Semantic {
             let one_user = partition.within.is_some_and(|within| within.starts_with(USER));
@@ -199,6 +205,8 @@ impl Gateway {
             key: cache::store_key(&partition, &fingerprint),
             answers: cache::model_prefix(partition.tenant, partition.model),
             meaning,
+            vectors: context.config.vectors.clone(),
+            request: context.id.to_owned(),
             policy,
             look_up: wish.look_up,
             only: wish.only,
@@ -252,7 +260,7 @@ impl Gateway {
         }
         let exact = self.answer_under(host, &ticket.key, &ticket.policy);
         let Some(Ok(meaning)) = &ticket.meaning else { return exact.await };
-        let (exact, same) = join(exact, meaning.find(host, &self.answers.pages)).await;
+        let (exact, same) = join(exact, meaning.find(host, &self.answers.asked, &ticket.vectors)).await;
         if exact.is_some() {
             return exact;
         }
@@ -267,6 +275,7 @@ impl Gateway {
                 found.note.similarity = Some(hundredths(same.similarity));
                 found.note.score = Some(hundredths(same.score));
                 found.note.matched = key::hex(&same.answer).get(..16).map(str::to_owned);
+                meaning.served(host, &same, &ticket.request);
             }
             // Purged, or the store does not show it yet.
             None => meaning.miss.set(Some("answer_gone")),
@@ -323,7 +332,8 @@ impl Gateway {
         let (writer, key) = (host.clone(), ticket.key.clone());
         let lifetime = ticket.policy.ttl.saturating_add(ticket.policy.stale);
         if let Some(Ok(meaning)) = &ticket.meaning {
-            meaning.remember(host, &self.answers.pages, now.plus(lifetime));
+            let (asked, expires_at) = (&self.answers.asked, now.plus(lifetime));
+            meaning.remember(host, asked, &ticket.vectors, &ticket.key, &record.tags, expires_at);
         }
         host.later(Box::pin(async move {
             if let Err(error) = writer.put_for(&key, bytes, lifetime).await {

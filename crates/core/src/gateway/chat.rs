@@ -14,6 +14,7 @@ use sluice_types::{
     answer::Answer,
     chat,
     error::{ErrorKind, Failure},
+    json::Raw,
     usage::{Source, Usage},
 };
 
@@ -25,6 +26,7 @@ use super::{
     receive,
     reply::{self, Problem},
     reserve::Need,
+    retrieve,
     send::Outgoing,
     settle::{Session, Shared},
     stream::{self, Opened},
@@ -33,6 +35,7 @@ use super::{
 };
 use crate::{
     config::{HttpProvider, Target, Upstream},
+    grounded::{Grounds, cite, extract, item, place, wish},
     guardrail::answer::Guard,
     port::{Body, Host},
     relay::Relay,
@@ -52,6 +55,10 @@ pub(super) struct Ask<'a> {
     pub guard: Option<Guard>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+    /// What the answer is to rest on.
+    pub grounds: Option<Rc<Grounds>>,
+    /// The search, as an item of Responses.
+    pub searched: Option<Raw<'static>>,
 }
 
 /// Where a caller says which model is to answer.
@@ -92,7 +99,9 @@ impl Gateway {
         if let Asked::InPath { model, stream, list } = asked {
             (request.model, request.stream, as_list) = (model.into(), stream, list);
         }
+        let forgot = retrieve::forget_searches(&mut request);
         let model = self.admit_model(context, &caller, &request.model)?;
+        let wish = wish::take(&mut request, model.knowledge.as_ref())?;
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
@@ -100,8 +109,8 @@ impl Gateway {
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
         let early = match plans.as_ref() {
-            Ok(plans) if plans.versions.is_empty() => {
-                Some(self.ticket(context, &caller, &model, &request, plans, true)?)
+            Ok(plans) if plans.versions.is_empty() && wish.is_none() => {
+                Some(self.ticket(context, &caller, &model, &request, plans, true, None)?)
             }
             Ok(_) | Err(_) => None,
         };
@@ -117,12 +126,23 @@ impl Gateway {
         let plans = if moved { guard::plans(context, &caller, &model, &[]) } else { plans };
         let plans = plans.map_err(refused)?;
         let guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let wished = wish.is_some();
+        let retrieved = match wish {
+            None => None,
+            Some(wish) => {
+                let found = self.retrieve(context, &caller, &model, wish, &request, &plans).await;
+                found.map_err(refused)?
+            }
+        };
         let (ticket, found) = match early.filter(|_| !moved) {
             Some(ticket) => (ticket, found),
             None => {
-                let kept = guarded.may_be_kept;
-                let ticket =
-                    self.ticket(context, &caller, &model, &request, &plans, kept).map_err(refused)?;
+                // An answer that had to do without its passages is given once.
+                let kept = guarded.may_be_kept && wished == retrieved.is_some();
+                let version = retrieved.as_ref().map(|found| found.version.as_str());
+                let ticket = self
+                    .ticket(context, &caller, &model, &request, &plans, kept, version)
+                    .map_err(refused)?;
                 let found = self.look_up(context.host, ticket.as_deref(), request.stream).await;
                 (ticket, found)
             }
@@ -130,12 +150,36 @@ impl Gateway {
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket };
+        let changed = changed || forgot || wished;
+        let searched = retrieved
+            .as_ref()
+            .filter(|_| protocol == Protocol::OpenaiResponses)
+            .and_then(|found| item::of(&found.grounds, context.id, found.results));
+        let grounds = retrieved.map(|found| found.grounds);
+        session.borrow_mut().grounds.clone_from(&grounds);
+        if let Some(grounds) = grounds.as_ref().filter(|grounds| !grounds.text.is_empty()) {
+            place::put(&mut request, &grounds.text);
+        }
+        let ask = Ask {
+            protocol,
+            body: &body,
+            request,
+            strict,
+            as_list,
+            changed,
+            guard,
+            ticket,
+            grounds,
+            searched,
+        };
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
         let outcome = match (kept, &ask.ticket) {
             (Some((found, entry)), _) => {
                 session.borrow_mut().hit(&entry, found.note.clone());
-                if found.stale {
+                if let Some(grounds) = &ask.grounds {
+                    grounds.kept(&entry.answer);
+                }
+                if found.stale && !wished {
                     self.refresh(context, &caller, &model, &ask);
                 }
                 Some(Ok(replayed(context, &ask, &entry.answer, &session)))
@@ -162,7 +206,8 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
-        if found.is_none() {
+        // A copy would be asked without passages.
+        if found.is_none() && !wished {
             self.mirror(context, &caller, &model, &ask);
         }
         let mut reply = match outcome {
@@ -215,10 +260,15 @@ impl Gateway {
         match &target.provider.upstream {
             Upstream::Builtin => {
                 let answer = builtin::answer(&target.model, &ask.request)?;
+                let answer = match ask.grounds.as_ref().filter(|_| target.model == EXTRACTIVE) {
+                    Some(grounds) => from_passages(grounds, answer),
+                    None => answer,
+                };
                 let answer = match &ask.guard {
                     Some(guard) => guard.answer(answer)?.0,
                     None => answer,
                 };
+                let answer = ask.cited(answer);
                 session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
                 Ok(replayed(context, ask, &answer, session))
             }
@@ -256,7 +306,8 @@ impl Gateway {
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
-            let relay = relay.undoing(undo).guarded(ask.guard.as_ref()).collecting(gathered);
+            let relay =
+                relay.undoing(undo).guarded(ask.guard.as_ref()).citing(ask.cites()).collecting(gathered);
             let mut opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             opened.ticket.clone_from(&ask.ticket);
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
@@ -275,6 +326,8 @@ impl Gateway {
             })?;
             (answer, same) = (guarded, same && !changed);
         }
+        same &= ask.cites().is_none() && ask.searched.is_none();
+        let answer = ask.cited(answer);
         self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
         if ask.request.stream {
             return Ok(replayed(context, ask, &answer, session));
@@ -282,6 +335,36 @@ impl Gateway {
         let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
+}
+
+/// The model that quotes.
+const EXTRACTIVE: &str = "extractive";
+
+impl Ask<'_> {
+    /// What the answer's citations are read by. JSON has none: its lists of numbers look like marks.
+    fn cites(&self) -> Option<&Rc<Grounds>> {
+        self.grounds
+            .as_ref()
+            .filter(|grounds| !grounds.text.is_empty() && self.request.output == chat::OutputFormat::Text)
+    }
+
+    /// `answer` with its citations read.
+    fn cited<'a>(&self, answer: Answer<'a>) -> Answer<'a> {
+        match self.cites() {
+            Some(grounds) => cite::answer(grounds, &answer),
+            None => answer,
+        }
+    }
+}
+
+/// What the passages say to the question, in place of what the conversation does.
+fn from_passages(grounds: &Grounds, mut answer: Answer<'static>) -> Answer<'static> {
+    grounds.extracted();
+    let said = extract::answer(grounds).unwrap_or_else(|| extract::NOTHING.to_owned());
+    if let Some(choice) = answer.choices.first_mut() {
+        choice.parts = vec![chat::Part::text(said)];
+    }
+    answer
 }
 
 /// An answer that is there as a whole, in the form the caller asked for.
@@ -321,6 +404,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         include_usage: ask.request.include_usage,
         same_format: false,
         json_array: ask.as_list,
+        searched: ask.searched.as_ref(),
     }
 }
 

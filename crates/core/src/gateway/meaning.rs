@@ -1,12 +1,13 @@
-//! Answers to questions that mean the same: pages of what was asked, read beside the exact answer and written after a
-//! fresh one.
+//! Answers to questions that mean the same: looked for among a scope's vectors beside the exact answer, and made known after
+//! a fresh one.
 //!
-//! This is the only file that knows where vectors are kept: a page a scope in the store. Writing reads the page anew, adds to
-//! it and puts it back; of two who do so at once one may lose its row, and with it a hit. Nothing wrong can come of it: a row
-//! only leads to an answer's key, and what is found there is judged like any kept answer.
+//! Vectors are where the configuration says; each comes with its question as a text. The nearest of them are compared by the
+//! engine, which makes their vectors anew: a service may find roughly, late, or what is gone. A question only leads to an
+//! answer's key, and what is found there is judged like any kept answer.
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
     time::Duration,
 };
@@ -15,69 +16,59 @@ use sluice_semantic::{
     calibration,
     canonical::canonical,
     decide::{Engine, Miss, Outcome},
-    eligible,
+    eligible, feedback,
     model::Counts,
     vector::Small,
     verify::Question,
 };
 use sluice_types::{chat::Request, time::Timestamp};
 
+use super::{catalogue, vectors::Service};
 use crate::{
-    cache::{self, Page, Partition, Policy, Row},
+    cache::{
+        self, Page, Partition, Policy, Row,
+        catalogue::{Answer, Asked, Call, Entry, MOST, Seen, id},
+    },
+    config::document,
     generations::Generations,
-    key::Digest,
-    port::{Host, Kv},
+    key::{self, Digest},
+    port::{Host, Kv, Vectors},
+    vectors::{Namespace, Nearest, Point},
 };
 
-/// How long an isolate compares with the page it has before it reads the store's again.
+/// Questions that are looked at. Some may be over, and the engine verifies four.
+const NEAR: u32 = 16;
+
+/// How long an isolate believes what was seen of a model's hits.
 const BELIEVED: Duration = Duration::from_secs(30);
 
-/// The least time between two writes of one page: stores refuse more than one a second.
-const BETWEEN: Duration = Duration::from_secs(1);
+/// What isolates remember: questions made known lately, which a service may not show yet, and what was seen of hits.
+pub(super) struct Recent {
+    pages: RefCell<Generations<String, Rc<RefCell<Page>>>>,
+    seen: RefCell<Generations<String, (Option<Seen>, Timestamp)>>,
+}
 
-/// After so long a write that never ended is taken for lost with its request.
-const LOST: Duration = Duration::from_secs(30);
-
-/// Pages an isolate has seen lately; of at most 900 KB each, so few.
-pub(super) struct Pages(Rc<RefCell<Generations<String, Held>>>);
-
-impl Default for Pages {
+impl Default for Recent {
     fn default() -> Self {
-        Self(Rc::new(RefCell::new(Generations::new(4))))
+        Self { pages: RefCell::new(Generations::new(64)), seen: RefCell::new(Generations::new(64)) }
     }
 }
 
-/// A page in memory.
-#[derive(Clone)]
-struct Held(Rc<RefCell<Known>>);
-
-struct Known {
-    page: Page,
-    /// When the store's was read.
-    read_at: Option<Timestamp>,
-    /// When it was last written.
-    written_at: Option<Timestamp>,
-    /// Since when somebody is writing it.
-    writing: Option<Timestamp>,
-    /// Whether it has what the store has not.
-    changed: bool,
-}
-
-impl Pages {
+impl Recent {
     /// Forgets everything.
     pub fn forget(&self) {
-        *self.0.borrow_mut() = Generations::new(4);
+        let Self { pages, seen } = Self::default();
+        *self.pages.borrow_mut() = pages.into_inner();
+        *self.seen.borrow_mut() = seen.into_inner();
     }
 
-    fn held(&self, key: &str, model: &str) -> Held {
-        let mut all = self.0.borrow_mut();
-        let key = key.to_owned();
-        all.get(&key).unwrap_or_else(|| {
-            let page = Page::new(model);
-            let known = Known { page, read_at: None, written_at: None, writing: None, changed: false };
-            let held = Held(Rc::new(RefCell::new(known)));
-            all.put(key, held.clone());
-            held
+    /// What the isolate made known in a namespace.
+    fn page(&self, space: &Namespace) -> Rc<RefCell<Page>> {
+        let mut all = self.pages.borrow_mut();
+        all.get(&space.key).unwrap_or_else(|| {
+            let page = Rc::<RefCell<Page>>::default();
+            all.put(space.key.clone(), page.clone());
+            page
         })
     }
 }
@@ -87,16 +78,20 @@ pub(super) struct Meaning {
     engine: &'static Engine<'static>,
     text: String,
     scope: eligible::Scope,
+    /// The calibrated threshold, and the share of wrong hits that it is for.
     threshold: f32,
-    /// The page's key.
-    page: String,
+    promise: f32,
+    tenant: String,
+    model: String,
+    /// The name of the scope's namespace.
+    space: String,
     /// The fingerprint of its own answer.
     answer: Digest,
     /// Why nothing was found.
     pub miss: Cell<Option<&'static str>>,
 }
 
-/// The row that means the same.
+/// The question that means the same.
 pub(super) struct Match {
     /// The fingerprint of its answer.
     pub answer: Digest,
@@ -119,7 +114,8 @@ pub(super) fn of(
     if !cache::may_mean(request) {
         return (answer, Err("tools"));
     }
-    let Some(threshold) = calibration::threshold(policy.max_wrong as f32) else {
+    let promise = policy.max_wrong as f32;
+    let Some(threshold) = calibration::threshold(promise) else {
         return (answer, Err("max_wrong"));
     };
     let life = policy.ttl.saturating_add(policy.stale);
@@ -127,37 +123,50 @@ pub(super) fn of(
     if let Err(refusal) = eligible::check(&engine.model, text, scope).map(|_: Counts| ()) {
         return (answer, Err(refusal.name()));
     }
-    let page = cache::page_key(partition, &cache::of_scope(partition, request));
+    // Vectors of two models are never compared.
+    let space = format!("{}/{}", engine.model.version(), key::hex(&cache::of_scope(partition, request)));
+    let (tenant, model) = (partition.tenant.to_owned(), partition.model.to_owned());
     let (text, miss) = (text.to_owned(), Cell::new(None));
-    (answer, Ok(Meaning { engine, text, scope, threshold, page, answer, miss }))
+    (answer, Ok(Meaning { engine, text, scope, threshold, promise, tenant, model, space, answer, miss }))
 }
 
 impl Meaning {
-    /// The entry of its scope that means the same, if one does.
-    pub async fn find<H: Host>(&self, host: &H, pages: &Pages) -> Option<Match> {
-        let held = pages.held(&self.page, &self.engine.model.version());
-        let read = held.0.borrow().read_at;
-        if read.is_none_or(|read| BELIEVED <= host.now().since(read)) {
-            match self.read(host).await {
-                Ok(stored) => {
-                    let mut known = held.0.borrow_mut();
-                    known.read_at = Some(host.now());
-                    if let Some(stored) = stored {
-                        known.page.merge(&stored);
-                    }
-                }
-                Err(error) => host.log(&format!("semantic cache: {error}")),
-            }
+    fn namespace(&self) -> Namespace {
+        cache::catalogue::namespace(&self.tenant, &self.space)
+    }
+
+    /// The question of its scope that means the same, if one does.
+    pub async fn find<H: Host>(
+        &self,
+        host: &H,
+        recent: &Recent,
+        vectors: &document::Vectors,
+    ) -> Option<Match> {
+        let Some(threshold) = self.tightened(host, recent).await else {
+            self.miss.set(Some("wrong_hits"));
+            return None;
+        };
+        let space = self.namespace();
+        let question = Question::new(&self.engine.model, &self.text);
+        let vector = question.vector().to_vec();
+        let wanted = Nearest { vector, count: NEAR, filter: None, texts: true };
+        let found = Vectors::nearest(&Service::new(host, vectors), &space, &wanted).await;
+        let found = found.unwrap_or_else(|error| {
+            host.log(&format!("semantic cache: {error}"));
+            Vec::new()
+        });
+        let mut page = recent.page(&space).borrow().clone();
+        for near in found {
+            let asked = serde_json::from_str::<Asked>(&near.text).ok();
+            let Some((asked, answer)) = asked.zip(cache::catalogue::answer(&near.id)) else { continue };
+            let vector = Small::new(Question::new(&self.engine.model, &asked.text).vector());
+            page.insert(Row { text: asked.text, answer, expires_at: asked.expires_at }, &vector);
         }
-        let now = host.now();
-        let mut known = held.0.borrow_mut();
-        known.page.forget_expired(now);
-        let page = &known.page;
-        let outcome = self.engine.decide(&self.text, self.scope, page.vectors(), page, self.threshold);
+        page.forget_expired(host.now());
+        let outcome = self.engine.decide(&self.text, self.scope, page.vectors(), &page, threshold);
         match outcome {
             Outcome::Hit { row, similarity, score } => {
                 let answer = page.rows().get(row)?.answer;
-                known.page.touch(row, now);
                 Some(Match { answer, similarity, score })
             }
             Outcome::Miss(miss) => {
@@ -171,64 +180,101 @@ impl Meaning {
         self.miss.set(Some(miss.name()));
     }
 
-    /// The page as the store has it.
-    async fn read<H: Host>(&self, host: &H) -> Result<Option<Page>, crate::port::KvError> {
-        let bytes = Kv::get(host, &self.page).await?;
-        Ok(bytes.and_then(|bytes| Page::parse(&bytes, &self.engine.model.version())))
+    /// The threshold with what was seen of the model's hits; `None` if none keeps the promise.
+    async fn tightened<H: Host>(&self, host: &H, recent: &Recent) -> Option<f32> {
+        let key = seen_key(&self.tenant, &self.model);
+        let known = recent.seen.borrow_mut().get(&key);
+        let seen = match known.filter(|(_, read)| host.now().since(*read) < BELIEVED) {
+            Some((seen, _)) => seen,
+            None => {
+                let stored = match Kv::get(host, &key).await {
+                    Ok(stored) => stored.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok()),
+                    Err(error) => {
+                        host.log(&format!("semantic cache: {error}"));
+                        None
+                    }
+                };
+                recent.seen.borrow_mut().put(key, (stored.clone(), host.now()));
+                stored
+            }
+        };
+        match seen {
+            Some(seen) => feedback::tightened(self.threshold, &(&seen).into(), self.promise),
+            None => Some(self.threshold),
+        }
     }
 
-    /// Has the question found from now on, until `expires_at`.
-    pub fn remember<H: Host>(self: &Rc<Self>, host: &H, pages: &Pages, expires_at: Timestamp) {
-        let held = pages.held(&self.page, &self.engine.model.version());
-        let now = host.now();
-        let (text, answer) = (self.text.clone(), self.answer);
-        let row = Row { text, answer, created_at: now, expires_at, used_at: now };
+    /// Has the question found from now on, until `expires_at`. `answer` is the key of its answer.
+    pub fn remember<H: Host>(
+        self: &Rc<Self>,
+        host: &H,
+        recent: &Recent,
+        vectors: &document::Vectors,
+        answer: &str,
+        tags: &BTreeMap<String, String>,
+        expires_at: Timestamp,
+    ) {
         let question = Question::new(&self.engine.model, &self.text);
-        {
-            let mut known = held.0.borrow_mut();
-            known.page.insert(row, &Small::new(question.vector()));
-            known.changed = true;
-        }
-        let (writer, meaning) = (host.clone(), self.clone());
-        host.later(Box::pin(async move { meaning.write(&writer, &held).await }));
+        let row = Row { text: self.text.clone(), answer: self.answer, expires_at };
+        recent.page(&self.namespace()).borrow_mut().insert(row, &Small::new(question.vector()));
+        let entry = Entry {
+            id: id(&self.answer),
+            space: self.space.clone(),
+            answer: answer.to_owned(),
+            model: self.model.clone(),
+            tags: tags.clone(),
+            created_at: host.now(),
+            expires_at,
+        };
+        let (vector, writer) = (question.vector().to_vec(), host.clone());
+        let (meaning, vectors) = (self.clone(), vectors.clone());
+        host.later(Box::pin(async move {
+            if let Err(error) = meaning.write(&writer, &vectors, entry, vector).await {
+                writer.log(&format!("semantic cache: a question was not kept: {error}"));
+            }
+        }));
     }
 
-    /// Writes the page with what the store and this isolate know, until nothing is new. One writes at a time.
-    async fn write<H: Host>(&self, host: &H, held: &Held) {
-        let busy = held.0.borrow().writing.is_some_and(|since| host.now().since(since) < LOST);
-        if busy {
-            return;
+    /// Into the catalogue first: what is there and has no vector ends with its time, a vector that nobody knows of would not.
+    async fn write<H: Host>(
+        &self,
+        host: &H,
+        vectors: &document::Vectors,
+        entry: Entry,
+        vector: Vec<f32>,
+    ) -> Result<(), String> {
+        let asked =
+            Asked { text: self.text.clone(), created_at: entry.created_at, expires_at: entry.expires_at };
+        let text = serde_json::to_string(&asked).map_err(|error| error.to_string())?;
+        let point = Point { id: entry.id.clone(), vector, text, labels: BTreeMap::new() };
+        let call = Call::Keep { entry, most: MOST };
+        let kept = catalogue::ask(host, &self.tenant, &call).await.map_err(|error| error.to_string())?;
+        let service = Service::new(host, vectors);
+        Vectors::upsert(&service, &self.namespace(), &[point]).await.map_err(|error| error.to_string())?;
+        match kept {
+            Answer::Gone { entries, .. } => catalogue::remove(host, &self.tenant, vectors, &entries).await,
+            _ => Ok(()),
         }
-        while held.0.borrow().changed {
-            let wait = {
-                let mut known = held.0.borrow_mut();
-                known.writing = Some(host.now());
-                known.written_at.map(|last| BETWEEN.saturating_sub(host.now().since(last)))
-            };
-            if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-                host.sleep(wait).await;
-            }
-            let stored = self.read(host).await;
-            let (bytes, life) = {
-                let mut known = held.0.borrow_mut();
-                let now = host.now();
-                (known.changed, known.read_at) = (false, Some(now));
-                if let Ok(Some(stored)) = &stored {
-                    known.page.merge(stored);
-                }
-                known.page.forget_expired(now);
-                let life = known.page.expires_at().map(|end| end.since(now));
-                (known.page.to_bytes(), life.unwrap_or_default().max(Duration::from_secs(60)))
-            };
-            let outcome = match stored {
-                Ok(_) => host.put_for(&self.page, bytes.into(), life).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = outcome {
-                host.log(&format!("semantic cache: a question was not kept: {error}"));
-            }
-            held.0.borrow_mut().written_at = Some(host.now());
-        }
-        held.0.borrow_mut().writing = None;
     }
+
+    /// The answer of a question was given to the request `request`.
+    pub fn served<H: Host>(&self, host: &H, found: &Match, request: &str) {
+        let call = Call::Served {
+            id: id(&found.answer),
+            request: request.to_owned(),
+            score: found.score,
+            base: self.threshold,
+        };
+        let (writer, tenant) = (host.clone(), self.tenant.clone());
+        host.later(Box::pin(async move {
+            if let Err(error) = catalogue::ask(&writer, &tenant, &call).await {
+                writer.log(&format!("semantic cache: a hit was not noted: {error}"));
+            }
+        }));
+    }
+}
+
+/// The store's key of what was seen of a model's hits.
+pub(super) fn seen_key(tenant: &str, model: &str) -> String {
+    format!("{}seen", cache::below(&format!("cache_seen/{tenant}/"), model))
 }

@@ -153,8 +153,18 @@ impl<H: Host> Copy<H> {
             }
         };
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask =
-            Ask { protocol, body: &body, request, strict: false, as_list: false, changed, guard, ticket };
+        let ask = Ask {
+            protocol,
+            body: &body,
+            request,
+            strict: false,
+            as_list: false,
+            changed,
+            guard,
+            ticket,
+            grounds: None,
+            searched: None,
+        };
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =
                 gateway.attempt_chat(&context, &ask, target, session).await;

@@ -1,5 +1,6 @@
 //! A tenant's counter object: what its calls mean, over whatever cells its host keeps for it. Calls of a store's index
-//! are answered by [`index`].
+//! are answered by [`index`], those of vectors by [`vectors`],
+//! those of a catalogue of questions by [`catalogue`].
 //!
 //! ```text
 //! m/{meter}                    a meter of the ledger
@@ -22,13 +23,15 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use super::{index, library, queue};
+use super::{catalogue, index, library, queue, vectors};
 use crate::{
+    cache::catalogue::CATALOGUE,
     cost_log,
     index::wire::INDEX,
     key::{digest, hex},
     ledger::{Hold, Ledger, Meter},
     port::{Cells, Clock, Counters, CountersError, Kv, KvError},
+    vectors::wire::VECTORS,
 };
 
 /// How long rows wait for others before they are written out.
@@ -154,6 +157,12 @@ pub struct Outcome {
 pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<Outcome, CountersError> {
     if call.first() == Some(&INDEX) {
         return Ok(Outcome { answer: index::answer(cells, now, call).await?, flush_after: None });
+    }
+    if call.first() == Some(&CATALOGUE) {
+        return Ok(Outcome { answer: catalogue::answer(cells, now, call).await?, flush_after: None });
+    }
+    if call.first() == Some(&VECTORS) {
+        return Ok(Outcome { answer: vectors::answer(cells, call).await?, flush_after: None });
     }
     let call: Call = serde_json::from_slice(call).map_err(wrong)?;
     let mut flush_after = None;

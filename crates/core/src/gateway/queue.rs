@@ -31,6 +31,9 @@ pub const OWNER: &str = "~queue";
 /// The secret that lets schedulers empty the queue, beside the admin key.
 pub const DRAIN_KEY: &str = "SLUICE_DRAIN_KEY";
 
+/// The variable that says where `ingest` is unless the configuration does; on Spin, its name within the application.
+pub const ADDRESS: &str = "SLUICE_INGEST_URL";
+
 /// Where `ingest` is told that something waits.
 pub const DRAIN: &str = "/internal/ingest/drain";
 
@@ -71,6 +74,13 @@ pub enum Call {
         /// The while.
         delay: u64,
     },
+    /// This one is being worked on and stays hidden for `hidden` milliseconds from now on.
+    Keep {
+        /// Its receipt.
+        receipt: String,
+        /// The while.
+        hidden: u64,
+    },
     /// A message is given up.
     Bury(Dead),
     /// Dead letters after one, in the order of their ids.
@@ -94,6 +104,8 @@ pub enum Answer {
     Done,
     /// To [`Call::Take`].
     Taken(Vec<Taken>),
+    /// To [`Call::Keep`]: its new receipt; `None` if another has taken it.
+    Kept(Option<String>),
     /// To [`Call::Dead`].
     Dead(Vec<Dead>),
     /// To [`Call::Waiting`].
@@ -103,7 +115,7 @@ pub enum Answer {
 /// A message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
-    /// What it is called in [`Call::Done`] and [`Call::Back`]: another each time it comes out.
+    /// What it is called in [`Call::Done`], [`Call::Back`] and [`Call::Keep`]: another each time it comes out or is kept.
     pub receipt: String,
     /// The message.
     pub message: String,
@@ -170,15 +182,11 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
             Answer::Done
         }
         Call::Back { receipt, delay } => {
-            // Who comes too late finds it taken by another, who has it now.
-            if let Some((key, cell)) = cells.read(&[receipt]).await?.pop() {
-                let number = key.rsplit('/').next().unwrap_or_default();
-                let again = cell_key(now.0.saturating_add(delay), number);
-                if again != key {
-                    cells.write(&[(again, Some(cell)), (key, None)]).await?;
-                }
-            }
+            postpone(cells, receipt, now.0.saturating_add(delay)).await?;
             Answer::Done
+        }
+        Call::Keep { receipt, hidden } => {
+            Answer::Kept(postpone(cells, receipt, now.0.saturating_add(hidden.max(1))).await?)
         }
         Call::Bury(dead) => {
             let mut changes = Vec::new();
@@ -208,6 +216,17 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
             Answer::Waiting(u32::try_from(found.len()).unwrap_or(MOST))
         }
     })
+}
+
+/// Has a message come out at `due`; its new receipt. `None` to who comes too late: another has taken it.
+async fn postpone(cells: &impl Cells, receipt: String, due: u64) -> Result<Option<String>, CountersError> {
+    let found = cells.read(&[receipt]).await?.pop().filter(|(key, _)| key.starts_with("q/"));
+    let Some((key, cell)) = found else { return Ok(None) };
+    let again = cell_key(due, key.rsplit('/').next().unwrap_or_default());
+    if again != key {
+        cells.write(&[(again.clone(), Some(cell)), (key, None)]).await?;
+    }
+    Ok(Some(again))
 }
 
 /// Asks the gateway's own queue.
@@ -246,7 +265,11 @@ pub async fn send<H: Host>(
         document::Queue::Embedded => embedded(host, config, texts, delay).await,
         document::Queue::Sqs(written) => {
             let sent = sqs::send(host, &amazon(written), &texts, delay).await;
-            sent.map_err(|error| QueueError::Failed(error.to_string()))
+            sent.map_err(|error| QueueError::Failed(error.to_string()))?;
+            if delay.is_zero() {
+                notify_later(host, config);
+            }
+            Ok(())
         }
     }
 }
@@ -286,6 +309,18 @@ pub async fn drain_sqs<H: Host>(
     drained.map_err(|error| QueueError::Failed(error.to_string()))
 }
 
+/// Brings back what Amazon SQS itself moved to its dead letters, after whoever worked on it died each time, and forgets those
+/// there that are kept as the gateway's own dead letters too; tells how many came back.
+///
+/// # Errors
+///
+/// [`QueueError`] if it does not answer: some may have come back.
+pub async fn redrive<H: Host>(host: &H, config: &Config) -> Result<u32, QueueError> {
+    let document::Queue::Sqs(written) = &config.queue else { return Ok(0) };
+    let redriven = sqs::redrive(host, &amazon(written)).await;
+    redriven.map_err(|error| QueueError::Failed(error.to_string()))
+}
+
 /// Lets only the operator and schedulers pass.
 ///
 /// # Errors
@@ -316,20 +351,36 @@ async fn embedded<H: Host>(
     let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
     let call = Call::Put { messages, delay };
     ask(host, call).await.map_err(|error| QueueError::Failed(error.0))?;
-    if delay == 0
-        && let Some(address) = &config.ingest.notify
-    {
-        let (host, address) = (host.clone(), format!("{}{DRAIN}", address.as_str()));
-        let caller = host.clone();
-        caller.later(Box::pin(async move { notify(&host, &address).await }));
+    if delay == 0 {
+        notify_later(host, config);
     }
     Ok(())
 }
 
+/// Tells `ingest`, after the answer, that something waits.
+pub fn notify_later<H: Host>(host: &H, config: &Config) {
+    let named = config.ingest.notify.as_ref().map(|address| address.as_str().to_owned());
+    let caller = host.clone();
+    let host = host.clone();
+    caller.later(Box::pin(async move {
+        let address = match named {
+            Some(address) => Some(address),
+            None => host.secret(ADDRESS).await.map(|address| address.expose().to_owned()),
+        };
+        if let Some(address) = address {
+            notify(&host, &format!("{}{DRAIN}", address.trim_end_matches('/'))).await;
+        }
+    }));
+}
+
 /// Tells `ingest` that something waits. If it does not hear, the next scheduler's call finds it.
 async fn notify<H: Host>(host: &H, address: &str) {
-    let Some(secret) = host.secret(DRAIN_KEY).await else {
-        host.log(&format!("ingest.notify needs the secret {DRAIN_KEY}, which is not set"));
+    let secret = match host.secret(DRAIN_KEY).await {
+        Some(secret) => Some(secret),
+        None => host.secret(ADMIN_KEY).await,
+    };
+    let Some(secret) = secret else {
+        host.log(&format!("ingest: to be told of documents it needs the secret {DRAIN_KEY} or {ADMIN_KEY}"));
         return;
     };
     let request = Request::post(address)

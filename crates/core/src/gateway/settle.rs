@@ -23,6 +23,7 @@ use crate::{
     cache::{Entry as Kept, Note},
     config::{Model, Target},
     cost_log::{Duty, Entry, Raced, Record},
+    grounded::Grounds,
     guardrail::{Verdicts, answer::Guard},
     port::Host,
 };
@@ -51,6 +52,8 @@ pub struct Session {
     pub(super) held: Option<Held>,
     /// What goes over its answer.
     pub(super) guard: Option<Guard>,
+    /// What its answer is to rest on.
+    pub(super) grounds: Option<Rc<Grounds>>,
     /// Whether a guardrail broke its answer off, which says nothing about who gave it.
     pub(super) refused: bool,
     /// What its answer tells about limits and budgets.
@@ -107,6 +110,7 @@ impl Session {
             shadow_of: None,
             cache: None,
             guardrails: Verdicts::default(),
+            knowledge: None,
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
@@ -116,6 +120,7 @@ impl Session {
             lost: Some(NanoUsd(0)),
             held: None,
             guard: None,
+            grounds: None,
             refused: false,
             told: Vec::new(),
             settled: false,
@@ -135,6 +140,7 @@ impl Session {
             lost: Some(NanoUsd(0)),
             held: None,
             guard: of.guard.clone(),
+            grounds: of.grounds.clone(),
             refused: false,
             told: Vec::new(),
             settled: false,
@@ -300,6 +306,7 @@ impl Session {
             "cost_usd": self.cost(usage).map(|cost| cost.to_string()),
             "guardrails": Some(self.verdicts().header()).filter(|told| !told.is_empty()),
             "cache": self.record.cache.as_ref().map(Note::header),
+            "knowledge": self.grounds.as_ref().map(|grounds| grounds.told().header(true)),
         }))
     }
 }
@@ -318,6 +325,7 @@ impl Gateway {
             if std::mem::replace(&mut session.settled, true) {
                 return;
             }
+            session.record.knowledge = session.grounds.as_ref().map(|grounds| grounds.told());
             session.record.duration_ms =
                 u64::try_from(now.since(session.record.time).as_millis()).unwrap_or(u64::MAX);
             if let Some(run) = session.run.take() {

@@ -63,6 +63,8 @@ pub struct Drained {
     pub again: u32,
     /// Messages that were given up.
     pub dead: u32,
+    /// Whether its time was over before the queue was empty.
+    pub more: bool,
 }
 
 /// A call of SQS that did not work.
@@ -192,7 +194,7 @@ pub async fn drain<H: Http + Clock + Secrets + Log>(
     while host.now() < until {
         let messages = receive(host, queue, TAKEN, wait, hidden).await?;
         if messages.is_empty() {
-            break;
+            return Ok(drained);
         }
         let left = RefCell::new(messages.iter().map(|message| message.receipt.clone()).collect::<Vec<_>>());
         let all = async {
@@ -213,6 +215,7 @@ pub async fn drain<H: Http + Clock + Secrets + Log>(
             tell(host, hide(host, queue, &left, Duration::ZERO).await);
         }
     }
+    drained.more = true;
     Ok(drained)
 }
 

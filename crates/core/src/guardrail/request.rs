@@ -69,6 +69,17 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
     checked
 }
 
+/// Whether a retrieved passage may be read; what must not be is blacked out in `text`, for good.
+pub fn passage(plans: &Plans, text: &mut String) -> bool {
+    let Some(plan) = plans.retrieved() else { return true };
+    let mut checked = Checked::default();
+    let mut run = Run { checked: &mut checked, trusted: false, new: true };
+    let mut told = Str::from(std::mem::take(text));
+    run.text(&mut told, &Stages { plan, trust: Trust::Untrusted });
+    *text = told.0.into_owned();
+    checked.refused.is_none()
+}
+
 /// The first turn since the model spoke last. How an answer is to begin, put into the model's mouth by the caller, is no
 /// answer.
 fn begin_of_new(request: &Request<'_>) -> usize {

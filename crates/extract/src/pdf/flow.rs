@@ -82,23 +82,11 @@ fn characters(line: &Line) -> usize {
     line.cells.iter().map(|cell| cell.chars().count()).sum()
 }
 
-/// Drops what stands at the top or bottom of most pages, but for its numbers: running heads and page numbers.
+/// Drops what stands by itself at the top or bottom of many pages, the same but for its numbers: running heads, page numbers.
 fn drop_running_heads(pages: &mut [(u32, Vec<Stretch>)]) {
-    const EDGE: usize = 2;
-    let edges = |stretches: &[Stretch]| {
-        let mut lines: Vec<(f64, String)> =
-            stretches.iter().flatten().map(|line| (line.y, without_numbers(line))).collect();
-        lines.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let count = lines.len();
-        let at_edge = move |at: &usize| *at < EDGE || at + EDGE >= count;
-        let edge: Vec<(f64, String)> =
-            lines.into_iter().enumerate().filter(|(at, _)| at_edge(at)).map(|(_, line)| line).collect();
-        edge
-    };
     let mut counts: HashMap<String, usize> = HashMap::new();
     for (_, stretches) in pages.iter() {
         let mut own: Vec<String> = edges(stretches).into_iter().map(|(_, text)| text).collect();
-        own.sort_unstable();
         own.dedup();
         for text in own {
             *counts.entry(text).or_default() += 1;
@@ -107,16 +95,28 @@ fn drop_running_heads(pages: &mut [(u32, Vec<Stretch>)]) {
     let often = (pages.len() * 2 / 5).max(3);
     // A number that stands alone there is a page's, on however many pages.
     counts.retain(|text, count| *count >= if text == "0" { 3 } else { often });
-    if counts.is_empty() {
-        return;
-    }
     for (_, stretches) in pages {
-        let running: Vec<(f64, String)> =
-            edges(stretches).into_iter().filter(|(_, text)| counts.contains_key(text)).collect();
-        for stretch in stretches {
-            stretch.retain(|line| !running.contains(&(line.y, without_numbers(line))));
+        for (at, text) in edges(stretches) {
+            if counts.contains_key(&text)
+                && let Some(stretch) = stretches.get_mut(at)
+            {
+                stretch.clear();
+            }
         }
     }
+}
+
+/// The highest and the lowest stretch of a page, if they are short: their places and their texts without numbers.
+fn edges(stretches: &[Stretch]) -> Vec<(usize, String)> {
+    let level = |stretch: &Stretch| stretch.first().map_or(0.0, |line| line.y);
+    let by_level =
+        |one: &(usize, &Stretch), other: &(usize, &Stretch)| level(one.1).total_cmp(&level(other.1));
+    let highest = stretches.iter().enumerate().max_by(by_level);
+    let lowest = stretches.iter().enumerate().min_by(by_level);
+    let edges = [highest, lowest].into_iter().flatten().filter(|(_, stretch)| stretch.len() <= 2);
+    edges
+        .map(|(at, stretch)| (at, stretch.iter().map(without_numbers).collect::<Vec<_>>().join(" ")))
+        .collect()
 }
 
 fn without_numbers(line: &Line) -> String {

@@ -1,6 +1,6 @@
 //! Fonts: which characters codes stand for, and how far they advance.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, rc::Rc, sync::Arc};
 
 use hayro_cmap::BfString;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, StandardFont};
@@ -21,7 +21,8 @@ pub(crate) struct Fonts<'a> {
     cache: FontCache<'a>,
     substitutes: FontResolverFn,
     maps: CMapResolverFn,
-    loaded: usize,
+    /// Fonts loaded, by the places of their dictionaries: whether their streams are within bounds.
+    seen: HashMap<u64, bool>,
     part: usize,
 }
 
@@ -48,20 +49,25 @@ impl<'a> Fonts<'a> {
             // Only widths and names matter here, so one font may stand for all that are not embedded.
             substitutes: Arc::new(|_| Some(StandardFont::Helvetica.get_font_data())),
             maps: Arc::new(|_| None),
-            loaded: 0,
+            seen: HashMap::new(),
             part: limits.part,
         }
     }
 
     /// The font of a dictionary; `None` where it cannot be read.
     pub(crate) fn load(&mut self, dict: &Dict<'a>) -> Option<Known<'a>> {
-        if !self.is_bounded(dict) {
-            return None;
-        }
-        self.loaded += 1;
-        if self.loaded > MOST {
+        let place = place(dict);
+        if self.seen.len() >= MOST && !self.seen.contains_key(&place) {
             self.cache = FontCache::new();
-            self.loaded = 0;
+            self.seen.clear();
+        }
+        let bounded = match self.seen.get(&place) {
+            Some(bounded) => *bounded,
+            None => self.is_bounded(dict),
+        };
+        self.seen.insert(place, bounded);
+        if !bounded {
+            return None;
         }
         let font = self.cache.font(dict, &self.substitutes, &self.maps)?;
         let name =
@@ -70,7 +76,7 @@ impl<'a> Fonts<'a> {
         Some(Known { font, bold, codes: HashMap::new() })
     }
 
-    /// Whether the streams of a font unpack within bounds. In encrypted files they could not be checked before.
+    /// Whether the streams of a font unpack within bounds.
     fn is_bounded(&self, dict: &Dict<'a>) -> bool {
         let inner =
             dict.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next());
@@ -90,9 +96,17 @@ impl<'a> Fonts<'a> {
     }
 }
 
-/// Whether a stream unpacks to no more than `most` bytes.
+/// Whether a stream unpacks to no more than `most` bytes. One that is not encrypted was checked before the file was opened.
 pub(crate) fn is_bounded(stream: &Stream<'_>, most: usize) -> bool {
-    unpack(&guard::filters(stream.dict()), &stream.raw_data(), most).is_ok()
+    match stream.raw_data() {
+        Cow::Borrowed(_) => true,
+        Cow::Owned(packed) => unpack(&guard::filters(stream.dict()), &packed, most).is_ok(),
+    }
+}
+
+/// Where a dictionary is: its bytes stay there for as long as the file is open.
+pub(crate) fn place(dict: &Dict<'_>) -> u64 {
+    dict.data().as_ptr() as u64
 }
 
 impl Known<'_> {
@@ -143,6 +157,9 @@ fn clean(characters: impl Iterator<Item = char>) -> Option<Rc<str>> {
             '\u{fb05}' | '\u{fb06}' => text.push_str("st"),
             '\u{a0}' | '\t' | '\n' | '\r' => text.push(' '),
             '\u{ad}' => text.push('-'),
+            // Lists of glyph names call these letters by their twins among the signs.
+            '\u{2126}' => text.push('Ω'),
+            '\u{2206}' => text.push('Δ'),
             // Private characters mean something only to their font.
             '\u{fffd}' | '\u{e000}'..='\u{f8ff}' | '\u{200b}' | '\u{feff}' => {}
             c if c.is_control() => {}

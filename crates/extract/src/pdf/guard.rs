@@ -1,8 +1,10 @@
 //! Checks a PDF before the library reads it: what its streams inflate to, and how much there is to look at.
 //!
 //! The library inflates whatever an object's place in the file asks for, without bounds. So every stream is unpacked once
-//! here, within bounds, and thrown away; pictures and attachments, which are never needed, are made empty in the copy the
-//! library gets.
+//! here, within bounds, and thrown away; pictures and attachments, which are never needed, are made empty.
+//!
+//! In an encrypted file this sees noise. There the streams that are read for their text are checked when they are read
+//! ([`super::font::is_bounded`]); streams of objects, which the library unpacks on its own account, are not.
 
 use std::borrow::Cow;
 
@@ -18,14 +20,32 @@ fn corrupt(why: &'static str) -> Problem {
     Problem::Corrupt { kind: Kind::Pdf, why }
 }
 
-/// A copy of the file that is safe to read.
+/// The file, made safe to read.
 ///
 /// # Errors
 ///
 /// [`Problem::TooLarge`] where its streams inflate past the limits, [`Problem::Corrupt`] where its objects overlap so much
 /// that reading them would take for ever.
-pub(crate) fn prepare(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Problem> {
-    let mut copy = bytes.to_vec();
+pub(crate) fn prepare(mut bytes: Vec<u8>, limits: &Limits) -> Result<Vec<u8>, Problem> {
+    for place in check(&bytes, limits)? {
+        if let Some(head) = bytes.get_mut(place.start..place.end).and_then(|stream| stream.first_chunk_mut())
+        {
+            *head = place.filter.end();
+        }
+    }
+    Ok(bytes)
+}
+
+/// A stream that is to be made empty.
+struct Unneeded {
+    start: usize,
+    end: usize,
+    filter: Filter,
+}
+
+/// Unpacks every stream within bounds; those that need not be there.
+fn check(bytes: &[u8], limits: &Limits) -> Result<Vec<Unneeded>, Problem> {
+    let mut unneeded = Vec::new();
     let ends: Vec<usize> = memchr::memmem::find_iter(bytes, b"endstream").collect();
     let mut left = limits.inflated;
     // In a file whose objects do not overlap, all of them together are no longer than the file.
@@ -52,7 +72,7 @@ pub(crate) fn prepare(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Problem>
         };
         let filters = filters(&dict);
         if is_never_read(&dict) {
-            empty(&mut copy, start, end, filters.first().copied());
+            unneeded.push(Unneeded { start, end, filter: filters.first().copied().unwrap_or(Filter::Other) });
             continue;
         }
         let unpacked = unpack(&filters, bytes.get(start..end).unwrap_or_default(), limits.part.min(left))
@@ -64,7 +84,7 @@ pub(crate) fn prepare(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Problem>
             return Err(corrupt("a stream of objects holds streams"));
         }
     }
-    Ok(copy)
+    Ok(unneeded)
 }
 
 fn too_large(limits: &Limits, left: usize) -> Problem {
@@ -138,13 +158,4 @@ fn named(name: &Name<'_>) -> Filter {
 fn is_never_read(dict: &Dict<'_>) -> bool {
     let is = |key: &str, value: &[u8]| dict.get::<Name<'_>>(key).is_some_and(|name| name.as_ref() == value);
     is("Subtype", b"Image") || is("Type", b"EmbeddedFile")
-}
-
-fn empty(copy: &mut [u8], start: usize, end: usize, first: Option<Filter>) {
-    let mark = first.unwrap_or(Filter::Other).end();
-    if let Some(head) = copy.get_mut(start..end)
-        && let Some(head) = head.first_chunk_mut()
-    {
-        *head = mark;
-    }
 }

@@ -9,7 +9,7 @@ use hayro_syntax::{
 };
 
 use super::{
-    font::{Fonts, Known, is_bounded},
+    font::{Fonts, Known, is_bounded, place},
     geometry::{Glyph, Map, Turn},
 };
 use crate::{Limits, Problem};
@@ -241,8 +241,7 @@ impl<'a> Drawing<'_, 'a> {
 
     fn font(&mut self, name: &Name<'_>, resources: &Resources<'a>) -> Option<u64> {
         let dict = resources.get_font(name)?;
-        // The bytes of a dictionary are where they are in the file for as long as the file is open.
-        let place = dict.data().as_ptr() as u64;
+        let place = place(&dict);
         let fonts = &mut *self.fonts;
         self.known.entry(place).or_insert_with(|| fonts.load(&dict));
         Some(place)

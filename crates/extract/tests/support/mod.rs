@@ -2,12 +2,15 @@
 
 #![allow(dead_code)]
 
+mod lock;
+
 use std::io::{Cursor, Write};
 
 /// A PDF put together object by object.
 pub struct Pdf {
     objects: Vec<Vec<u8>>,
     trailer: String,
+    locked: bool,
 }
 
 /// Bytes packed as PDF and ZIP do.
@@ -20,7 +23,7 @@ pub fn deflated(bytes: &[u8]) -> Vec<u8> {
 impl Pdf {
     /// Pages with these contents, in Helvetica (`/F1`) and Helvetica-Bold (`/F2`).
     pub fn of_pages(contents: &[&str]) -> Self {
-        let mut pdf = Self { objects: vec![Vec::new(), Vec::new()], trailer: String::new() };
+        let mut pdf = Self { objects: vec![Vec::new(), Vec::new()], trailer: String::new(), locked: false };
         let font = |bold: &str| {
             format!("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica{bold} /Encoding /WinAnsiEncoding >>")
         };
@@ -33,7 +36,20 @@ impl Pdf {
 
     /// No pages yet: objects 1 and 2 are kept for the catalogue and the page tree.
     pub fn empty() -> Self {
-        Self { objects: vec![Vec::new(), Vec::new()], trailer: String::new() }
+        Self { objects: vec![Vec::new(), Vec::new()], trailer: String::new(), locked: false }
+    }
+
+    /// One whose streams are encrypted, and which opens with an empty password.
+    pub fn locked() -> Self {
+        let mut pdf = Self { locked: true, ..Self::empty() };
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let (owner, user, permissions) = (hex(&lock::OWNER), hex(&lock::user()), lock::PERMISSIONS);
+        let lock = pdf.add(format!(
+            "<< /Filter /Standard /V 2 /R 3 /Length 128 /P {permissions} /O <{owner}> /U <{user}> >>"
+        ));
+        let id = hex(&lock::ID);
+        pdf.trailer(&format!("/Encrypt {lock} 0 R /ID [<{id}> <{id}>]"));
+        pdf
     }
 
     /// Adds an object and returns its number.
@@ -45,7 +61,11 @@ impl Pdf {
     /// Adds a stream; `entries` go into its dictionary.
     pub fn stream(&mut self, entries: &str, data: &[u8]) -> usize {
         let mut object = format!("<< {entries} /Length {} >>\nstream\n", data.len()).into_bytes();
-        object.extend_from_slice(data);
+        if self.locked {
+            object.extend_from_slice(&lock::locked(self.objects.len() + 1, data));
+        } else {
+            object.extend_from_slice(data);
+        }
         object.extend_from_slice(b"\nendstream");
         self.add(object)
     }
@@ -67,6 +87,11 @@ impl Pdf {
         }
         self.objects[0] = b"<< /Type /Catalog /Pages 2 0 R >>".to_vec();
         self.objects[1] = format!("<< /Type /Pages /Kids [{kids}] /Count {} >>", contents.len()).into_bytes();
+    }
+
+    /// Puts another object in an object's place.
+    pub fn replace(&mut self, number: usize, object: &str) {
+        self.objects[number - 1] = object.as_bytes().to_vec();
     }
 
     /// Adds to the trailer.

@@ -120,6 +120,7 @@ run "each_role_may_do_what_it_needs_and_no_more" {
       "sqs:DeleteMessage sluice-ingest",
       "sqs:ChangeMessageVisibility sluice-ingest",
       "sqs:GetQueueAttributes sluice-ingest",
+      "sqs:SendMessage sluice-ingest",
       "sqs:SendMessage sluice-ingest-dead",
       "sqs:GetQueueAttributes sluice-ingest-dead",
     ])

@@ -85,7 +85,9 @@ pub(in crate::gateway) async fn replay<H: Host>(
             break dead.len() == MOST as usize;
         }
     };
-    Ok(told(&json!({"object": "ingest.replay", "replayed": replayed, "more": more})))
+    let all = ids.is_none() && !more;
+    let redriven = if all { queue::redrive(host, config).await.map_err(queue_down)? } else { 0 };
+    Ok(told(&json!({"object": "ingest.replay", "replayed": replayed, "redriven": redriven, "more": more})))
 }
 
 /// The document first, the note then, the dead letter last: whoever is stopped between does it again.

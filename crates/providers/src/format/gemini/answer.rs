@@ -280,6 +280,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         };
         assert_eq!(
             String::from_utf8(write_answer(&answer, &meta)).unwrap(),

@@ -115,7 +115,7 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     let extra = Some(&answer.extra).filter(|_| meta.same_format);
     let output = |out: &mut Vec<u8>| {
         if let Some(choice) = choice {
-            write_output(choice, tail(&head.id), meta.same_format, out);
+            write_output(choice, tail(&head.id), meta, out);
         }
     };
     head.write(Some(&end), output, extra, meta.note, &mut out);
@@ -239,7 +239,8 @@ enum Out<'p, 'a> {
 }
 
 /// Writes the items of `choice`, without the brackets of their list.
-fn write_output(choice: &Choice<'_>, tail: &str, same_format: bool, out: &mut Vec<u8>) {
+fn write_output(choice: &Choice<'_>, tail: &str, meta: &Meta<'_>, out: &mut Vec<u8>) {
+    let same_format = meta.same_format;
     let mut items: Vec<Out<'_, '_>> = Vec::new();
     for part in &choice.parts {
         let said = match part {
@@ -264,8 +265,11 @@ fn write_output(choice: &Choice<'_>, tail: &str, same_format: bool, out: &mut Ve
     }
     let extra = Some(&choice.extra).filter(|_| same_format);
     let last = items.len().saturating_sub(1);
+    if let Some(searched) = meta.searched {
+        json::write(out, searched);
+    }
     for (index, item) in items.iter().enumerate() {
-        if 0 < index {
+        if 0 < index || meta.searched.is_some() {
             out.push(b',');
         }
         let cut = index == last && finish::is_cut(&choice.finish);

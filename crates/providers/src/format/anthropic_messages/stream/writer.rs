@@ -311,6 +311,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         })
     }
 

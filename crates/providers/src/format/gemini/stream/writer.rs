@@ -347,6 +347,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array,
+            searched: None,
         })
     }
 

@@ -8,7 +8,7 @@ use sluice_types::{
     answer::{Finish, FinishReason},
     citation::{Citation, Span, characters},
     event::{Delta, Event},
-    json::Raw,
+    json::{Members, Raw, Str},
     usage::Usage,
 };
 
@@ -40,6 +40,8 @@ pub struct Writer {
     finish: Option<Finish<'static>>,
     /// Characters of text told so far.
     told: u32,
+    /// The search that was made before, as an item.
+    searched: Option<String>,
 }
 
 impl Writer {
@@ -56,6 +58,7 @@ impl Writer {
             usage: None,
             finish: None,
             told: 0,
+            searched: meta.searched.map(|item| item.text().to_owned()),
         }
     }
 
@@ -120,6 +123,37 @@ impl Writer {
                 head.write(None, |_| {}, None, None, frame.member("response"));
             });
         }
+        if let Some(item) = self.searched.take() {
+            self.search(item, out);
+        }
+    }
+
+    /// Tells of a search, which is over.
+    fn search(&mut self, item: String, out: &mut Vec<u8>) {
+        let members: Members<'_> = serde_json::from_str(&item).unwrap_or_default();
+        let id = members.value("id").and_then(|id| id.read::<Str<'_>>().ok()).unwrap_or_default();
+        let at = self.items.len();
+        frame(&mut self.sequence, "response.output_item.added", out, |frame| {
+            frame.set("output_index", &at);
+            let mut item = ObjectWriter::open(frame.member("item"));
+            item.set("id", &id);
+            item.set("type", "file_search_call");
+            item.set("status", "in_progress");
+            item.raw("queries", "[]");
+            item.raw("results", "null");
+            item.close();
+        });
+        for step in ["in_progress", "searching", "completed"] {
+            frame(&mut self.sequence, &format!("response.file_search_call.{step}"), out, |frame| {
+                place(frame, (&id, at), None);
+            });
+        }
+        frame(&mut self.sequence, "response.output_item.done", out, |frame| {
+            frame.set("output_index", &at);
+            frame.raw("item", &item);
+        });
+        let (id, content) = (id.to_string(), Content::Search(item));
+        self.items.push(Written { id, content, state: State::Completed });
     }
 
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
@@ -320,7 +354,7 @@ impl Writer {
             Content::Thought { text, .. } if !text.is_empty() => {
                 close_summary(sequence, (&item.id, at), text, out);
             }
-            Content::Thought { .. } => {}
+            Content::Thought { .. } | Content::Search(_) => {}
             Content::Call { name, arguments, .. } => {
                 frame(sequence, "response.function_call_arguments.done", out, |frame| {
                     place(frame, (&item.id, at), None);
@@ -414,6 +448,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         };
         let (mut writer, mut out) = (Writer::new(&meta), Vec::new());
         for delta in events {

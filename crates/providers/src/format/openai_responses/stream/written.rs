@@ -39,6 +39,8 @@ pub(super) enum Content {
         name: String,
         arguments: String,
     },
+    /// A search that was made before, as it is told.
+    Search(String),
 }
 
 /// A piece of a message.
@@ -66,7 +68,7 @@ impl Content {
         match self {
             Self::Message(_) => Prefix::Message,
             Self::Thought { .. } => Prefix::Thought,
-            Self::Call { .. } => Prefix::Call,
+            Self::Call { .. } | Self::Search(_) => Prefix::Call,
         }
     }
 
@@ -74,7 +76,7 @@ impl Content {
     /// another item has begun: some providers tell parallel calls by turns.
     pub(super) fn may_be_done(&self) -> bool {
         match self {
-            Self::Message(_) | Self::Thought { .. } => true,
+            Self::Message(_) | Self::Thought { .. } | Self::Search(_) => true,
             Self::Call { arguments, .. } => {
                 arguments.trim_start().starts_with('{')
                     && serde_json::from_str::<IgnoredAny>(arguments).is_ok()
@@ -104,6 +106,7 @@ impl Written {
             Content::Thought { text, encrypted } => {
                 item::write_thought(&self.id, text, encrypted.as_deref(), out);
             }
+            Content::Search(item) => out.extend_from_slice(item.as_bytes()),
             Content::Call { call_id, name, arguments, .. } => {
                 item::write_call(&self.id, status, (call_id, name, arguments), None, out);
             }
