@@ -160,6 +160,8 @@ pub struct Found {
     pub mix: Mix,
     /// The score BM25 could have given at most.
     pub most: f32,
+    /// What each of the question's terms weighs, in the order of [`Query::words`].
+    pub weights: Vec<f32>,
     /// Which state of the index it was.
     pub generation: u64,
 }

@@ -162,6 +162,8 @@ pub enum Answer {
         weight: f32,
         /// The score BM25 could have given at most.
         most: f32,
+        /// What each of the question's terms weighs.
+        weights: Vec<f32>,
         /// Which state it was.
         generation: u64,
     },

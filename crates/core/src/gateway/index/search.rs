@@ -233,6 +233,7 @@ async fn told<C: Cells>(
         dense: (result.mix.dense.mean, result.mix.dense.deviation),
         weight: result.mix.weight,
         most: result.most,
+        weights: result.weights.clone(),
         generation: open.meta.generation,
     };
     Ok((answer, after))
