@@ -18,6 +18,7 @@ mod configure;
 mod costs;
 mod count;
 mod guard;
+mod hook;
 mod images;
 pub mod index;
 pub mod knowledge;

@@ -145,11 +145,12 @@ pub(super) fn miss() -> Failure {
 
 impl Gateway {
     /// The place of `request` in the cache; `None` if it has none. `plans` saw it, and found nothing that forbids keeping its
-    /// answer if it `may_be_kept`.
+    /// answer if it `may_be_kept`; `knowledge` is the state of the stores that it rests on.
     ///
     /// # Errors
     ///
     /// If the headers say what cannot be, or ask for a kept answer only where there can be none.
+    #[expect(clippy::too_many_arguments, reason = "all of a request comes together here")]
     pub(super) fn ticket<H: Host>(
         &self,
         context: &Context<'_, H>,
