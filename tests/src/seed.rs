@@ -52,6 +52,8 @@ pub const TENANTS: &[&str] = &[
     "stranger",
     "calm",
     "unledgered",
+    "shelf-one",
+    "shelf-two",
 ];
 
 /// Tenants with limits or budgets of their own, as JSON.

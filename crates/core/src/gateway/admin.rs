@@ -215,7 +215,7 @@ impl Gateway {
             }
             Admin::Dead => replay::dead(host, query).await?,
             Admin::Replay => {
-                let ids = admin::object(&body, &["ids"])?;
+                let ids = if body.is_empty() { Default::default() } else { admin::object(&body, &["ids"])? };
                 audit(context, "ingest.replay", "dead letters", None, Some(&json!(ids))).await?;
                 replay::replay(host, &context.config, &ids).await?
             }

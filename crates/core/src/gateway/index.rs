@@ -270,8 +270,8 @@ pub async fn search(host: &impl Counters, place: Place<'_>, query: Query) -> Res
     Ok(Found {
         candidates: candidates.collect(),
         mix: Mix { lexical: spread(lexical), dense: spread(dense), weight },
-        weights,
         most,
+        weights,
         generation,
     })
 }

@@ -46,6 +46,15 @@ pub fn scored(store: &str, text: &str, words: &Query, found: Found, again: bool)
             *place = f64::from(score);
         }
     }
+    passages(store, candidates, scores)
+}
+
+/// The passages of `store` that were found, each with its score, 0 to 1, which somebody else told; the best first.
+pub fn with_scores(store: &str, found: Found, scores: Vec<f64>) -> Vec<Passage> {
+    passages(store, found.candidates, scores)
+}
+
+fn passages(store: &str, candidates: Vec<crate::index::Candidate>, scores: Vec<f64>) -> Vec<Passage> {
     let passage = |(candidate, score): (crate::index::Candidate, f64)| Passage {
         store: store.to_owned(),
         file: candidate.file,
@@ -83,7 +92,7 @@ fn best_first(one: &Passage, other: &Passage) -> Ordering {
 }
 
 /// A chunk's text as it is read: the headings above it first.
-fn read(chunk: &Chunk) -> String {
+pub fn read(chunk: &Chunk) -> String {
     let mut text = chunk.headings.join("\n");
     if !text.is_empty() {
         text.push('\n');
