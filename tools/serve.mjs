@@ -3,7 +3,8 @@
 //   node tools/serve.mjs --bundle target/bundle/cloudflare [--port N] [--seed FILE] [--state DIR]
 //
 // --port 0 lets the system pick. --seed is JSON {"kv": {key: text}, "variables": {NAME: text}}: entries written to KV
-// before it is ready, and plain bindings. --state keeps KV in a folder; without it KV ends with the process.
+// before it is ready, and plain bindings; "vectorize": {"dimensions": N, "delay": MS} binds an index (vectorize.mjs) as
+// VECTORS. --state keeps KV in a folder; without it KV ends with the process.
 // Prints `ready http://127.0.0.1:PORT` once it answers; everything else goes to standard error. Stops on SIGINT,
 // SIGTERM, when its standard input closes and when its parent dies, and takes workerd with it; killed, too (on Linux).
 
@@ -117,10 +118,10 @@ function modules(bundle) {
 }
 
 function readSeed(file) {
-  const { kv = {}, variables = {}, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
+  const { kv = {}, variables = {}, vectorize, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
   const names = Object.keys(unknown);
-  if (names.length > 0) throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables`);
-  return { kv, variables };
+  if (names.length > 0) throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables, vectorize`);
+  return { kv, variables, vectorize };
 }
 
 function portIsFree(port) {
@@ -141,12 +142,13 @@ async function fillKv(entries) {
 }
 
 async function serve({ bundle, port, seed, state }) {
-  const { kv, variables } = readSeed(seed);
+  const { kv, variables, vectorize } = readSeed(seed);
   if (port !== 0 && !(await portIsFree(port))) {
     return fail(`port ${port} of ${ADDRESS} is taken: choose another with --port`);
   }
   const [{ Miniflare, NoOpLog }, options] = await Promise.all([import("miniflare"), workerOptions()]);
   const folder = resolve(bundle);
+  const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
 
   server = new Miniflare({
     log: new NoOpLog(),
@@ -164,6 +166,9 @@ async function serve({ bundle, port, seed, state }) {
         modules: modules(folder),
         modulesRoot: folder,
         bindings: { ...options.bindings, ...variables },
+        ...(index && {
+          vectorize: { VECTORS: { index_name: "sluice", remoteProxyConnectionString: index.url } },
+        }),
         // Straight to the Worker, as deployed: Miniflare's own front door is one more Worker, which costs time.
         unsafeDirectSockets: [{ host: ADDRESS, port }],
       },

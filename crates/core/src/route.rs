@@ -28,6 +28,8 @@ pub enum Route<'a> {
     /// `POST /v1/embeddings`, `/v1/rerank` (or `/v2/rerank`), `/v1/moderations`, `/v1/images/generations`,
     /// `/v1/audio/{speech,transcriptions}`
     Operation(Operation),
+    /// `POST /v1/feedback`: whether an answer that was found by meaning was right.
+    Feedback,
     /// `GET /v1/models`, `GET /v1beta/models`
     Models,
     /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
@@ -50,6 +52,7 @@ impl Route<'_> {
             | Self::Generate { .. }
             | Self::CountTokens
             | Self::CountContents(_)
+            | Self::Feedback
             | Self::Operation(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
             Self::Admin(asked) => asked.methods(),
@@ -75,6 +78,7 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/responses" => Route::Chat(Protocol::OpenaiResponses),
         "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
+        "/v1/feedback" => Route::Feedback,
         "/v1/models" | "/v1beta/models" => Route::Models,
         "/openapi.json" => Route::OpenApi,
         // Where Cohere's SDKs ask.
@@ -193,8 +197,9 @@ mod tests {
             Route::Admin(Admin::Audit) => 23,
             Route::Admin(Admin::Rollup) => 24,
             Route::Admin(Admin::Cache(_)) => 25,
+            Route::Feedback => 26,
             Route::Operation(operation) => {
-                26 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
+                27 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
             }
         }
     }
@@ -215,7 +220,7 @@ mod tests {
             assert_eq!(told, methods, "{path}");
             found.insert(number(route));
         }
-        let all: std::collections::BTreeSet<usize> = (0..26 + Operation::ALL.len()).collect();
+        let all: std::collections::BTreeSet<usize> = (0..27 + Operation::ALL.len()).collect();
         assert_eq!(found, all);
     }
 

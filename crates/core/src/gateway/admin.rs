@@ -39,6 +39,9 @@ const DELETES: usize = 800;
 /// How often one request asks a catalogue of questions to take some out.
 const TAKES: u32 = 8;
 
+/// The same, once a day for a tenant.
+const SWEEPS: u32 = 100;
+
 /// How long a key that was replaced works on, unless the request says otherwise.
 const OVERLAP_S: u64 = 86_400;
 
@@ -232,19 +235,40 @@ impl Gateway {
                 if Timestamp::from_date(date).is_none() {
                     return Err(Failure::invalid("date", "must be a day in UTC such as 2026-11-21").into());
                 }
-                told(&roll_up(host, date).await?)
+                let done = roll_up(host, date).await?;
+                self.sweep(host).await?;
+                told(&done)
             }
         })
     }
 }
 
 impl Gateway {
-    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up.
-    pub async fn daily<H: Host>(&self, host: &H) {
+    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is
+    /// over is swept from the semantic cache.
+    pub async fn daily<H: Host>(self: &Rc<Self>, host: &H) {
         let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
         if let Err(failure) = roll_up(host, &yesterday).await {
             host.log(&format!("roll-up of {yesterday}: {failure}"));
         }
+        if let Err(failure) = self.sweep(host).await {
+            host.log(&format!("sweep of the semantic cache: {failure}"));
+        }
+    }
+
+    /// Takes out questions whose time is over, with their answers and vectors: those of tenants that ask nothing anew, too.
+    async fn sweep<H: Host>(self: &Rc<Self>, host: &H) -> Result<(), Failure> {
+        let config = self.config(host).await?;
+        for listed in host.list("tenant/").await.map_err(admit::store_down)? {
+            let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+                continue;
+            };
+            // What goes wrong with one tenant is nothing to the others.
+            if let Err(failure) = catalogue::take(host, id, &config.vectors, None, "", SWEEPS).await {
+                host.log(&format!("sweep of the semantic cache of {id}: {failure}"));
+            }
+        }
+        Ok(())
     }
 }
 

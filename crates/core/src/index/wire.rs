@@ -78,6 +78,13 @@ pub enum Call {
     },
     /// What there is.
     State,
+    /// Versions of files that have chunks, whether they are seen or not: [`Answer::Files`].
+    Files {
+        /// The number of the first.
+        from: u32,
+        /// How many at most.
+        most: u32,
+    },
     /// Begin to embed anew for this space. What was made for another one is dropped.
     Reembed(Space),
     /// Segments that have no vectors of the next space, from a version on.
@@ -167,6 +174,13 @@ pub enum Answer {
     },
     /// To [`Call::State`], [`Call::Reembed`], [`Call::Revector`], [`Call::Switch`].
     State(State),
+    /// To [`Call::Files`].
+    Files {
+        /// The versions.
+        files: Vec<File>,
+        /// The number to go on from; `None` at the end.
+        next: Option<u32>,
+    },
     /// To [`Call::Pending`].
     Pending {
         /// The segments.

@@ -7,8 +7,8 @@ use sluice_types::{knowledge::Chunk, time::Timestamp};
 use super::{put, search, shelve, tidy};
 use crate::{
     index::{
-        Refusal,
-        meta::{Meta, Version, Versions},
+        Refusal, State,
+        meta::{Hidden, Meta, Version, Versions},
         wire::{self, Answer, Call, Known},
     },
     port::{Cells, CountersError},
@@ -94,19 +94,20 @@ async fn done(
             let query = search::Asked { owner, words, space, vector: after, found, filter, most, weight };
             return search::search(&open, query).await;
         }
-        Call::State => Answer::State(open.meta.state()),
+        Call::State => Answer::State(open.state().await?),
+        Call::Files { from, most } => open.files(from, most).await?,
         Call::Reembed(space) => {
             shelve::reembed(&mut open, space);
-            Answer::State(open.meta.state())
+            Answer::State(open.state().await?)
         }
         Call::Pending { from, most } => shelve::pending(&open, from, most).await?,
         Call::Revector { space, of } => {
             shelve::revector(&mut open, &space, of, after).await?;
-            Answer::State(open.meta.state())
+            Answer::State(open.state().await?)
         }
         Call::Switch(space) => {
-            shelve::switch(&mut open, &space)?;
-            Answer::State(open.meta.state())
+            shelve::switch(&mut open, &space).await?;
+            Answer::State(open.state().await?)
         }
         Call::Tidy => {
             tidy::tidy(&mut open).await?;
@@ -201,6 +202,41 @@ impl<'c, C: Cells> Open<'c, C> {
     pub async fn live(&self, file: &str) -> Result<Option<(u32, Version)>, CountersError> {
         let live = self.versions(file).await?.live;
         self.version(live).await
+    }
+
+    /// What callers are told.
+    async fn state(&self) -> Result<State, CountersError> {
+        Ok(State { pending: self.pending().await?, ..self.meta.state() })
+    }
+
+    /// Chunks that have no vectors of the next space and are to have some: those that only wait to be taken out need none.
+    pub async fn pending(&self) -> Result<u64, CountersError> {
+        let Some(next) = &self.meta.next else { return Ok(0) };
+        let gone = self.meta.hidden.iter().filter(|(_, hidden)| **hidden == Hidden::Gone);
+        let keys: Vec<String> = gone.map(|(number, _)| number_key(*number)).collect();
+        let mut pending = self.meta.pending();
+        if pending == 0 || keys.is_empty() {
+            return Ok(pending);
+        }
+        for (_, text) in self.cells.read(&keys).await? {
+            let version: Version = serde_json::from_str(&text).map_err(unreadable)?;
+            let without = version.segments.values().filter(|one| !one.vectors.contains_key(&next.number));
+            pending = pending.saturating_sub(without.map(|one| u64::from(one.chunks)).sum());
+        }
+        Ok(pending)
+    }
+
+    /// Versions of files from a number on.
+    async fn files(&self, from: u32, most: u32) -> Result<Answer, CountersError> {
+        let from = from.max(self.meta.forgotten.saturating_add(1));
+        let found = self.cells.range(&number_key(from), "n0", most).await?;
+        let last = found.last().filter(|_| found.len() == most as usize);
+        let last: Option<u32> = last.and_then(|(key, _)| key.strip_prefix("n/")?.parse().ok());
+        let file = |(_, text): &(String, String)| -> Result<_, CountersError> {
+            Ok(serde_json::from_str::<Version>(text).map_err(unreadable)?.file)
+        };
+        let files = found.iter().map(file).collect::<Result<_, _>>()?;
+        Ok(Answer::Files { files, next: last.map(|last| last.saturating_add(1)) })
     }
 
     /// Chunks of a version from an ordinal on.
