@@ -1,11 +1,15 @@
-// Serves a built Cloudflare bundle in workerd, with the bindings, compatibility date and flags of wrangler.toml.
+// Serves built Cloudflare bundles in workerd, with the bindings, compatibility date and flags of wrangler.toml; and with
+// --ingest the second Worker, which takes documents off the queue, with those of wrangler.ingest.toml.
 //
-//   node tools/serve.mjs --bundle target/bundle/cloudflare [--port N] [--seed FILE] [--state DIR]
+//   node tools/serve.mjs --bundle target/bundle/cloudflare [--ingest target/bundle/cloudflare-ingest]
+//                        [--port N] [--seed FILE] [--state DIR]
 //
 // --port 0 lets the system pick. --seed is JSON {"kv": {key: text}, "variables": {NAME: text}}: entries written to KV
-// before it is ready, and plain bindings; "vectorize": {"dimensions": N, "delay": MS} binds an index (vectorize.mjs) as
-// VECTORS. --state keeps KV in a folder; without it KV ends with the process.
-// Prints `ready http://127.0.0.1:PORT` once it answers; everything else goes to standard error. Stops on SIGINT,
+// before it is ready, and plain bindings of both Workers; "vectorize": {"dimensions": N, "delay": MS} binds an index
+// (vectorize.mjs) as VECTORS. --state keeps KV, R2 and objects in a folder; without it they end with the process. What is
+// in a queue ends with it in any case.
+// Prints `ready http://127.0.0.1:PORT` once it answers, and before that `ingest URL` of the second Worker; everything else
+// goes to standard error. Stops on SIGINT,
 // SIGTERM, when its standard input closes and when its parent dies, and takes workerd with it; killed, too (on Linux).
 
 import { spawn } from "node:child_process";
@@ -25,7 +29,8 @@ module.enableCompileCache?.();
 
 const ADDRESS = "127.0.0.1";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const MANIFEST = here("../wrangler.toml");
+const GATEWAY = here("../wrangler.toml");
+const INGEST = here("../wrangler.ingest.toml");
 const SEED_BATCH = 100;
 
 let server;
@@ -77,12 +82,12 @@ function startGuard() {
 }
 
 /**
- * What wrangler makes of wrangler.toml. Importing wrangler takes more than a second, so the answer is kept beside it
+ * What wrangler makes of a manifest. Importing wrangler takes more than a second, so the answer is kept beside it
  * for as long as neither the manifest nor the tools change.
  */
-async function workerOptions() {
-  const hash = createHash("sha256").update(MANIFEST);
-  for (const file of [MANIFEST, here("package-lock.json"), fileURLToPath(import.meta.url)]) {
+async function workerOptions(manifest) {
+  const hash = createHash("sha256").update(manifest);
+  for (const file of [manifest, here("package-lock.json"), fileURLToPath(import.meta.url)]) {
     hash.update(readFileSync(file));
   }
   const cache = here(`node_modules/.cache/sluice/${hash.digest("hex")}.json`);
@@ -92,7 +97,7 @@ async function workerOptions() {
     // Not there yet.
   }
   const { unstable_getMiniflareWorkerOptions, unstable_readConfig } = await import("wrangler");
-  const config = unstable_readConfig({ config: MANIFEST }, { hideWarnings: true });
+  const config = unstable_readConfig({ config: manifest }, { hideWarnings: true });
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
   // Not what wrangler reads from .dev.vars: a run is what its arguments say.
   const options = { ...workerOptions, name: config.name, bindings: config.vars };
@@ -141,14 +146,26 @@ async function fillKv(entries) {
   }
 }
 
-async function serve({ bundle, port, seed, state }) {
+/** A Worker of a bundle, with the bindings its manifest declares. */
+async function worker(manifest, bundle, variables, index) {
+  const options = await workerOptions(manifest);
+  const folder = resolve(bundle);
+  const own = { modules: modules(folder), modulesRoot: folder, bindings: { ...options.bindings, ...variables } };
+  const bound = { VECTORS: { index_name: "sluice", remoteProxyConnectionString: index?.url } };
+  return { ...options, ...own, ...(index && { vectorize: bound }) };
+}
+
+async function serve({ bundle, ingest, port, seed, state }) {
   const { kv, variables, vectorize } = readSeed(seed);
   if (port !== 0 && !(await portIsFree(port))) {
     return fail(`port ${port} of ${ADDRESS} is taken: choose another with --port`);
   }
-  const [{ Miniflare, NoOpLog }, options] = await Promise.all([import("miniflare"), workerOptions()]);
-  const folder = resolve(bundle);
   const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
+  const [{ Miniflare, NoOpLog }, gateway, consumer] = await Promise.all([
+    import("miniflare"),
+    worker(GATEWAY, bundle, variables, index),
+    ingest && worker(INGEST, ingest, variables, index),
+  ]);
 
   server = new Miniflare({
     log: new NoOpLog(),
@@ -161,31 +178,28 @@ async function serve({ bundle, port, seed, state }) {
       stderr.pipe(process.stderr, { end: false });
     },
     workers: [
-      {
-        ...options,
-        modules: modules(folder),
-        modulesRoot: folder,
-        bindings: { ...options.bindings, ...variables },
-        ...(index && {
-          vectorize: { VECTORS: { index_name: "sluice", remoteProxyConnectionString: index.url } },
-        }),
-        // Straight to the Worker, as deployed: Miniflare's own front door is one more Worker, which costs time.
-        unsafeDirectSockets: [{ host: ADDRESS, port }],
-      },
+      // Straight to the Worker, as deployed: Miniflare's own front door is one more Worker, which costs time.
+      { ...gateway, unsafeDirectSockets: [{ host: ADDRESS, port }] },
+      ...(consumer ? [{ ...consumer, unsafeDirectSockets: [{ host: ADDRESS, port: 0 }] }] : []),
     ],
   });
   await server.ready;
   startGuard();
   await fillKv(kv);
-  const url = (await server.unsafeGetDirectURL(options.name)).origin;
+  const url = (await server.unsafeGetDirectURL(gateway.name)).origin;
   const answer = await fetch(`${url}/healthz`);
   await answer.arrayBuffer();
-  if (!stopping) process.stdout.write(`ready ${url}\n`);
+  if (stopping) return;
+  if (consumer) {
+    process.stdout.write(`ingest ${(await server.unsafeGetDirectURL(consumer.name)).origin}\n`);
+  }
+  process.stdout.write(`ready ${url}\n`);
 }
 
 const { values } = parseArgs({
   options: {
     bundle: { type: "string", default: here("../target/bundle/cloudflare") },
+    ingest: { type: "string" },
     port: { type: "string", default: "0" },
     seed: { type: "string" },
     state: { type: "string" },

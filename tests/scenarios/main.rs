@@ -20,6 +20,7 @@ mod faults;
 mod guardrails;
 mod hang_up;
 mod harness;
+mod ingest;
 mod intake;
 mod isolation;
 mod limits;

@@ -59,8 +59,12 @@ fn the_providers_secret_stays_here(gateway: &Gateway) {
 /// The keys of local runs are data that `cargo xtask dev` seeds: nothing that is deployed knows them.
 #[test]
 fn the_bundles_hold_no_development_key() {
-    let bundle = place::cloudflare_bundle();
-    for file in [bundle.join("index_bg.wasm"), bundle.join("index.js"), place::spin_component()] {
+    let (gateway, ingest, spin) = (place::cloudflare_bundle(), place::ingest_bundle(), place::spin_bundle());
+    let workers = [gateway, ingest]
+        .into_iter()
+        .flat_map(|folder| ["index_bg.wasm", "index.js"].map(|name| folder.join(name)));
+    let components = ["gateway.wasm", "ingest.wasm"].map(|name| spin.join(name));
+    for file in workers.chain(components) {
         let bytes = std::fs::read(&file).unwrap();
         assert!(1_000 < bytes.len(), "{} is a bundle", file.display());
         // `sk-sluice-` alone is what every key begins with.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,13 +52,14 @@ impl Host {
             Self::Cloudflare => {
                 let mut command = Command::new("node");
                 command.arg(place::serve_script()).arg("--bundle").arg(place::cloudflare_bundle());
+                command.arg("--ingest").arg(place::ingest_bundle());
                 command.args(["--port", "0"]);
                 command
             }
             Self::Spin => {
                 let mut command = Command::new(place::spin_host());
                 command.arg("--manifest").arg(place::spin_manifest());
-                command.arg("--component-file").arg(place::spin_component());
+                command.arg("--components").arg(place::spin_bundle());
                 command.args(["--listen", "127.0.0.1:0", "--exit-on-stdin-close", "--tcp-nodelay"]);
                 command
             }
@@ -81,6 +83,11 @@ impl Gateway {
 
     /// A gateway of its own, which ends when it is dropped.
     pub fn start(host: Host, seed: &Value) -> Self {
+        Self::start_in(host, seed, None)
+    }
+
+    /// A gateway of its own whose state is kept in a folder.
+    pub fn start_in(host: Host, seed: &Value, state: Option<&Path>) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("sluice-test-{}-{number}-{host}.json", std::process::id());
@@ -90,10 +97,24 @@ impl Gateway {
         opened.write_all(seed.to_string().as_bytes()).expect("a seed file");
         let mut command = host.command();
         command.arg("--seed").arg(&file);
+        if let Some(state) = state {
+            command.arg("--state").arg(state);
+        }
         let server = Server::start(command);
         // It has been read by now.
         let _ = fs::remove_file(&file);
         Self { host, server }
+    }
+
+    /// Ends it at once, as a crash of the machine would.
+    pub fn kill(self) {
+        self.server.kill();
+    }
+
+    /// A request to `ingest`.
+    pub fn ingest(&self, method: &str, path: &str) -> Request {
+        let url = self.server.ingest.as_deref().unwrap_or(&self.server.url);
+        Request::new(url.trim_start_matches("http://"), method, path)
     }
 
     /// Without a path.

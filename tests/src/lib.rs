@@ -6,6 +6,7 @@
 // The gateway's configuration is one large `json!`.
 #![recursion_limit = "256"]
 
+pub mod documents;
 pub mod gateway;
 pub mod http;
 pub mod mock;

@@ -12,14 +12,19 @@ pub fn cloudflare_bundle() -> PathBuf {
     find("SLUICE_CLOUDFLARE_BUNDLE", "target/bundle/cloudflare")
 }
 
+/// The folder of the Worker that takes documents off their queue.
+pub fn ingest_bundle() -> PathBuf {
+    find("SLUICE_INGEST_BUNDLE", "target/bundle/cloudflare-ingest")
+}
+
 /// The script that serves it in workerd.
 pub fn serve_script() -> PathBuf {
     find("SLUICE_SERVE", "tools/serve.mjs")
 }
 
-/// The Spin component.
-pub fn spin_component() -> PathBuf {
-    find("SLUICE_SPIN_COMPONENT", "target/bundle/spin/gateway.wasm")
+/// The folder of the Spin components.
+pub fn spin_bundle() -> PathBuf {
+    find("SLUICE_SPIN_BUNDLE", "target/bundle/spin")
 }
 
 /// The Spin manifest.

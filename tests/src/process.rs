@@ -11,6 +11,8 @@ pub struct Server {
     _alive: ChildStdin,
     /// Where it serves, as it said itself.
     pub url: String,
+    /// Where its second Worker serves, if it said so.
+    pub ingest: Option<String>,
 }
 
 impl Server {
@@ -20,15 +22,31 @@ impl Server {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let alive = child.stdin.take().expect("a pipe");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
-        let url =
-            lines.by_ref().find_map(|line| line.strip_prefix("ready ").map(|url| url.trim().to_owned()));
+        let mut ingest = None;
+        let url = lines.by_ref().find_map(|line| {
+            if let Some(url) = line.strip_prefix("ingest ") {
+                ingest = Some(url.trim().to_owned());
+            }
+            line.strip_prefix("ready ").map(|url| url.trim().to_owned())
+        });
         let Some(url) = url else {
             let _ = child.kill();
             panic!("{command:?} ended before it said `ready URL`: {:?}", child.wait());
         };
         // Nobody reads on, and a full pipe would stop the server.
         std::thread::spawn(move || lines.for_each(|line| eprintln!("{line}")));
-        Self { child, _alive: alive, url }
+        Self { child, _alive: alive, url, ingest }
+    }
+
+    /// Ends it at once, as a crash of the machine would.
+    pub fn kill(mut self) {
+        self.signal("-KILL");
+        let _ = self.child.wait();
+    }
+
+    fn signal(&self, name: &str) {
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args([name, "--", &group]).stderr(Stdio::null()).status();
     }
 
     /// `127.0.0.1:PORT`
@@ -39,8 +57,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).stderr(Stdio::null()).status();
-        let _ = self.child.wait();
+        // Who was killed has no group any more.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal("-TERM");
+            let _ = self.child.wait();
+        }
     }
 }

@@ -9,6 +9,7 @@ mod cache;
 mod config;
 mod costs;
 mod guard;
+mod ingest;
 mod key;
 mod list;
 mod price;
@@ -55,6 +56,8 @@ enum Command {
     /// Try guardrails on a text
     #[command(subcommand)]
     Guard(guard::Command),
+    /// Put documents into a vector store, see which were given up, bring those on their way again
+    Ingest(ingest::Arguments),
     /// Say what a number of tokens costs at list price
     Price(price::Arguments),
     /// List the providers that are known by name
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Cache(command) => cache::run(&remote, &command),
         Command::Audit(command) => audit::run(&remote, &command),
         Command::Guard(command) => guard::run(&command),
+        Command::Ingest(arguments) => ingest::run(&remote, &arguments),
         Command::Price(arguments) => price::run(&arguments),
         Command::Providers(arguments) => list::providers(&arguments),
         Command::Models(arguments) => list::models(&arguments),

@@ -1,5 +1,7 @@
 //! A running gateway's operator's API.
 
+use std::io::{Cursor, Read};
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -16,6 +18,28 @@ pub struct Remote {
 
 /// The variable that holds the admin key: an argument would be seen by everybody on the machine.
 const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
+
+/// The variable that holds a virtual key.
+const KEY: &str = "SLUICE_KEY";
+
+/// The key that `cargo xtask dev` seeds; it opens nothing elsewhere.
+const DEVELOPMENT_KEY: &str = "sk-sluice-dev";
+
+/// What is sent along.
+pub struct Body {
+    /// Its kind.
+    pub media_type: String,
+    /// How long it is, in bytes.
+    pub length: u64,
+    /// Where it is read from.
+    pub content: Box<dyn Read>,
+}
+
+fn json_body(body: Option<&Value>) -> Body {
+    let text = body.map(Value::to_string).unwrap_or_default();
+    let length = text.len() as u64;
+    Body { media_type: "application/json".to_owned(), length, content: Box::new(Cursor::new(text)) }
+}
 
 impl Remote {
     /// Asks `path` below `/admin/v1/`.
@@ -38,14 +62,51 @@ impl Remote {
         let Ok(key) = std::env::var(ADMIN_KEY) else {
             bail!("set {ADMIN_KEY} to the gateway's admin key: `export {ADMIN_KEY}=…`");
         };
-        let url = format!("{}/admin/v1/{path}", self.url.trim_end_matches('/'));
+        self.send(method, &format!("/admin/v1/{path}"), &key, json_body(body))
+    }
+
+    /// Asks `path`, such as `/v1/files`, as a tenant's application does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Remote::ask`].
+    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.call_with(method, path, json_body(body))
+    }
+
+    /// The same with a body of another kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Remote::ask`].
+    pub fn call_with(&self, method: &str, path: &str, body: Body) -> Result<Value> {
+        let key = match std::env::var(KEY) {
+            Ok(key) => key,
+            Err(_) if self.is_local() => DEVELOPMENT_KEY.to_owned(),
+            Err(_) => bail!("set {KEY} to a virtual key of the gateway: `export {KEY}=sk-sluice-…`"),
+        };
+        let text = self.send(method, path, &key, body)?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} answered with something that is not JSON", self.url))
+    }
+
+    /// Whether the gateway is on this machine, as `cargo xtask dev` serves it.
+    fn is_local(&self) -> bool {
+        ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|local| {
+            self.url.strip_prefix(local).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        })
+    }
+
+    fn send(&self, method: &str, path: &str, key: &str, body: Body) -> Result<String> {
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(&url)
             .header("authorization", format!("Bearer {key}"))
-            .header("content-type", "application/json")
-            .body(body.map(Value::to_string).unwrap_or_default())
+            .header("content-type", body.media_type)
+            .header("content-length", body.length)
+            .body(ureq::SendBody::from_owned_reader(body.content))
             .with_context(|| format!("{url} is not an address"))?;
         let mut answer = agent.run(request).with_context(|| {
             format!(

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Map, Value, json};
+use sluice_types::money::NanoUsd;
 
 use crate::remote::{Remote, encoded, query, table};
 
@@ -219,7 +220,7 @@ pub fn budget(remote: &Remote, command: &Budget) -> Result<ExitCode> {
             let asked = query(&[("key", key.as_deref()), ("user", user.as_deref()), ("tag", tag.as_deref())]);
             let standing = remote.ask("GET", &format!("tenants/{}/budgets{asked}", encoded(tenant)), None)?;
             remote.tell(&standing, |list| {
-                table(list, &["what", "unit", "limit", "used", "reserved", "remaining"], 2)
+                table(&in_dollars(list), &["what", "unit", "limit", "used", "reserved", "remaining"], 2)
             })?;
         }
         Budget::Set { tenant, usd, per, soft } => {
@@ -234,4 +235,39 @@ pub fn budget(remote: &Remote, command: &Budget) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A standing with its money in dollars, as people read it.
+fn in_dollars(standing: &Value) -> Value {
+    let mut standing = standing.clone();
+    for row in standing["data"].as_array_mut().into_iter().flatten() {
+        if row["unit"] != "nano_usd" {
+            continue;
+        }
+        row["unit"] = json!("usd");
+        for member in ["limit", "used", "reserved", "remaining"] {
+            if let Some(nano) = row[member].as_u64() {
+                row[member] = json!(NanoUsd(nano).to_string());
+            }
+        }
+    }
+    standing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_dollars() {
+        let standing = json!({"data": [
+            {"unit": "nano_usd", "limit": 50_000_000_000_u64, "used": 1_500_u64, "remaining": null},
+            {"unit": "requests", "limit": 600},
+        ]});
+        let expected = json!({"data": [
+            {"unit": "usd", "limit": "50.000000000", "used": "0.000001500", "remaining": null},
+            {"unit": "requests", "limit": 600},
+        ]});
+        assert_eq!(in_dollars(&standing), expected);
+    }
 }

@@ -1,23 +1,11 @@
-//! The entry point: a request of the platform's in, an answer of the gateway's out.
+//! The gateway's entry points.
 
 use std::rc::Rc;
 
-use bytes::Bytes;
-use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
-use http::{Method, Request, Uri};
-use sluice_core::{
-    config,
-    gateway::{Call, Gateway, Reply, ReplyBody, VISITOR},
-};
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
+use sluice_core::{config, gateway::Gateway};
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
-use crate::{
-    Worker,
-    body::{self, Incoming},
-    js::{self, Pipe},
-};
+use crate::{Worker, exchange, js};
 
 thread_local! {
     static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
@@ -31,13 +19,11 @@ async fn fetch(
     context: Context,
 ) -> Result<web_sys::Response, worker::Error> {
     let host = Worker { env, context: Some(Rc::new(context)) };
-    let Some(head) = head(&request) else {
+    let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    let body = Incoming::of_request(&request, body::length(&head.headers));
-    let call = Call { head, body, gone: gone(&request) };
     let gateway = GATEWAY.with(Rc::clone);
-    Ok(answer(gateway.handle(&host, call).await)?)
+    Ok(exchange::answer(gateway.handle(&host, call).await)?)
 }
 
 /// Does what is to be done every day.
@@ -45,56 +31,4 @@ async fn fetch(
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
     let gateway = GATEWAY.with(Rc::clone);
     gateway.daily(&Worker { env, context: None }).await;
-}
-
-/// Method, path and headers; `None` if the path cannot be read as one.
-fn head(request: &web_sys::Request) -> Option<http::request::Parts> {
-    let text = js::request_head(request);
-    let mut lines = text.split('\n');
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = Method::from_bytes(lines.next()?.as_bytes()).ok()?;
-    let url: Uri = lines.next()?.parse().ok()?;
-    parts.uri = Uri::from(url.path_and_query()?.clone());
-    parts.headers = js::headers(lines);
-    // The platform's word on who calls; nobody else's.
-    match parts.headers.get("cf-connecting-ip").cloned() {
-        Some(address) => parts.headers.insert(VISITOR, address),
-        None => parts.headers.remove(VISITOR),
-    };
-    Some(parts)
-}
-
-/// Ends when the platform says that the caller has gone.
-fn gone(request: &web_sys::Request) -> LocalBoxFuture<'static, ()> {
-    let left = js::left(request);
-    Box::pin(async move {
-        _ = left.await;
-    })
-}
-
-fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
-    let head = js::with_headers(reply.status.as_str().to_owned(), &reply.headers);
-    match reply.body {
-        ReplyBody::Whole(bytes) => js::respond(&head, &bytes),
-        ReplyBody::Stream(pieces) => {
-            let pipe = Pipe::new(&head)?;
-            let response = pipe.response();
-            spawn_local(write(pieces, pipe));
-            Ok(response)
-        }
-        ReplyBody::Untouched(body) => match body.untouched() {
-            Some(owner) => js::forward(&head, &owner),
-            None => js::respond("500", &[]),
-        },
-    }
-}
-
-/// Writes a stream's pieces until it ends or nobody reads them any more.
-async fn write(mut pieces: LocalBoxStream<'static, Bytes>, pipe: Pipe) {
-    while let Some(piece) = pieces.next().await {
-        if pipe.put(&piece).await.is_err() {
-            return;
-        }
-    }
-    pipe.close();
 }

@@ -96,6 +96,72 @@ export class Pipe {
   }
 }
 
+/** A member of the environment; nothing if there is none. */
+export function binding(env, name) {
+  return env[name] ?? undefined;
+}
+
+/** Tells the value of an entry of a Secrets Store. */
+export function stored(number, entry) {
+  wait(number, entry.get());
+}
+
+/** Puts texts into a queue and tells when they are in. */
+export function sendBatch(number, queue, texts, delaySeconds) {
+  wait(number, queue.sendBatch(texts.map((body) => ({ body, contentType: "text", delaySeconds }))));
+}
+
+/** The name of a batch's queue. */
+export function batchQueue(batch) {
+  return batch.queue;
+}
+
+/** How many messages a batch of a queue has. */
+export function batchLength(batch) {
+  return batch.messages.length;
+}
+
+/** What a message says; one that is no text, and so none of ours, as JSON. */
+export function messageText(batch, at) {
+  const { body } = batch.messages[at];
+  return typeof body === "string" ? body : (JSON.stringify(body) ?? "");
+}
+
+/** How often a message came, this time included. */
+export function messageAttempts(batch, at) {
+  return batch.messages[at].attempts;
+}
+
+/** A message is done with. */
+export function acknowledge(batch, at) {
+  batch.messages[at].ack();
+}
+
+/** A message is to come again. */
+export function retry(batch, at, delaySeconds) {
+  batch.messages[at].retry({ delaySeconds });
+}
+
+/** Tells what a bucket holds under a key, or nothing. */
+export function load(number, bucket, key) {
+  wait(number, bucket.get(key).then(async (object) => object && new Uint8Array(await object.arrayBuffer())));
+}
+
+/** Writes to a bucket and tells when it is there. */
+export function save(number, bucket, key, value) {
+  wait(number, bucket.put(key, value.slice()));
+}
+
+/** Removes from a bucket and tells when it is gone. */
+export function discard(number, bucket, key) {
+  wait(number, bucket.delete(key));
+}
+
+/** What an error says. */
+export function textOf(error) {
+  return String(error?.message ?? error);
+}
+
 function wait(number, promise) {
   const to = tell;
   promise.then(

@@ -46,6 +46,55 @@ extern "C" {
 
     fn timer(number: u32, milliseconds: f64) -> JsValue;
 
+    /// A member of the environment.
+    pub fn binding(env: &JsValue, name: &str) -> Option<JsValue>;
+
+    #[wasm_bindgen(js_name = stored, catch)]
+    fn ask_stored(number: u32, entry: &JsValue) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(js_name = sendBatch, catch)]
+    fn send_texts(
+        number: u32,
+        queue: &JsValue,
+        texts: Vec<String>,
+        delay_seconds: u32,
+    ) -> Result<(), JsValue>;
+
+    /// The name of a batch's queue.
+    #[wasm_bindgen(js_name = batchQueue)]
+    pub fn batch_queue(batch: &JsValue) -> String;
+
+    /// How many messages a batch of a queue has.
+    #[wasm_bindgen(js_name = batchLength)]
+    pub fn batch_length(batch: &JsValue) -> u32;
+
+    /// What a message of a batch says.
+    #[wasm_bindgen(js_name = messageText)]
+    pub fn message_text(batch: &JsValue, at: u32) -> String;
+
+    /// How often a message came, this time included.
+    #[wasm_bindgen(js_name = messageAttempts)]
+    pub fn message_attempts(batch: &JsValue, at: u32) -> u32;
+
+    /// A message is done with.
+    pub fn acknowledge(batch: &JsValue, at: u32);
+
+    /// A message is to come again.
+    pub fn retry(batch: &JsValue, at: u32, delay_seconds: u32);
+
+    #[wasm_bindgen(js_name = load)]
+    fn load_object(number: u32, bucket: &JsValue, key: &str);
+
+    #[wasm_bindgen(js_name = save)]
+    fn save_object(number: u32, bucket: &JsValue, key: &str, value: &[u8]);
+
+    #[wasm_bindgen(js_name = discard)]
+    fn discard_object(number: u32, bucket: &JsValue, key: &str);
+
+    /// What an error says.
+    #[wasm_bindgen(js_name = textOf)]
+    pub fn text_of(error: &JsValue) -> String;
+
     /// An answer whose head is the status and the headers, as lines.
     #[wasm_bindgen(catch)]
     pub fn respond(head: &str, body: &[u8]) -> Result<Response, JsValue>;
@@ -169,6 +218,49 @@ pub fn fetch(head: &str, body: &[u8], signal: &AbortSignal) -> Result<Wait, JsVa
     let wait = Wait::new();
     send(wait.0, head, body, signal)?;
     Ok(wait)
+}
+
+/// The value of an entry of a Secrets Store; it comes as text.
+///
+/// # Errors
+///
+/// If it is no such entry.
+pub fn stored(entry: &JsValue) -> Result<Wait, JsValue> {
+    let wait = Wait::new();
+    ask_stored(wait.0, entry)?;
+    Ok(wait)
+}
+
+/// Puts texts into a queue; comes when they are in.
+///
+/// # Errors
+///
+/// What the platform refuses at once.
+pub fn send_batch(queue: &JsValue, texts: &[String], delay_seconds: u32) -> Result<Wait, JsValue> {
+    let wait = Wait::new();
+    send_texts(wait.0, queue, texts.to_vec(), delay_seconds)?;
+    Ok(wait)
+}
+
+/// What a bucket holds under `key`; its bytes come, or null.
+pub fn load(bucket: &JsValue, key: &str) -> Wait {
+    let wait = Wait::new();
+    load_object(wait.0, bucket, key);
+    wait
+}
+
+/// Writes to a bucket; comes when it is there.
+pub fn save(bucket: &JsValue, key: &str, value: &[u8]) -> Wait {
+    let wait = Wait::new();
+    save_object(wait.0, bucket, key, value);
+    wait
+}
+
+/// Removes from a bucket; comes when it is gone.
+pub fn discard(bucket: &JsValue, key: &str) -> Wait {
+    let wait = Wait::new();
+    discard_object(wait.0, bucket, key);
+    wait
 }
 
 /// The whole body of `owner`, a request or an answer; its bytes come.

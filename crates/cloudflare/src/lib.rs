@@ -1,19 +1,32 @@
-//! Sluice on Cloudflare Workers: the entry point, and one file per port. Nothing is decided here.
+//! Sluice on Cloudflare Workers: the entry points of its bundles, and one file per port. Nothing is decided here.
+//!
+//! The features `gateway` and `ingest` choose the bundle: one of them, so that the parsers of documents are no part of the
+//! gateway.
 //!
 //! One instance serves many requests of an isolate at once. What belongs to a request (bindings, streams, the context)
 //! lives in [`Worker`] and ends with it; what the isolate keeps is the gateway's own cache.
 
+#[cfg(feature = "ingest")]
+mod batch;
 mod body;
 mod clock;
 mod counters;
+#[cfg(feature = "gateway")]
 mod entry;
+mod exchange;
 mod http_client;
+#[cfg(feature = "ingest")]
+mod ingest;
 mod js;
 mod kv;
 mod later;
 mod log;
+mod objects;
+mod queue;
 mod rng;
 mod secrets;
+#[cfg(feature = "gateway")]
+mod tenant_object;
 mod vectors;
 
 use std::rc::Rc;

@@ -84,6 +84,7 @@ fn chunk(criterion: &mut Criterion) {
                 include_usage: true,
                 same_format: upstream == caller.format(),
                 json_array: false,
+                searched: None,
             };
             let note = |_: &Usage| -> Option<Raw<'static>> { None };
             let mut relay = Relay::new(upstream, caller, true, &meta, 0);

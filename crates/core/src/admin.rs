@@ -47,6 +47,10 @@ pub enum Admin<'a> {
     Audit,
     /// `rollup`
     Rollup,
+    /// `ingest/dead`: documents that were given up.
+    Dead,
+    /// `ingest/replay`: bringing them on their way again.
+    Replay,
 }
 
 impl<'a> Admin<'a> {
@@ -63,6 +67,8 @@ impl<'a> Admin<'a> {
             [Some("usage"), None, ..] => Self::Usage,
             [Some("audit"), None, ..] => Self::Audit,
             [Some("rollup"), None, ..] => Self::Rollup,
+            [Some("ingest"), Some("dead"), None, ..] => Self::Dead,
+            [Some("ingest"), Some("replay"), None, ..] => Self::Replay,
             [Some("tenants"), None, ..] => Self::Tenants,
             [Some("tenants"), Some(id), None, ..] => Self::Tenant(id),
             [Some("tenants"), Some(id), Some("budgets"), None, ..] => Self::Budgets(id),
@@ -82,11 +88,15 @@ impl<'a> Admin<'a> {
     /// The methods that go with it.
     pub fn methods(self) -> &'static [Method] {
         match self {
-            Self::Costs | Self::Targets | Self::Usage | Self::Audit | Self::Budgets(_) => &[Method::GET],
+            Self::Costs | Self::Targets | Self::Usage | Self::Audit | Self::Dead | Self::Budgets(_) => {
+                &[Method::GET]
+            }
             Self::Cache(_) => &[Method::DELETE],
             Self::Tenants | Self::Keys(_) => &[Method::GET, Method::POST],
             Self::Tenant(_) | Self::Key(..) => &[Method::GET, Method::PATCH, Method::DELETE],
-            Self::Rotate(..) | Self::Revoke(..) | Self::Rollup | Self::Target(_) => &[Method::POST],
+            Self::Rotate(..) | Self::Revoke(..) | Self::Rollup | Self::Replay | Self::Target(_) => {
+                &[Method::POST]
+            }
         }
     }
 }
@@ -106,7 +116,8 @@ const TENANT: [&str; 10] = [
 ];
 
 /// The members a key's record may be given.
-const KEY: [&str; 11] = [
+const KEY: [&str; 12] = [
+    "knowledge",
     "guardrails",
     "name",
     "kind",

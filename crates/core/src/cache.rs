@@ -77,6 +77,8 @@ pub struct Partition<'a> {
     pub guardrails: &'a [String],
     /// Header `anthropic-beta`, which goes on to providers.
     pub beta: Option<&'a str>,
+    /// The stores that the answer rests on, and which state of them.
+    pub knowledge: Option<&'a str>,
 }
 
 /// Members that ask for what a kept answer does not hold.
@@ -151,12 +153,7 @@ pub fn model_prefix(tenant: &str, model: &str) -> String {
 
 /// What keys of `model` begin with below `prefix`.
 pub fn below(prefix: &str, model: &str) -> String {
-    let mut prefix = prefix.to_owned();
-    for byte in key::digest(model).iter().take(8) {
-        _ = write!(prefix, "{byte:02x}");
-    }
-    prefix.push('/');
-    prefix
+    format!("{prefix}{}/", key::short(model, 8))
 }
 
 /// A kept answer.
@@ -277,7 +274,7 @@ mod tests {
     };
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn asked(parts: Vec<Part<'static>>) -> Request<'static> {

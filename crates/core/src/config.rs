@@ -40,6 +40,7 @@ pub use path::{Problem, Warning};
 
 use crate::{
     cache,
+    grounded::wish,
     guardrail::{Guardrail, Plans},
     routing::breaker::Policy,
 };
@@ -58,6 +59,14 @@ pub struct Config {
     pub cors: Cors,
     /// What a tenant may use whose record says nothing else.
     pub quotas: document::Quotas,
+    /// Limits on what callers upload.
+    pub files: Files,
+    /// The queue that documents go in by.
+    pub queue: document::Queue,
+    /// How documents go in.
+    pub ingest: document::Ingest,
+    /// The model that embeds documents where nothing else is said, by its name.
+    pub embeddings: String,
     /// Where vectors are kept.
     pub vectors: document::Vectors,
     /// By name.
@@ -144,6 +153,8 @@ pub struct Model {
     pub guard: Rc<Plans>,
     /// The guardrails that ask for it.
     pub guardrails: Vec<Rc<Guardrail>>,
+    /// The stores that its answers rest on.
+    pub knowledge: Option<wish::Own>,
 }
 
 impl Model {
@@ -166,6 +177,7 @@ impl Model {
             cache: document::Cache::default().into(),
             guard: Rc::default(),
             guardrails: Vec::new(),
+            knowledge: None,
         }
     }
 }
@@ -402,6 +414,15 @@ pub struct Limits {
     pub max_body: u64,
     /// How long a body may take to come in.
     pub body_timeout: Duration,
+}
+
+/// Limits on what callers upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The largest file, in bytes.
+    pub max_bytes: u64,
+    /// How long an upload may take to come in.
+    pub timeout: Duration,
 }
 
 /// Which websites may call from a browser.

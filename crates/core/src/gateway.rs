@@ -19,20 +19,27 @@ mod costs;
 mod count;
 mod feedback;
 mod guard;
+mod hook;
 mod images;
 pub mod index;
+pub mod knowledge;
+pub mod library;
 mod meaning;
 mod mirror;
 mod models;
 pub mod object;
 mod operate;
+mod passages;
+pub mod queue;
 mod receive;
 mod reply;
 mod reserve;
 mod responses;
+mod retrieve;
 mod routes;
 mod send;
 mod settle;
+pub mod sqs;
 mod stream;
 mod targets;
 mod translate;
@@ -202,6 +209,7 @@ impl Gateway {
             Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
             Route::Feedback => self.feedback(context, body).await,
+            Route::Knowledge(asked) => self.knowledge(context, asked, head, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }
     }

@@ -41,6 +41,12 @@ pub fn hex(digest: &[u8]) -> String {
     text
 }
 
+/// The first `bytes` of the digest of `text`, in hexadecimal: a short name for a long text. Sixteen bytes keep apart what somebody
+/// may want to collide, eight what nobody gains by.
+pub fn short(text: &str, bytes: usize) -> String {
+    hex(digest(text).get(..bytes).unwrap_or_default())
+}
+
 /// The store's key for the record of the virtual key with `digest`.
 pub fn store_key(digest: &Digest) -> String {
     format!("key/{}", hex(digest))
@@ -90,6 +96,20 @@ pub enum KeyKind {
 /// Requests a visitor may make in a minute with a publishable key whose record says nothing else.
 const VISITOR_REQUESTS: u64 = 20;
 
+/// What a key may do with its tenant's files and stores; each includes the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Nothing.
+    None,
+    /// Search stores whose ids it knows, and have answers made from them.
+    Search,
+    /// List and read.
+    Read,
+    /// Upload, change and delete.
+    Write,
+}
+
 /// What is stored about a virtual key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyRecord {
@@ -127,6 +147,9 @@ pub struct KeyRecord {
     /// Requests each visitor may make in a minute with a publishable key. Default: 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visitor_requests_per_minute: Option<u64>,
+    /// What it may do with files and stores; `None` is all for a secret key, and nothing for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Access>,
     /// Tags that each of its requests carries; they win over what a request says itself.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub tags: std::collections::BTreeMap<String, String>,

@@ -16,11 +16,15 @@ use crate::vectors::{Namespace, Near, Nearest, Point, VectorsError};
 
 /// All that a host offers.
 pub trait Host:
-    Http + Kv + Counters + Vectors + Clock + Rng + Secrets + Later + Log + Clone + 'static
+    Http + Kv + Objects + Counters + Vectors + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static
 {
 }
 
-impl<T: Http + Kv + Counters + Vectors + Clock + Rng + Secrets + Later + Log + Clone + 'static> Host for T {}
+impl<
+    T: Http + Kv + Objects + Counters + Vectors + Queue + Clock + Rng + Secrets + Later + Log + Clone + 'static,
+> Host for T
+{
+}
 
 /// Requests to providers.
 pub trait Http {
@@ -121,6 +125,50 @@ pub struct Listed {
     pub key: String,
     /// The summary it was written with, if the host keeps them.
     pub summary: Option<String>,
+}
+
+/// The most bytes of one value of [`Objects`].
+pub const PAGE: usize = 1_000_000;
+
+/// Raw data by key, written once: what callers upload and what is made of it, in pages of at most [`PAGE`] bytes.
+///
+/// Keys are at most 512 bytes. What was written is read unchanged, but at another location it may stay unseen for a
+/// minute: who misses a page that must be there comes back later. A host without an object store keeps it in its [`Kv`].
+pub trait Objects {
+    /// Reads `key`; `None` if it is absent, or not to be seen here yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectsError`] if the store does not answer.
+    async fn load(&self, key: &str) -> Result<Option<Bytes>, ObjectsError>;
+
+    /// Writes `value`, at most [`PAGE`] bytes, under `key`. Writing the same again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectsError`] if the store does not answer: the value may be there or not.
+    async fn save(&self, key: &str, value: Bytes) -> Result<(), ObjectsError>;
+
+    /// Removes `key`, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectsError`] if the store does not answer.
+    async fn discard(&self, key: &str) -> Result<(), ObjectsError>;
+}
+
+/// The host's own queue, where it has one.
+///
+/// Each message comes out at least once, in any order, perhaps twice at the same time; how often it is tried again and
+/// what becomes of it then is the host's configuration.
+pub trait Queue {
+    /// Puts messages, each of at most 64 KB of UTF-8, in; they come out after `delay` (at most 15 minutes) at the earliest.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Absent`] where the host has no queue; [`QueueError::Failed`] if it does not answer: any of the
+    /// messages may be in it or not.
+    async fn enqueue(&self, messages: &[String], delay: Duration) -> Result<(), QueueError>;
 }
 
 /// Exact state, one object per tenant: what must be right under any concurrency.
@@ -290,3 +338,41 @@ impl fmt::Display for KvError {
 }
 
 impl std::error::Error for KvError {}
+
+/// The store of raw data does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectsError(pub String);
+
+impl fmt::Display for ObjectsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ObjectsError {}
+
+impl From<KvError> for ObjectsError {
+    fn from(error: KvError) -> Self {
+        Self(error.0)
+    }
+}
+
+/// Messages could not be put into the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueError {
+    /// This host has no queue of its own.
+    Absent,
+    /// It does not answer.
+    Failed(String),
+}
+
+impl fmt::Display for QueueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("this host has no queue of its own"),
+            Self::Failed(error) => f.write_str(error),
+        }
+    }
+}
+
+impl std::error::Error for QueueError {}

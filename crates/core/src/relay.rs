@@ -9,6 +9,8 @@
 //! A stream in the caller's own format is relayed frame by frame as it came, so that nothing unknown is lost; any other
 //! is read into events and written anew. Guardrails see the events between reader and writer.
 
+use std::rc::Rc;
+
 use sluice_providers::{
     collect::Collector,
     format::{Chat, Meta, Protocol, Reader, Writer},
@@ -23,6 +25,7 @@ use sluice_types::{
 };
 
 use crate::{
+    grounded::{Grounds, cite},
     guardrail::answer::{Guard, Stream},
     undo::{Filter, Undo},
 };
@@ -90,7 +93,7 @@ impl Seen {
             }
             Delta::Reasoning(text) => self.reasoning_bytes += text.len() as u64,
             Delta::ToolCall { name, .. } => self.text_bytes += name.len() as u64,
-            Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
+            Delta::Citation(_) | Delta::Signature(_) | Delta::RedactedReasoning(_) => {}
         }
     }
 }
@@ -101,6 +104,7 @@ pub struct Relay {
     reader: Reader,
     undo: Filter,
     guard: Option<Stream>,
+    cite: Option<cite::Stream>,
     writer: Writer,
     caller: Protocol,
     verbatim: bool,
@@ -129,6 +133,7 @@ impl Relay {
             reader: Reader::new(upstream),
             undo: Filter::default(),
             guard: None,
+            cite: None,
             writer: Writer::new(caller, meta),
             caller,
             // Frames come as server-sent events: a list's items are written anew.
@@ -148,6 +153,14 @@ impl Relay {
     pub fn guarded(mut self, guard: Option<&Guard>) -> Self {
         self.verbatim &= guard.is_none();
         self.guard = guard.map(Guard::stream);
+        self
+    }
+
+    /// The same, with citations of these read from its text.
+    #[must_use]
+    pub fn citing(mut self, grounds: Option<&Rc<Grounds>>) -> Self {
+        self.verbatim &= grounds.is_none();
+        self.cite = grounds.cloned().map(cite::Stream::new);
         self
     }
 
@@ -256,7 +269,7 @@ impl Relay {
             if self.ended {
                 return Ok(());
             }
-            let Self { decoder, reader, undo, guard, writer, seen, committed, collector, .. } = self;
+            let Self { decoder, reader, undo, guard, cite, writer, seen, committed, collector, .. } = self;
             let Some(frame) = decoder.next().map_err(unreadable)? else { return Ok(()) };
             let mut tells = Tells::default();
             let verbatim = self.verbatim;
@@ -281,12 +294,16 @@ impl Relay {
                     event => writer.event(&event, out),
                 }
             };
+            let mut cited = |event: Event<'_>| match cite {
+                Some(cite) => cite.event(event, &mut told),
+                None => told(event),
+            };
             let mut guarded = |event: Event<'_>| {
                 // What is held back was said all the same, and is paid for.
                 seen.event(&event);
                 match guard {
-                    Some(guard) => guard.event(event, &mut told),
-                    None => told(event),
+                    Some(guard) => guard.event(event, &mut cited),
+                    None => cited(event),
                 }
             };
             if undo.is_nothing() {
@@ -390,6 +407,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array,
+            searched: None,
         };
         let mut relay = Relay::new(Chat::Gemini, Protocol::Gemini, true, &meta, 0);
         let note = |_: &Usage| Raw::parse("{\"cost_usd\":1}").map(Raw::into_owned);

@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method};
 use sluice_providers::{format::Protocol, operation::Operation};
 
-use crate::admin::Admin;
+use crate::{admin::Admin, knowledge::route::Knowledge};
 
 /// What a request is for. Names are as they stand in the path, percent-encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Route<'a> {
     Models,
     /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
     Model(&'a str),
+    /// `/v1/files…`, `/v1/vector_stores…`
+    Knowledge(Knowledge<'a>),
     /// `/admin/v1/…`
     Admin(Admin<'a>),
     /// `GET /openapi.json`: the description of this API.
@@ -56,6 +58,7 @@ impl Route<'_> {
             | Self::Operation(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
             Self::Admin(asked) => asked.methods(),
+            Self::Knowledge(asked) => asked.methods(),
             Self::InputItems(_)
             | Self::Models
             | Self::Model(_)
@@ -110,6 +113,9 @@ fn below(path: &str) -> Option<Route<'_>> {
     if let Some(rest) = named("/admin/v1/") {
         return Admin::find(rest).map(Route::Admin);
     }
+    if let Some(asked) = named("/v1/").and_then(Knowledge::find) {
+        return Some(Route::Knowledge(asked));
+    }
     let name = path.strip_prefix("/v1")?;
     Operation::ALL.into_iter().find(|operation| operation.path() == name).map(Route::Operation)
 }
@@ -150,6 +156,12 @@ mod tests {
             ("/admin/v1/targets/openai/gpt-x", Route::Admin(Admin::Target("openai/gpt-x"))),
             ("/v1/audio/speech", Route::Operation(Operation::Speech)),
             ("/v2/rerank", Route::Operation(Operation::Rerank)),
+            ("/v1/files", Route::Knowledge(Knowledge::Files)),
+            ("/v1/vector_stores/vs_1/files/file-1", Route::Knowledge(Knowledge::Member("vs_1", "file-1"))),
+            (
+                "/v1/vector_stores/vs_1/file_batches/b/cancel",
+                Route::Knowledge(Knowledge::CancelBatch("vs_1", "b")),
+            ),
         ] {
             assert_eq!(find(path), Some(route), "{path}");
         }
@@ -162,6 +174,9 @@ mod tests {
             "/admin/v1/x",
             "/v1/responses/a/b",
             "/rerank",
+            "/v1/files/",
+            "/v1/files/a/b",
+            "/v1/vector_stores/a/files/b/content/c",
         ];
         for path in unknown {
             assert_eq!(find(path), None, "{path}");
@@ -197,9 +212,28 @@ mod tests {
             Route::Admin(Admin::Audit) => 23,
             Route::Admin(Admin::Rollup) => 24,
             Route::Admin(Admin::Cache(_)) => 25,
-            Route::Feedback => 26,
+            Route::Admin(Admin::Dead) => 26,
+            Route::Admin(Admin::Replay) => 27,
+            Route::Knowledge(asked) => {
+                28 + match asked {
+                    Knowledge::Files => 0,
+                    Knowledge::File(_) => 1,
+                    Knowledge::FileContent(_) => 2,
+                    Knowledge::Stores => 3,
+                    Knowledge::Store(_) => 4,
+                    Knowledge::Search(_) => 5,
+                    Knowledge::Members(_) => 6,
+                    Knowledge::Member(..) => 7,
+                    Knowledge::MemberContent(..) => 8,
+                    Knowledge::Batches(_) => 9,
+                    Knowledge::Batch(..) => 10,
+                    Knowledge::CancelBatch(..) => 11,
+                    Knowledge::BatchFiles(..) => 12,
+                }
+            }
+            Route::Feedback => 41,
             Route::Operation(operation) => {
-                27 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
+                42 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
             }
         }
     }
@@ -220,7 +254,7 @@ mod tests {
             assert_eq!(told, methods, "{path}");
             found.insert(number(route));
         }
-        let all: std::collections::BTreeSet<usize> = (0..27 + Operation::ALL.len()).collect();
+        let all: std::collections::BTreeSet<usize> = (0..42 + Operation::ALL.len()).collect();
         assert_eq!(found, all);
     }
 

@@ -23,7 +23,7 @@ use crate::{
         path::Path,
         text::Period,
     },
-    key::KeyRecord,
+    key::{Access, KeyRecord},
 };
 
 /// The longest a token may live.
@@ -70,6 +70,9 @@ pub struct TokenKey {
     /// For HS256: the host's secret that holds the shared one, as `$NAME`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// What holders of its tokens may do with files and stores; `None` is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Access>,
 }
 
 impl TokenKey {
@@ -242,6 +245,7 @@ impl Claims {
             expires_at: Some(ends),
             models: self.models,
             limits: Some(limits),
+            knowledge: key.knowledge,
             ..KeyRecord::default()
         };
         Ok((record, self.user))
@@ -268,7 +272,13 @@ mod tests {
     }
 
     fn keys() -> Vec<TokenKey> {
-        let key = |kid: &str, alg, public_key, secret| TokenKey { kid: kid.into(), alg, public_key, secret };
+        let key = |kid: &str, alg, public_key, secret| TokenKey {
+            kid: kid.into(),
+            alg,
+            public_key,
+            secret,
+            knowledge: None,
+        };
         vec![
             key("ed", Algorithm::EdDSA, Some(public()), None),
             key("hs", Algorithm::HS256, None, Some("$JWT".into())),

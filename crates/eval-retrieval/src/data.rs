@@ -1,7 +1,7 @@
 //! Reading the shared data: texts to search, questions, and which texts answer them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     env,
     fs::File,
     io::Read,
@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
+use sluice_retrieval::terms;
 
 /// Texts, questions, and for each question the texts that answer it with how much they do so.
 #[derive(Default)]
@@ -87,6 +88,31 @@ pub fn chunk_eval() -> Result<Option<Collection>> {
         made.questions.push(Question { text: asked.question, right });
     }
     Ok(Some(made))
+}
+
+impl Collection {
+    /// The same questions by people who do not know the text's word: of each, the rarest word that a right text holds is
+    /// left out. This is the vocabulary gap that questions made from texts hardly have.
+    pub fn with_rarest_left_out(&self, name: &'static str) -> Self {
+        let mut holding: HashMap<u32, u32> = HashMap::new();
+        let terms: Vec<HashSet<u32>> =
+            self.texts.iter().map(|text| terms::hashes(text).into_iter().collect()).collect();
+        terms.iter().flatten().for_each(|term| *holding.entry(*term).or_default() += 1);
+        let without = |question: &Question| {
+            let held = |word: &&str| {
+                let of_word = terms::hashes(word);
+                let there = |term: &u32| question.right.keys().any(|right| terms[*right].contains(term));
+                let rarest =
+                    of_word.iter().filter(|term| there(term)).filter_map(|term| holding.get(term)).min();
+                rarest.copied()
+            };
+            let words: Vec<&str> = question.text.split_whitespace().collect();
+            let rarest = words.iter().filter_map(|word| Some((held(word)?, *word))).min();
+            let kept = words.iter().filter(|word| rarest.is_none_or(|(_, rarest)| **word != rarest));
+            Question { text: kept.copied().collect::<Vec<_>>().join(" "), right: question.right.clone() }
+        };
+        Self { name, texts: self.texts.clone(), questions: self.questions.iter().map(without).collect() }
+    }
 }
 
 /// Chunks of at most [`CHUNK`] characters, ended at a paragraph, a sentence or a word where there is one in the second half.

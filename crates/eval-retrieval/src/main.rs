@@ -11,7 +11,10 @@
     reason = "a tool on known data"
 )]
 
+mod citations;
 mod data;
+mod fit;
+mod follow_ups;
 mod measure;
 mod ranking;
 
@@ -19,9 +22,27 @@ use anyhow::{Context, Result};
 use sluice_semantic::model::{EMBEDDED, Model};
 
 fn main() -> Result<()> {
+    let given = |word: &str| std::env::args().any(|argument| argument == word);
     let model = Model::parse(EMBEDDED.context("built without the feature embedded-model")?)?;
-    for collection in [data::chunk_eval()?, data::xquad()?, data::beir("scifact")?].into_iter().flatten() {
-        ranking::print(&model, &collection);
+    let embed = |text: &str| ranking::embed(&model, text);
+    if given("--fit") {
+        citations::fit(&embed)?;
+    } else {
+        citations::print(&embed, given("--errors"))?;
+        follow_ups::print(given("--errors"));
+    }
+    let collections: Vec<_> =
+        [data::chunk_eval()?, data::xquad()?, data::beir("scifact")?].into_iter().flatten().collect();
+    let indexed: Vec<_> = collections.iter().map(|one| ranking::Indexed::new(&model, one)).collect();
+    if given("--fit") {
+        ranking::fit_weights(&indexed);
+    } else {
+        println!("nDCG@10 / recall@10 of all questions, and of those that the reranker was not fitted on");
+        indexed.iter().for_each(ranking::Indexed::print);
+        if let Some(collection) = data::chunk_eval()? {
+            let harder = collection.with_rarest_left_out("ChunkEval, each question without its rarest word");
+            ranking::Indexed::new(&model, &harder).print();
+        }
     }
     Ok(())
 }

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use crate::format::cite;
+
 use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
+    citation::Citation,
     event::{Delta, Event},
     json::{Members, Str},
 };
@@ -85,6 +88,7 @@ fn length(delta: &Delta<'_>) -> usize {
         | Delta::Refusal(text)
         | Delta::Arguments { json: text, .. } => text.len(),
         Delta::ToolCall { id, name, .. } => id.len() + name.len(),
+        Delta::Citation(citation) => citation.quote.as_deref().map_or(0, str::len) + 64,
     }
 }
 
@@ -119,7 +123,12 @@ fn add(parts: &mut Vec<Part<'static>>, delta: &Delta<'_>) {
             }
             return;
         }
-        (Delta::Text(text), _) => Part::Text { text: owned(text), cache: None },
+        (Delta::Citation(citation), _) => {
+            // Beside no text there is nothing to cite.
+            let _ = cite::attach(parts, Citation::clone(citation).into_owned());
+            return;
+        }
+        (Delta::Text(text), _) => Part::text(owned(text)),
         (Delta::Refusal(text), _) => Part::Refusal { text: owned(text) },
         (Delta::Reasoning(text), _) => Part::Reasoning { text: owned(text), signature: None },
         (Delta::Signature(seal), _) => Part::Reasoning { text: Str::default(), signature: Some(owned(seal)) },
@@ -141,7 +150,7 @@ mod tests {
     use crate::replay;
 
     fn answer() -> Answer<'static> {
-        let text = |text: &'static str| Part::Text { text: text.into(), cache: None };
+        let text = |text: &'static str| Part::text(text);
         let call = |id: &'static str, arguments: &'static str| Part::ToolCall {
             id: id.into(),
             name: "look_up".into(),

@@ -80,7 +80,7 @@ pub fn force<'a>(request: &Request<'a>) -> Option<(Request<'a>, Forced)> {
 pub fn in_words<'a>(request: &Request<'a>) -> Option<Request<'a>> {
     let OutputFormat::Schema { schema, .. } = &request.output else { return None };
     let text = format!("Answer with JSON only, which must follow this JSON Schema:\n{}", schema.text());
-    let parts = vec![Part::Text { text: text.into(), cache: None }];
+    let parts = vec![Part::text(text)];
     let turn = Turn { role: Role::System, name: None, parts, extra: Members::default() };
     let instructions = |turn: &&Turn<'_>| matches!(turn.role, Role::System | Role::Developer);
     let after = request.turns.iter().take_while(instructions).count();

@@ -4,8 +4,10 @@
 //! between those that callers speak, [`Chat`] between those that providers speak. A format is read and written without
 //! knowing the other side: both meet in `sluice_types`.
 
+mod annotation;
 pub mod anthropic_messages;
 pub mod bedrock_converse;
+pub(crate) mod cite;
 pub mod cohere_chat;
 mod dialect;
 mod dropped;
@@ -117,6 +119,8 @@ pub struct Meta<'m> {
     pub same_format: bool,
     /// Whether a stream is one JSON list, delivered piecewise: Gemini callers who do not ask for `alt=sse`.
     pub json_array: bool,
+    /// A search that was made for the answer, as an item of Responses; other formats have none.
+    pub searched: Option<&'m Raw<'m>>,
 }
 
 impl Protocol {

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod collect;
 pub mod event_stream;
 pub mod forced_tool;
+pub mod form;
 pub mod format;
 pub mod frames;
 pub mod lines;

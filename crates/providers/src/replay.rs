@@ -4,9 +4,12 @@
 use sluice_types::{
     answer::Answer,
     chat::Part,
+    citation::{Citation, Span, characters},
     event::{Delta, Event},
     json::Str,
 };
+
+use crate::format::cite;
 
 /// The least length of a piece of text, in bytes; pieces end where a word does.
 const PIECE: usize = 24;
@@ -16,10 +19,13 @@ pub fn events(answer: &Answer<'_>, emit: &mut dyn FnMut(Event<'_>)) {
     emit(Event::Start { id: answer.id.borrowed(), model: answer.model.borrowed(), created: answer.created });
     for choice in &answer.choices {
         let mut tell = |delta: Delta<'_>| emit(Event::Delta { choice: choice.index, delta });
-        let mut calls = 0;
+        let (mut calls, mut told) = (0, 0);
         for part in &choice.parts {
             match part {
-                Part::Text { text, .. } => pieces(text, |piece| tell(Delta::Text(piece))),
+                Part::Text { text, citations, .. } => {
+                    text_of(text, citations, told, &mut tell);
+                    told = told.saturating_add(characters(text));
+                }
                 Part::Refusal { text } => pieces(text, |piece| tell(Delta::Refusal(piece))),
                 Part::Reasoning { text, signature } => {
                     pieces(text, |piece| tell(Delta::Reasoning(piece)));
@@ -49,8 +55,27 @@ pub fn events(answer: &Answer<'_>, emit: &mut dyn FnMut(Event<'_>)) {
     emit(Event::End);
 }
 
+/// Tells a text, and what it rests on as soon as the words are told; `told` characters were told before it.
+fn text_of<'t>(text: &'t str, citations: &'t [Citation<'_>], told: u32, tell: &mut impl FnMut(Delta<'t>)) {
+    let length = characters(text);
+    let mut order: Vec<(Span, &Citation<'_>)> = citations
+        .iter()
+        .map(|citation| (citation.span.unwrap_or(Span { start: 0, end: length }), citation))
+        .collect();
+    order.sort_by_key(|(span, _)| span.end);
+    let (mut rest, mut at) = (text, 0);
+    for (span, citation) in order {
+        let (before, after) = cite::split(rest, span.end.saturating_sub(at));
+        pieces(before, |piece| tell(Delta::Text(piece)));
+        (rest, at) = (after, span.end.max(at));
+        let span = Some(span.shifted(told));
+        tell(Delta::Citation(Box::new(Citation { span, ..citation.borrowed() })));
+    }
+    pieces(rest, |piece| tell(Delta::Text(piece)));
+}
+
 /// Cuts `text` into pieces of at least [`PIECE`] bytes that end before a space.
-fn pieces(text: &str, mut tell: impl FnMut(Str<'_>)) {
+fn pieces<'t>(text: &'t str, mut tell: impl FnMut(Str<'t>)) {
     let mut rest = text;
     while !rest.is_empty() {
         let end = rest

@@ -57,6 +57,7 @@ fn a_file_and_a_recorded_answer_are_enough() {
             include_usage: true,
             same_format: caller.format() == format,
             json_array: false,
+            searched: None,
         };
         let told = String::from_utf8(caller.write_answer(&answer, &meta)).unwrap();
         assert!(told.contains("Hello."), "{caller:?}: {told}");

@@ -53,6 +53,7 @@ fn meta<'m>(note: Option<&'m Raw<'m>>, same_format: bool) -> Meta<'m> {
         include_usage: true,
         same_format,
         json_array: false,
+        searched: None,
     }
 }
 

@@ -156,6 +156,7 @@ fn relay(bytes: &[u8], to: Protocol) {
         include_usage: true,
         same_format: false,
         json_array: false,
+        searched: None,
     };
     let (mut decoder, mut reader, mut writer) =
         (Decoder::default(), Reader::new(Chat::BedrockConverse), Writer::new(to, &meta));

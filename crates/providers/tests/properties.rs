@@ -261,6 +261,7 @@ fn read_all(body: &[u8]) {
                 include_usage: true,
                 same_format,
                 json_array: false,
+                searched: None,
             };
             if let Ok(answer) = &answer {
                 let written = to.write_answer(answer, &meta);
@@ -284,6 +285,7 @@ fn relay(bytes: &[u8], from: Chat, to: Protocol) {
         include_usage: true,
         same_format: from == to.format(),
         json_array: false,
+        searched: None,
     };
     let (mut decoder, mut reader, mut writer) =
         (Decoder::new(from.framing()), Reader::new(from), Writer::new(to, &meta));

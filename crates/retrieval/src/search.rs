@@ -41,6 +41,8 @@ pub struct Found {
     pub candidates: Vec<Candidate>,
     /// How the scores of all chunks lie.
     pub mix: Mix,
+    /// How much each term of the question weighs.
+    pub weights: Vec<f32>,
     /// The score BM25 could have given at most.
     pub most: f32,
 }
@@ -87,7 +89,7 @@ pub fn search(
             best.offer(Candidate { file, chunk, lexical: *lexical, dense: *dense, mixed });
         }
     }
-    Found { candidates: best.ordered(), mix, most: statistics.most(query) }
+    Found { candidates: best.ordered(), mix, most: statistics.most(query), weights }
 }
 
 /// The best of many, without sorting all.

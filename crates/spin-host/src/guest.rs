@@ -10,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use sluice_spin_host::{
-    manifest::Manifest,
+    manifest::Component,
     store::Stores,
     variables::{VariableError, Variables},
 };
@@ -20,10 +20,10 @@ use crate::{
     wit::{Imports, spin::variables::variables as spin, wasi::config::store as config},
 };
 
-/// What all instances share.
+/// What all instances of a component share.
 pub struct Host {
     /// What the component may use.
-    pub manifest: Manifest,
+    pub may: Component,
     /// Its variables.
     pub variables: Variables,
     /// Its key-value stores.
@@ -71,7 +71,7 @@ impl Guest {
     pub fn new(host: Arc<Host>) -> Self {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(std::io::stderr()).stderr(std::io::stderr());
-        for (name, value) in &host.manifest.environment {
+        for (name, value) in &host.may.environment {
             wasi.env(name, value);
         }
         Self {

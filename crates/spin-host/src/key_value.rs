@@ -20,7 +20,7 @@ const MAX_OPEN_STORES: u32 = 256;
 
 impl ServicesView<'_> {
     fn open_store(&mut self, label: &str) -> Result<Result<Resource<Store>, spin::Error>> {
-        if !self.host.manifest.key_value_stores.iter().any(|allowed| allowed == label) {
+        if !self.host.may.key_value_stores.iter().any(|allowed| allowed == label) {
             return Ok(Err(spin::Error::AccessDenied));
         }
         if MAX_OPEN_STORES <= *self.open_stores {

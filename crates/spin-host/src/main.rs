@@ -1,6 +1,6 @@
 //! A small host for Spin components, for machines where no `spin` binary is to be had.
 //!
-//! It runs the built component of a `spin.toml` on Wasmtime with the interfaces, limits and errors that Spin
+//! It runs the built components of a `spin.toml` on Wasmtime with the interfaces, limits and errors that Spin
 //! gives a guest of spin-sdk 7, and serves it on a loopback port. It is for tests and local development: what
 //! differs from Spin is listed in this crate's README.
 
@@ -36,24 +36,27 @@ use tokio::{
 use wasmtime_wasi_http::{handler::ProxyPre, p3::bindings::ServicePre};
 
 use sluice_spin_host::{
-    allowed_hosts::AllowedHosts, manifest::Manifest, store::Stores, variables::Variables,
+    allowed_hosts::AllowedHosts,
+    manifest::{Component, Manifest},
+    store::Stores,
+    variables::{self, Variables},
 };
 
 use crate::{
-    guest::Host,
-    outbound::Outbound,
+    guest::{Guest, Host},
+    outbound::{Network, Outbound},
     serve::{Reuse, Server},
 };
 
-/// Serves the HTTP component of a Spin application on a loopback port.
+/// Serves the HTTP components of a Spin application on a loopback port.
 #[derive(Parser)]
 struct Arguments {
     /// The manifest, or its folder.
     #[arg(long, default_value = "spin.toml")]
     manifest: PathBuf,
-    /// The component, in place of the manifest's `source`.
+    /// A folder that holds the components, in place of the one that each `source` of the manifest names.
     #[arg(long)]
-    component_file: Option<PathBuf>,
+    components: Option<PathBuf>,
     /// JSON `{"kv": {...}, "variables": {...}}`: pairs of the default store and values of variables.
     #[arg(long)]
     seed: Option<PathBuf>,
@@ -121,8 +124,10 @@ fn start(arguments: &Arguments) -> Result<()> {
 
 async fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.listen.ip().is_loopback(), "--listen has to be a loopback address");
-    let manifest = Manifest::read(&arguments.manifest)?;
-    for label in manifest.key_value_stores.iter().chain(&manifest.sqlite_databases) {
+    let mut manifest = Manifest::read(&arguments.manifest)?;
+    let components = std::mem::take(&mut manifest.components);
+    for label in components.values().flat_map(|may| may.key_value_stores.iter().chain(&may.sqlite_databases))
+    {
         if label != "default" && !arguments.labels.contains(label) {
             bail!(
                 "the manifest uses `{label}`, which Spin knows only by a runtime configuration: give --label {label}"
@@ -133,41 +138,72 @@ async fn run(arguments: &Arguments) -> Result<()> {
         Some(file) => read_seed(file).with_context(|| format!("in the seed {}", file.display()))?,
         None => Seed::default(),
     };
-    let variables = Variables::new(&manifest, &seed.variables, |name| std::env::var(name).ok())?;
-    let resolve = |host: &String| variables.resolve(host).with_context(|| format!("allowed host `{host}`"));
-    let allowed = manifest.allowed_outbound_hosts.iter().map(resolve).collect::<Result<Vec<_>>>()?;
-
-    let state = State::open(arguments.state.as_deref(), !manifest.sqlite_databases.is_empty())?;
+    for name in variables::undeclared(&manifest, &seed.variables) {
+        eprintln!("spin-host: the manifest declares no variable `{name}`");
+    }
+    let needs_databases = components.values().any(|may| !may.sqlite_databases.is_empty());
+    let state = State::open(arguments.state.as_deref(), needs_databases)?;
     let pairs = arguments.state.as_ref().map(|folder| folder.join("sqlite_key_value.db"));
     let stores = Stores::open(pairs.as_deref())?;
     let pairs: Vec<_> = seed.kv.into_iter().map(|(key, value)| (key, value.into_bytes())).collect();
     stores.store("default").set_many(&pairs).map_err(anyhow::Error::msg).context("cannot seed")?;
 
-    let file = arguments.component_file.clone().or_else(|| manifest.source.clone());
-    let file = file.context("the component's source is not a file: give --component-file")?;
-    let engine = component::engine()?;
-    let component = component::load(&engine, &file)?;
-    let pre = guest::linker(&engine)?.instantiate_pre(&component).map_err(anyhow::Error::from);
-    let pre = ServicePre::new(pre.context("the component does not link")?).map_err(anyhow::Error::from);
-    let pre = pre.context("the component does not export wasi:http/handler@0.3.0")?;
-
     let listener = TcpListener::bind(arguments.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let address = listener.local_addr()?;
-    let outbound = Outbound::new(AllowedHosts::parse(&allowed)?, address, arguments.ca_file.as_deref())?;
-    let host =
-        Host { manifest, variables, stores, databases: state.folder.clone(), outbound: Arc::new(outbound) };
+    let network = Arc::new(Network::new(address, arguments.ca_file.as_deref())?);
+    let engine = component::engine()?;
     let reuse = Reuse {
         requests: arguments.max_instance_reuse_count.get(),
         concurrent: arguments.max_instance_concurrent_reuse_count.get(),
         idle: arguments.idle_instance_timeout,
     };
-    let server = Arc::new(Server::new(engine, ProxyPre::P3(pre), Arc::new(host), reuse));
+    let mut server = Server::new(std::mem::take(&mut manifest.routes));
+    for (id, may) in components {
+        let add = || {
+            let variables =
+                Variables::new(&manifest, &may, &seed.variables, |name| std::env::var(name).ok())?;
+            let resolve =
+                |host: &String| variables.resolve(host).with_context(|| format!("allowed host `{host}`"));
+            let allowed = may.allowed_outbound_hosts.iter().map(resolve).collect::<Result<Vec<_>>>()?;
+            let outbound = Outbound::new(AllowedHosts::parse(&allowed)?, network.clone());
+            let pre = prepare(&engine, &component_file(&may, arguments.components.as_deref())?)?;
+            anyhow::Ok((variables, outbound, pre))
+        };
+        let (variables, outbound, pre) = add().with_context(|| format!("component `{id}`"))?;
+        let host = Host {
+            may,
+            variables,
+            stores: stores.clone(),
+            databases: state.folder.clone(),
+            outbound: Arc::new(outbound),
+        };
+        server.add(id, engine.clone(), pre, Arc::new(host), reuse);
+    }
+    let server = Arc::new(server);
+    network.connect(&server);
     println!("ready http://{address}");
     tokio::select! {
         () = server.serve(listener, arguments.tcp_nodelay) => Ok(()),
         stopped = stop(arguments.exit_on_stdin_close) => stopped,
     }
+}
+
+/// Where a component is: under its own name in the folder given, else where the manifest says.
+fn component_file(may: &Component, folder: Option<&Path>) -> Result<PathBuf> {
+    let source = may.source.as_deref().context("its source is not a file")?;
+    Ok(match (folder, source.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => source.to_owned(),
+    })
+}
+
+/// Compiles and links the component in `file`.
+fn prepare(engine: &wasmtime::Engine, file: &Path) -> Result<ProxyPre<Guest>> {
+    let component = component::load(engine, file)?;
+    let pre = guest::linker(engine)?.instantiate_pre(&component).map_err(anyhow::Error::from);
+    let pre = ServicePre::new(pre.context("the component does not link")?).map_err(anyhow::Error::from);
+    Ok(ProxyPre::P3(pre.context("the component does not export wasi:http/handler@0.3.0")?))
 }
 
 fn read_seed(file: &Path) -> Result<Seed> {

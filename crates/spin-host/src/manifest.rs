@@ -1,4 +1,4 @@
-//! What of `spin.toml` (version 2) this host understands: an application of one HTTP component.
+//! What of `spin.toml` (version 2) this host understands: an application of HTTP components.
 
 use std::{
     collections::BTreeMap,
@@ -13,22 +13,12 @@ use crate::routes::Route;
 /// An application, checked: everything in it can be served.
 #[derive(Debug)]
 pub struct Manifest {
-    /// The component, relative to the manifest's folder.
-    pub source: Option<PathBuf>,
-    /// Paths the component serves; others are answered with an empty 404.
+    /// Paths that are served, and by which component; others are answered with an empty 404.
     pub routes: Vec<Route>,
     /// Declarations under `[variables]`.
     pub variables: BTreeMap<String, Variable>,
-    /// Templates under `[component.ID.variables]`: all that the guest can read.
-    pub component_variables: BTreeMap<String, String>,
-    /// Templates of what outbound requests may reach.
-    pub allowed_outbound_hosts: Vec<String>,
-    /// Labels the guest may open.
-    pub key_value_stores: Vec<String>,
-    /// Labels the guest may open.
-    pub sqlite_databases: Vec<String>,
-    /// Environment variables of the guest.
-    pub environment: BTreeMap<String, String>,
+    /// The components that a trigger names, by id. One whose only trigger is private is reached by others alone.
+    pub components: BTreeMap<String, Component>,
 }
 
 /// A variable of the application.
@@ -60,25 +50,49 @@ struct File {
 
 #[derive(Deserialize)]
 struct Trigger {
-    route: toml::Value,
+    route: Served,
     component: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Component {
-    source: toml::Value,
+/// A component, and what it may use.
+#[derive(Debug, Deserialize)]
+pub struct Component {
+    /// The component, relative to the manifest's folder, where it is a file.
+    #[serde(deserialize_with = "file")]
+    pub source: Option<PathBuf>,
+    /// Templates under `[component.ID.variables]`: all that the guest can read.
     #[serde(default)]
-    variables: BTreeMap<String, String>,
+    pub variables: BTreeMap<String, String>,
+    /// Templates of what outbound requests may reach.
     #[serde(default)]
-    allowed_outbound_hosts: Vec<String>,
+    pub allowed_outbound_hosts: Vec<String>,
+    /// Labels the guest may open.
     #[serde(default)]
-    key_value_stores: Vec<String>,
+    pub key_value_stores: Vec<String>,
+    /// Labels the guest may open.
     #[serde(default)]
-    sqlite_databases: Vec<String>,
+    pub sqlite_databases: Vec<String>,
+    /// Environment variables of the guest.
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
     #[serde(default)]
     files: Vec<toml::Value>,
+}
+
+/// A component's source, if it is a file.
+fn file<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    Ok(match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(source) => Some(source.into()),
+        _ => None,
+    })
+}
+
+/// What stands under `route`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Served {
+    Path(String),
+    Private { private: bool },
 }
 
 impl Manifest {
@@ -93,11 +107,13 @@ impl Manifest {
             std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut manifest = Self::parse(&text).with_context(|| format!("in {}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        manifest.source = manifest.source.map(|source| folder.join(source));
+        for component in manifest.components.values_mut() {
+            component.source = component.source.take().map(|source| folder.join(source));
+        }
         Ok(manifest)
     }
 
-    /// Parses a manifest; `source` stays as it is written.
+    /// Parses a manifest; sources stay as they are written.
     ///
     /// # Errors
     ///
@@ -114,42 +130,30 @@ impl Manifest {
         if let Some(kind) = file.trigger.keys().find(|kind| *kind != "http") {
             bail!("trigger `{kind}` is not supported by this host, only `http` is");
         }
-        let mut routes = Vec::new();
-        let mut component_id = None;
+        let mut routes: Vec<Route> = Vec::new();
+        let mut components = BTreeMap::new();
         for trigger in file.trigger.remove("http").unwrap_or_default() {
-            let toml::Value::String(route) = &trigger.route else {
-                bail!("route `{}` is not supported by this host, only a string is", trigger.route);
+            let written = match &trigger.route {
+                Served::Path(route) => route.as_str(),
+                Served::Private { private: true } => "{ private = true }",
+                Served::Private { private: false } => bail!("a route is a path or `{{ private = true }}`"),
             };
             let Some(id) = trigger.component else {
-                bail!("route `{route}` has no component; static responses are not supported by this host");
+                bail!("route `{written}` has no component; static responses are not supported by this host");
             };
-            ensure!(
-                component_id.as_ref().is_none_or(|first| *first == id),
-                "this host serves one component, the manifest routes to several"
-            );
-            routes.push(Route::parse(route)?);
-            component_id = Some(id);
+            if let Served::Path(route) = &trigger.route {
+                routes.push(Route::parse(route, &id)?);
+            }
+            if !components.contains_key(&id) {
+                let component = file.component.remove(&id);
+                let component =
+                    component.with_context(|| format!("no [component.{id}], to which a route points"))?;
+                ensure!(component.files.is_empty(), "`files` of a component are not supported by this host");
+                components.insert(id, component);
+            }
         }
-        let component_id = component_id.context("no [[trigger.http]]")?;
-        let component = file
-            .component
-            .remove(&component_id)
-            .with_context(|| format!("no [component.{component_id}], to which a route points"))?;
-        ensure!(component.files.is_empty(), "`files` of a component are not supported by this host");
-        let source = match component.source {
-            toml::Value::String(source) => Some(source.into()),
-            _ => None,
-        };
-        Ok(Self {
-            source,
-            routes,
-            variables: file.variables,
-            component_variables: component.variables,
-            allowed_outbound_hosts: component.allowed_outbound_hosts,
-            key_value_stores: component.key_value_stores,
-            sqlite_databases: component.sqlite_databases,
-            environment: component.environment,
-        })
+        ensure!(!components.is_empty(), "no [[trigger.http]]");
+        Ok(Self { routes, variables: file.variables, components })
     }
 }
 
@@ -185,13 +189,26 @@ mod tests {
     #[test]
     fn reads_what_a_component_may_use() {
         let manifest = Manifest::parse(GATEWAY).unwrap();
-        assert_eq!(manifest.source.unwrap(), Path::new("target/gateway.wasm"));
+        let gateway = &manifest.components["gateway"];
+        assert_eq!(gateway.source.as_deref().unwrap(), Path::new("target/gateway.wasm"));
         assert_eq!(manifest.routes.len(), 2);
         assert!(manifest.variables["house_key"].required);
         assert_eq!(manifest.variables["region"].default.as_deref(), Some("eu"));
-        assert_eq!(manifest.component_variables["house_key"], "{{ house_key }}");
-        assert_eq!(manifest.key_value_stores, ["default"]);
-        assert_eq!(manifest.environment["MODE"], "test");
+        assert_eq!(gateway.variables["house_key"], "{{ house_key }}");
+        assert_eq!(gateway.key_value_stores, ["default"]);
+        assert_eq!(gateway.environment["MODE"], "test");
+    }
+
+    #[test]
+    fn a_second_component_may_have_routes_or_none() {
+        let ingest = "\n[component.ingest]\nsource = \"target/ingest.wasm\"\n";
+        for (route, routes) in [("\"/internal/...\"", 3), ("{ private = true }", 2)] {
+            let trigger = format!("\n[[trigger.http]]\nroute = {route}\ncomponent = \"ingest\"\n");
+            let manifest = Manifest::parse(&format!("{GATEWAY}{ingest}{trigger}")).unwrap();
+            assert_eq!((manifest.components.len(), manifest.routes.len()), (2, routes), "{route}");
+        }
+        // Nothing can reach it.
+        assert_eq!(Manifest::parse(&format!("{GATEWAY}{ingest}")).unwrap().components.len(), 1);
     }
 
     #[test]
@@ -199,7 +216,7 @@ mod tests {
         for (from, to, message) in [
             ("version = 2", "version = 1", "spin_manifest_version"),
             ("[[trigger.http]]", "[[trigger.redis]]", "trigger `redis`"),
-            ("\"/...\"", "{ private = true }", "only a string"),
+            ("\"/...\"", "{ private = false }", "a path or `{ private = true }`"),
             ("required = true, secret", "secret", "needs either"),
             ("component = \"gateway\"", "component = \"other\"", "no [component.other]"),
         ] {

@@ -1,4 +1,5 @@
-//! Requests the guest sends: refused unless the manifest allows them, then sent over pooled connections.
+//! Requests the guest sends: refused unless the manifest allows them, then sent over pooled connections, or handed to
+//! another component of the application, whose name is `ID.spin.internal`.
 //!
 //! Limits and errors are Spin's: 600 s each to connect, to the first byte and between bytes unless the guest
 //! sets its own; the first covers only the connecting, the second everything up to the response's head.
@@ -11,7 +12,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -39,34 +40,42 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use sluice_spin_host::allowed_hosts::AllowedHosts;
 
+use crate::serve::Server;
+
 /// What each of a request's three limits is unless the guest sets it, as in Spin.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The name by which a component reaches its own application.
 const ITSELF: &str = "self.alt";
 
-/// How all instances send requests.
-pub struct Outbound {
-    allowed: AllowedHosts,
+/// What the names of other components end with.
+const INTERNAL: &str = ".spin.internal";
+
+/// How all components send requests.
+pub struct Network {
     itself: SocketAddr,
     client: Client<Connector, WasiBody>,
+    /// The other components, once there are any.
+    server: OnceLock<Weak<Server>>,
+}
+
+/// How all instances of a component send requests.
+pub struct Outbound {
+    allowed: AllowedHosts,
+    network: Arc<Network>,
 }
 
 /// Lets one instance send requests.
 pub struct Hooks(pub Arc<Outbound>);
 
-impl Outbound {
+impl Network {
     /// Trusts the public authorities, and those in the PEM file `authorities`; `itself` is the address this
     /// host listens on.
     ///
     /// # Errors
     ///
     /// The file cannot be read.
-    pub fn new(
-        allowed: AllowedHosts,
-        itself: SocketAddr,
-        authorities: Option<&Path>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(itself: SocketAddr, authorities: Option<&Path>) -> anyhow::Result<Self> {
         let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
         if let Some(file) = authorities {
             for certificate in CertificateDer::pem_file_iter(file).context("cannot read the authorities")? {
@@ -80,7 +89,20 @@ impl Outbound {
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let client = Client::builder(TokioExecutor::new()).build(Connector { tls: Arc::new(tls).into() });
-        Ok(Self { allowed, itself, client })
+        Ok(Self { itself, client, server: OnceLock::new() })
+    }
+
+    /// Tells it what serves the components.
+    pub fn connect(&self, server: &Arc<Server>) {
+        // There is one server a process.
+        let _ = self.server.set(Arc::downgrade(server));
+    }
+}
+
+impl Outbound {
+    /// Lets a component reach what is allowed to it.
+    pub fn new(allowed: AllowedHosts, network: Arc<Network>) -> Self {
+        Self { allowed, network }
     }
 
     async fn send(
@@ -104,11 +126,14 @@ impl Outbound {
             );
             return Err(Error::HttpRequestDenied);
         }
+        if let Some(id) = host.strip_suffix(INTERNAL) {
+            return self.chain(id.to_owned(), request).await;
+        }
         if to_itself {
             let mut parts = uri.into_parts();
             parts.scheme = Some(Scheme::HTTP);
             parts.authority =
-                Some(self.itself.to_string().parse().map_err(|_| Error::HttpRequestUriInvalid)?);
+                Some(self.network.itself.to_string().parse().map_err(|_| Error::HttpRequestUriInvalid)?);
             *request.uri_mut() = Uri::from_parts(parts).map_err(|_| Error::HttpRequestUriInvalid)?;
         }
         // The client sets it from the URI where HTTP/1.1 needs it.
@@ -117,10 +142,25 @@ impl Outbound {
         let connect = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let response = CONNECT_TIMEOUT.scope(connect, self.client.request(request));
+        let response = CONNECT_TIMEOUT.scope(connect, self.network.client.request(request));
         let response = timeout(first_byte, response).await.map_err(|_| Error::ConnectionReadTimeout)?;
         let response = response.map_err(|error| request_error(&error))?;
         Ok(response.map(|body| Paced { body, sleep: None, limit: between_bytes }.boxed_unsync()))
+    }
+}
+
+impl Outbound {
+    /// Hands a request to the component called `id`.
+    async fn chain(&self, id: String, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let server = self.network.server.get().and_then(Weak::upgrade).filter(|server| server.has(&id));
+        let Some(server) = server else {
+            eprintln!("spin-host: the manifest has no component `{id}` with a trigger");
+            return Err(Error::HttpRequestUriInvalid);
+        };
+        server.chain(&id, request).await.map_err(|error| {
+            eprintln!("spin-host: {id}: {error:#}");
+            Error::HttpProtocolError
+        })
     }
 }
 

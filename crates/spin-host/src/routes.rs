@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     raw: String,
+    component: String,
     segments: Vec<Segment>,
     wildcard: bool,
 }
@@ -27,12 +28,12 @@ pub struct Match<'a> {
 }
 
 impl Route {
-    /// Parses a route.
+    /// Parses a route of the component called `component`.
     ///
     /// # Errors
     ///
     /// It does not start with a slash, or has `...` before its end.
-    pub fn parse(raw: &str) -> Result<Self> {
+    pub fn parse(raw: &str, component: &str) -> Result<Self> {
         let (path, wildcard) = match raw.strip_suffix("/...") {
             Some(path) => (path, true),
             None => (raw, false),
@@ -46,7 +47,12 @@ impl Route {
                 None => Segment::Literal(segment.to_owned()),
             });
         }
-        Ok(Self { raw: raw.to_owned(), segments, wildcard })
+        Ok(Self { raw: raw.to_owned(), component: component.to_owned(), segments, wildcard })
+    }
+
+    /// Every path of the component called `component`: how other components reach it.
+    pub fn within(component: &str) -> Self {
+        Self { raw: "/...".to_owned(), component: component.to_owned(), segments: Vec::new(), wildcard: true }
     }
 
     fn matches(&self, path: &str) -> Option<Match<'_>> {
@@ -82,6 +88,11 @@ pub fn find<'a>(routes: &'a [Route], path: &str) -> Option<Match<'a>> {
 }
 
 impl Match<'_> {
+    /// The id of the component that serves it.
+    pub fn component(&self) -> &str {
+        &self.route.component
+    }
+
     /// The `spin-*` headers that depend on the route, in Spin's words.
     pub fn headers(&self) -> Vec<(String, String)> {
         let raw = &self.route.raw;
@@ -111,7 +122,7 @@ mod tests {
     fn routes() -> Vec<Route> {
         ["/...", "/v1/models", "/v1/models/:id", "/v1/...", "/v1/models/all"]
             .iter()
-            .map(|route| Route::parse(route).unwrap())
+            .map(|route| Route::parse(route, "gateway").unwrap())
             .collect()
     }
 
@@ -135,7 +146,7 @@ mod tests {
 
     #[test]
     fn headers_tell_the_match() {
-        let routes = [Route::parse("/users/:Id/...").unwrap()];
+        let routes = [Route::parse("/users/:Id/...", "users").unwrap()];
         let headers = find(&routes, "/users/42/a/b").unwrap().headers();
         let header =
             |name: &str| headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str());
@@ -146,8 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_component_is_reached_by_others_at_every_path() {
+        let routes = [Route::within("ingest")];
+        let found = find(&routes, "/internal/ingest/drain").unwrap();
+        assert_eq!(found.component(), "ingest");
+        let headers = found.headers();
+        assert!(headers.contains(&("spin-path-info".to_owned(), "/internal/ingest/drain".to_owned())));
+        assert!(headers.contains(&("spin-component-route".to_owned(), "/".to_owned())));
+    }
+
+    #[test]
     fn a_route_has_to_be_a_path() {
-        assert!(Route::parse("v1").is_err());
-        assert!(Route::parse("/.../v1").is_err());
+        assert!(Route::parse("v1", "gateway").is_err());
+        assert!(Route::parse("/.../v1", "gateway").is_err());
     }
 }

@@ -5,9 +5,10 @@
 //! all its unanswered requests with 500 and ends its streams.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     future::Future,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -40,7 +41,7 @@ use wasmtime_wasi_http::{
     },
 };
 
-use sluice_spin_host::routes::{self, Match};
+use sluice_spin_host::routes::{self, Match, Route};
 
 use crate::guest::{Guest, Host};
 
@@ -58,13 +59,16 @@ pub struct Reuse {
     pub idle: Duration,
 }
 
-/// Serves one component.
+/// Who calls when one component calls another.
+const CHAINED_CLIENT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+
+/// Serves an application.
 pub struct Server {
-    host: Arc<Host>,
-    handler: ProxyHandler<Instances>,
+    routes: Vec<Route>,
+    components: BTreeMap<String, ProxyHandler<Instances>>,
 }
 
-/// Makes instances.
+/// Makes instances of one component.
 struct Instances {
     engine: Engine,
     pre: ProxyPre<Guest>,
@@ -79,10 +83,31 @@ struct Idle {
 }
 
 impl Server {
-    /// A server of instances of `pre`.
-    pub fn new(engine: Engine, pre: ProxyPre<Guest>, host: Arc<Host>, reuse: Reuse) -> Self {
-        let handler = ProxyHandler::new(Instances { engine, pre, host: host.clone(), reuse });
-        Self { host, handler }
+    /// A server that has no components yet.
+    pub fn new(routes: Vec<Route>) -> Self {
+        Self { routes, components: BTreeMap::new() }
+    }
+
+    /// Adds the component called `id`, whose instances are made of `pre`.
+    pub fn add(&mut self, id: String, engine: Engine, pre: ProxyPre<Guest>, host: Arc<Host>, reuse: Reuse) {
+        self.components.insert(id, ProxyHandler::new(Instances { engine, pre, host, reuse }));
+    }
+
+    /// Whether there is a component called `id`.
+    pub fn has(&self, id: &str) -> bool {
+        self.components.contains_key(id)
+    }
+
+    /// Answers what one component asks the one called `id`.
+    ///
+    /// # Errors
+    ///
+    /// The component failed before it answered.
+    pub async fn chain(&self, id: &str, request: Request<WasiBody>) -> Result<Response<WasiBody>> {
+        let route = [Route::within(id)];
+        let path = request.uri().path().to_owned();
+        let found = routes::find(&route, &path).context("no path")?;
+        self.ask(request, &found, CHAINED_CLIENT).await
     }
 
     /// Serves `listener` for ever.
@@ -123,10 +148,10 @@ impl Server {
                 respond(StatusCode::NOT_FOUND, "")
             };
         }
-        let Some(found) = routes::find(&self.host.manifest.routes, &path) else {
+        let Some(found) = routes::find(&self.routes, &path) else {
             return respond(StatusCode::NOT_FOUND, "");
         };
-        match self.ask_component(request, &found, client).await {
+        match self.ask_from_outside(request, &found, client).await {
             Ok(response) => response,
             Err(error) => {
                 eprintln!("spin-host: {path}: {error:#}");
@@ -135,16 +160,26 @@ impl Server {
         }
     }
 
-    async fn ask_component(
+    async fn ask_from_outside(
         &self,
         mut request: Request<Incoming>,
         found: &Match<'_>,
         client: SocketAddr,
     ) -> Result<Response<WasiBody>> {
         *request.uri_mut() = full_uri(&request)?;
+        self.ask(request.map(|body| body.map_err(Error::from).boxed_unsync()), found, client).await
+    }
+
+    async fn ask(
+        &self,
+        mut request: Request<WasiBody>,
+        found: &Match<'_>,
+        client: SocketAddr,
+    ) -> Result<Response<WasiBody>> {
         add_headers(&mut request, found, client)?;
-        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
-        Ok(self.handler.handle((), request).await?)
+        let id = found.component();
+        let handler = self.components.get(id).with_context(|| format!("no component `{id}`"))?;
+        Ok(handler.handle((), request).await?)
     }
 }
 
@@ -171,7 +206,7 @@ fn full_uri(request: &Request<Incoming>) -> Result<Uri> {
 }
 
 /// Adds Spin's own headers, in place of any the client sent by these names.
-fn add_headers(request: &mut Request<Incoming>, found: &Match<'_>, client: SocketAddr) -> Result<()> {
+fn add_headers<B>(request: &mut Request<B>, found: &Match<'_>, client: SocketAddr) -> Result<()> {
     for value in request.headers().values() {
         std::str::from_utf8(value.as_bytes()).context("a header that is not UTF-8")?;
     }

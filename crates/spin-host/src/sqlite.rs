@@ -90,7 +90,7 @@ impl From<Cell> for Value {
 
 impl ServicesView<'_> {
     fn open_database(&mut self, name: &str) -> Result<Result<Resource<Database>, Error>> {
-        if !self.host.manifest.sqlite_databases.iter().any(|allowed| allowed == name) {
+        if !self.host.may.sqlite_databases.iter().any(|allowed| allowed == name) {
             return Ok(Err(Error::AccessDenied));
         }
         match Connection::open(self.host.database_file(name)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::manifest::Manifest;
+use crate::manifest::{Component, Manifest};
 
 /// Prefix of the environment variables that give values, as Spin's.
 const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
@@ -40,14 +40,15 @@ enum Part {
 impl Variables {
     /// Collects values: the seed's first, then the environment's, then the manifest's defaults.
     ///
-    /// Names of the seed are lower-cased; those the manifest does not declare are told on stderr and
-    /// dropped, because Spin would not show them to the guest either.
+    /// Names of the seed are lower-cased; those the manifest does not declare are dropped, because Spin would not
+    /// show them to the guest either: [`undeclared`] finds them.
     ///
     /// # Errors
     ///
     /// A name is not valid, or a template is broken or names an undeclared variable.
     pub fn new(
         manifest: &Manifest,
+        component: &Component,
         seed: &BTreeMap<String, String>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self> {
@@ -58,15 +59,12 @@ impl Variables {
             values.insert(name.clone(), given.or_else(|| variable.default.clone()));
         }
         for (name, value) in seed {
-            match values.get_mut(&name.to_ascii_lowercase()) {
-                Some(slot) => *slot = Some(value.clone()),
-                None => {
-                    eprintln!("spin-host: the manifest declares no variable `{}`", name.to_ascii_lowercase())
-                }
+            if let Some(slot) = values.get_mut(&name.to_ascii_lowercase()) {
+                *slot = Some(value.clone());
             }
         }
         let mut templates = BTreeMap::new();
-        for (name, text) in &manifest.component_variables {
+        for (name, text) in &component.variables {
             check_name(name).map_err(anyhow::Error::msg).context("in the component's variables")?;
             let template = Template::parse(text).with_context(|| format!("in variable `{name}`"))?;
             for part in &template.0 {
@@ -147,6 +145,12 @@ impl Template {
     }
 }
 
+/// The names of `seed`, in lower case, that the manifest does not declare.
+pub fn undeclared(manifest: &Manifest, seed: &BTreeMap<String, String>) -> Vec<String> {
+    let lower = seed.keys().map(|name| name.to_ascii_lowercase());
+    lower.filter(|name| !manifest.variables.contains_key(name)).collect()
+}
+
 fn check_name(name: &str) -> Result<(), String> {
     let valid = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
@@ -179,7 +183,15 @@ mod tests {
         let seed = seed.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let environment: BTreeMap<_, _> = environment.iter().copied().collect();
         let environment = |name: &str| environment.get(name).map(|&value| value.to_owned());
-        Variables::new(&Manifest::parse(MANIFEST).unwrap(), &seed, environment).unwrap()
+        let manifest = Manifest::parse(MANIFEST).unwrap();
+        Variables::new(&manifest, &manifest.components["gateway"], &seed, environment).unwrap()
+    }
+
+    #[test]
+    fn names_that_nobody_declared_are_found() {
+        let seed = [("PORT".to_owned(), "1".to_owned()), ("Typo".to_owned(), "2".to_owned())];
+        let manifest = Manifest::parse(MANIFEST).unwrap();
+        assert_eq!(undeclared(&manifest, &BTreeMap::from(seed)), ["typo"]);
     }
 
     #[test]
@@ -209,7 +221,8 @@ mod tests {
     #[test]
     fn a_template_may_use_declared_variables_only() {
         let manifest = Manifest::parse(&MANIFEST.replace("{{host}}", "{{ nobody }}")).unwrap();
-        let error = Variables::new(&manifest, &BTreeMap::new(), |_| None).unwrap_err();
+        let component = &manifest.components["gateway"];
+        let error = Variables::new(&manifest, component, &BTreeMap::new(), |_| None).unwrap_err();
         assert!(error.to_string().contains("nobody"), "{error}");
     }
 }

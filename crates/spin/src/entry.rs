@@ -1,61 +1,21 @@
-//! The entry point: a request of Spin's in, an answer of the gateway's out.
+//! The gateway's entry point.
 
-use std::{convert::Infallible, rc::Rc};
+use std::rc::Rc;
 
-use bytes::Bytes;
-use futures::{StreamExt, future::pending, stream::LocalBoxStream};
-use http_body::Frame;
-use http_body_util::{Either, Full, StreamBody};
-use sluice_core::{
-    config,
-    gateway::{Call, Gateway, ReplyBody, VISITOR},
-};
+use sluice_core::{config, gateway::Gateway};
 use spin_sdk::{http::Request, http_service};
 
-use crate::{Spin, body::Incoming};
+use crate::{
+    Spin,
+    exchange::{self, Outgoing},
+};
 
 thread_local! {
     static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
 }
 
-/// A frame of a streamed answer.
-type Piece = Result<Frame<Bytes>, Infallible>;
-
-/// An answer's body.
-type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
-
-fn pieces_of(pieces: LocalBoxStream<'static, Bytes>) -> Outgoing {
-    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
-}
-
 /// Answers a request.
 #[http_service]
 async fn handle(request: Request) -> http::Response<Outgoing> {
-    let (mut head, body) = request.into_parts();
-    // Spin's own headers (`spin-full-url` and its kin) tell nothing that the gateway may go by.
-    let address = head.headers.remove("spin-client-addr");
-    let own: Vec<_> =
-        head.headers.keys().filter(|name| name.as_str().starts_with("spin-")).cloned().collect();
-    for name in own {
-        head.headers.remove(name);
-    }
-    // But for who calls, which nobody else is asked: the address without its port.
-    head.headers.remove(VISITOR);
-    let address =
-        address.as_ref().and_then(|address| address.to_str().ok()).and_then(|text| text.rsplit_once(':'));
-    if let Some(address) = address.and_then(|(address, _)| address.parse().ok()) {
-        head.headers.insert(VISITOR, address);
-    }
-    // Spin tells only by a failed write that the caller has gone: the answer's stream is dropped then.
-    let call = Call { head, body: Incoming::new(body), gone: Box::pin(pending()) };
-    let reply = GATEWAY.with(Rc::clone).handle(&Spin, call).await;
-    let body = match reply.body {
-        ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => pieces_of(pieces),
-        ReplyBody::Untouched(body) => pieces_of(body.untouched()),
-    };
-    let mut response = http::Response::new(body);
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    response
+    exchange::answer(GATEWAY.with(Rc::clone).handle(&Spin, exchange::call(request)).await)
 }

@@ -1,15 +1,24 @@
-//! Sluice on Spin: the entry point, and one file per port. Nothing is decided here.
+//! Sluice on Spin: the entry points of its components, and one file per port. Nothing is decided here.
+//!
+//! The features `gateway` and `ingest` choose the component: one of them, so that the parsers of documents are no part of
+//! the gateway.
 //!
 //! One instance serves many requests at once, and lives for seconds: what it keeps is the gateway's own cache.
 
 mod body;
 mod clock;
 mod counters;
+#[cfg(feature = "gateway")]
 mod entry;
+mod exchange;
 mod http_client;
+#[cfg(feature = "ingest")]
+mod ingest;
 mod kv;
 mod later;
 mod log;
+mod objects;
+mod queue;
 mod rng;
 mod secrets;
 mod vectors;

@@ -1,7 +1,12 @@
 //! What every adapter of a port must keep, as plain functions. They run on the memory host in unit tests, and on the
 //! real hosts in scenarios, through what callers see.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a broken contract fails the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken contract fails the test"
+)]
 
 pub mod index;
 pub mod vectors;

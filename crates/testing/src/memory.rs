@@ -25,7 +25,7 @@ use sluice_core::{
     gateway::object,
     port::{
         Body, Cells, Clock, Counters, CountersError, Http, Kv, KvError, Later, Listed, Log, NetworkError,
-        Rng, Secrets, Vectors,
+        Objects, ObjectsError, PAGE, Queue, QueueError, Rng, Secrets, Vectors,
     },
     vectors::{MOST, MOST_WITH_TEXTS, Namespace, Near, Nearest, Point, VectorsError},
 };
@@ -98,6 +98,10 @@ pub struct MemoryHost(Rc<Inner>);
 struct Inner {
     kv: RefCell<BTreeMap<String, (Bytes, Option<String>)>>,
     kv_down: Cell<bool>,
+    raw: RefCell<BTreeMap<String, Bytes>>,
+    queue: RefCell<Option<Vec<String>>>,
+    steps: Cell<u64>,
+    dies: Cell<Option<(u64, Fails)>>,
     objects: RefCell<BTreeMap<String, MemoryCells>>,
     counted: RefCell<Vec<String>>,
     counters_fail: RefCell<VecDeque<Fails>>,
@@ -380,6 +384,96 @@ impl MemoryHost {
     }
 }
 
+impl Objects for MemoryHost {
+    async fn load(&self, key: &str) -> Result<Option<Bytes>, ObjectsError> {
+        match self.counted_step() {
+            None => Ok(self.0.raw.borrow().get(key).cloned()),
+            Some(_) => Err(dead()),
+        }
+    }
+
+    async fn save(&self, key: &str, value: Bytes) -> Result<(), ObjectsError> {
+        assert!(value.len() <= PAGE, "a page of {} bytes", value.len());
+        let fails = self.counted_step();
+        if fails != Some(Fails::Before) {
+            self.0.raw.borrow_mut().insert(key.to_owned(), value);
+        }
+        fails.map_or(Ok(()), |_| Err(dead()))
+    }
+
+    async fn discard(&self, key: &str) -> Result<(), ObjectsError> {
+        let fails = self.counted_step();
+        if fails != Some(Fails::Before) {
+            self.0.raw.borrow_mut().remove(key);
+        }
+        fails.map_or(Ok(()), |_| Err(dead()))
+    }
+}
+
+fn dead() -> ObjectsError {
+    ObjectsError("the host is dead".to_owned())
+}
+
+impl Queue for MemoryHost {
+    async fn enqueue(&self, messages: &[String], _delay: Duration) -> Result<(), QueueError> {
+        let mut own = self.0.queue.borrow_mut();
+        let own = own.as_mut().ok_or(QueueError::Absent)?;
+        own.extend(messages.iter().cloned());
+        Ok(())
+    }
+}
+
+impl MemoryHost {
+    /// Gives the host a queue of its own.
+    #[must_use]
+    pub fn with_queue(self) -> Self {
+        *self.0.queue.borrow_mut() = Some(Vec::new());
+        self
+    }
+
+    /// What was put into the host's own queue.
+    pub fn queued(&self) -> Vec<String> {
+        self.0.queue.borrow().clone().unwrap_or_default()
+    }
+
+    /// The keys of raw data.
+    pub fn raw_keys(&self) -> Vec<String> {
+        self.0.raw.borrow().keys().cloned().collect()
+    }
+
+    /// The cells of the object of `owner`, with what they hold.
+    pub fn filled_cells(&self, owner: &str) -> Vec<(String, String)> {
+        let objects = self.0.objects.borrow();
+        let Some(cells) = objects.get(owner) else { return Vec::new() };
+        cells.cells.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Has the host die at its `number`th call to raw data or to an object from now on, before (`Fails::Before`) or after it
+    /// happens: that call and all others of these ports fail until [`MemoryHost::revive`].
+    pub fn dies_at(&self, number: u64, how: Fails) {
+        self.0.dies.set(Some((number, how)));
+        self.0.steps.set(0);
+    }
+
+    /// The host lives again; gives the calls that were made since [`MemoryHost::dies_at`].
+    pub fn revive(&self) -> u64 {
+        self.0.dies.set(None);
+        self.0.steps.replace(0)
+    }
+
+    /// Counts a call; how it fails, if it does.
+    fn counted_step(&self) -> Option<Fails> {
+        let number = self.0.steps.get();
+        self.0.steps.set(number + 1);
+        let (at, how) = self.0.dies.get()?;
+        match number.cmp(&at) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some(how),
+            std::cmp::Ordering::Greater => Some(Fails::Before),
+        }
+    }
+}
+
 /// How a call of a counter object fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fails {
@@ -399,7 +493,11 @@ struct MemoryCells {
 impl Cells for MemoryCells {
     async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
         let cells = self.cells.borrow();
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone()))).collect())
+        let found = keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone())));
+        let mut found: Vec<_> = found.collect();
+        // As the hosts' databases do, not as it was asked.
+        found.sort();
+        Ok(found)
     }
 
     async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {
@@ -443,7 +541,7 @@ impl Counters for MemoryHost {
         // The way there and back takes time, so calls meet in any order.
         self.sleep(Duration::from_millis(self.random() % 3)).await;
         self.0.counted.borrow_mut().push(owner.to_owned());
-        let fails = self.0.counters_fail.borrow_mut().pop_front();
+        let fails = self.0.counters_fail.borrow_mut().pop_front().or_else(|| self.counted_step());
         let away = || CountersError("the object is away".to_owned());
         if fails == Some(Fails::Before) {
             return Err(away());

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{Members, Raw, Str};
+use crate::{
+    citation::Citation,
+    json::{Members, Raw, Str},
+};
 
 /// A chat request, borrowed from the caller's body.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,6 +93,9 @@ pub enum Part<'a> {
         /// `cache_control` as the caller wrote it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cache: Option<Raw<'a>>,
+        /// What it rests on, in the order it was told.
+        #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<Citation<'a>>,
     },
     /// A picture.
     Image {
@@ -173,6 +179,13 @@ pub enum Part<'a> {
         /// The part as the caller wrote it.
         raw: Raw<'a>,
     },
+}
+
+impl<'a> Part<'a> {
+    /// A text, and nothing beside it.
+    pub fn text(text: impl Into<Str<'a>>) -> Self {
+        Self::Text { text: text.into(), cache: None, citations: Vec::new() }
+    }
 }
 
 /// Where the bytes of a picture or document are.

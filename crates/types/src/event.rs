@@ -3,8 +3,9 @@
 //! Order: one `Start`, then deltas and finishes in any mix, usage whenever the provider tells it, then `End`. A stream
 //! that stops without `End` was cut. Nothing here marks where a block ends: a change of kind (or of tool index) does,
 //! and a `Signature` closes the thought before it.
+//! A `Citation` ends nothing.
 
-use crate::{answer::Finish, error::Failure, json::Str, usage::Usage};
+use crate::{answer::Finish, citation::Citation, error::Failure, json::Str, usage::Usage};
 
 /// One step of a streamed answer, borrowed from the frame it came in.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +46,8 @@ pub enum Event<'a> {
 pub enum Delta<'a> {
     /// Text.
     Text(Str<'a>),
+    /// What some of the text told so far rests on. Its span counts all text told of this answer, whatever stood between.
+    Citation(Box<Citation<'a>>),
     /// A thought.
     Reasoning(Str<'a>),
     /// The seal over the thought just told; the next thought is a new one.

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod chat;
+pub mod citation;
 pub mod embeddings;
 pub mod error;
 pub mod event;

@@ -1,4 +1,5 @@
-//! `cargo xtask build`: the bundles of both hosts, in `target/bundle/`.
+//! `cargo xtask build`: the bundles of both hosts, in `target/bundle/`: the gateway, and `ingest`, whose parsers are no
+//! part of it.
 //!
 //! Also what the manifests call as their build command. `cargo run` has released cargo's lock by the time we run, so
 //! cargo may be called again from here.
@@ -61,22 +62,69 @@ pub enum Mode {
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mode = if arguments.dev { Mode::Dev } else { Mode::Release };
     let hosts = arguments.host.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
-    let folders = hosts.into_iter().map(|host| bundle(host, mode)).collect::<Result<Vec<_>>>()?;
-    print_sizes(&folders)?;
+    for host in hosts {
+        bundle(host, mode)?;
+        print_sizes(&folders(host, mode))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds one host's bundle; returns its folder.
+/// What a bundle does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Everything a caller waits for.
+    Gateway,
+    /// Documents, off their queue.
+    Ingest,
+}
+
+impl Entry {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Gateway, Self::Ingest];
+
+    /// The feature of the hosts' crates that makes this bundle, and the name of its component.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Ingest => "ingest",
+        }
+    }
+
+    /// Says to cargo which bundle is meant.
+    pub fn features(self) -> [String; 3] {
+        ["--no-default-features".into(), "--features".into(), format!("embedded-model,{}", self.name())]
+    }
+}
+
+/// Builds one host's bundles; returns the folder of the gateway's, and on Spin of all.
 ///
 /// # Errors
 ///
 /// If a tool cannot be installed or the code does not compile.
 pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
     let toolchain = setup::ensure_wasm()?;
-    match host {
-        Host::Cloudflare => cloudflare(&toolchain, mode),
-        Host::Spin => spin(&toolchain, mode),
+    for entry in Entry::ALL {
+        match host {
+            Host::Cloudflare => cloudflare(&toolchain, entry, mode)?,
+            Host::Spin => spin(&toolchain, entry, mode)?,
+        }
     }
+    Ok(bundle_dir(host, mode))
+}
+
+/// The folders that a host's bundles are built into.
+pub fn folders(host: Host, mode: Mode) -> Vec<PathBuf> {
+    match host {
+        Host::Cloudflare => vec![bundle_dir(host, mode), ingest_dir(mode)],
+        Host::Spin => vec![bundle_dir(host, mode)],
+    }
+}
+
+/// The folder of the Worker `ingest`.
+pub fn ingest_dir(mode: Mode) -> PathBuf {
+    let mut folder = bundle_dir(Host::Cloudflare, mode).into_os_string();
+    folder.push("-ingest");
+    folder.into()
 }
 
 /// The folder a bundle is built into.
@@ -99,11 +147,14 @@ pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
     command.env("WASM_BINDGEN_USE_JS_SYS", "1");
 }
 
-fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
+fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
     let bindgen = setup::ensure_wasm_bindgen()?;
     let worker_build = setup::ensure_worker_build()?;
     let node_tools = setup::ensure_node_tools()?;
-    let folder = bundle_dir(Host::Cloudflare, mode);
+    let folder = match entry {
+        Entry::Gateway => bundle_dir(Host::Cloudflare, mode),
+        Entry::Ingest => ingest_dir(mode),
+    };
 
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
@@ -116,23 +167,25 @@ fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
         "wasm32-unknown-unknown",
         profile,
     ]);
+    cargo.args(entry.features());
     wasm_environment(toolchain, &mut cargo);
     let configuration = configuration(mode)?;
     cargo.envs(configuration.clone());
-    show("compiling crates/cloudflare", &mut cargo)?;
+    show(&format!("compiling crates/cloudflare as {}", entry.name()), &mut cargo)?;
 
     let compiled =
         target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
     let stamp = Stamp::of(&[&compiled, &bindgen, &worker_build, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
-        return Ok(folder);
+        return Ok(());
     }
 
-    let staging = root().join("target/worker-build").join(profile_dir);
+    let staging = root().join("target/worker-build").join(profile_dir).join(entry.name());
     let mut build = command(&worker_build);
     build.current_dir(root().join("crates/cloudflare"));
     build.arg(if mode == Mode::Dev { "--dev" } else { "--release" });
-    build.arg("--no-opt").arg("--out-dir").arg(&staging);
+    // What follows the crate's folder is cargo's.
+    build.arg("--no-opt").arg("--out-dir").arg(&staging).arg(".").arg("--").args(entry.features());
     wasm_environment(toolchain, &mut build);
     build.envs(configuration);
     build.env("WASM_BINDGEN_BIN", &bindgen);
@@ -146,31 +199,32 @@ fn cloudflare(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
         Mode::Release => optimise(&node_tools, &from, &to)?,
     }
     copy(&staging.join("index.js"), &folder.join("index.js"))?;
-    stamp.put_on(&folder)?;
-    Ok(folder)
+    stamp.put_on(&folder)
 }
 
-fn spin(toolchain: &WasmToolchain, mode: Mode) -> Result<PathBuf> {
+fn spin(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
     let folder = bundle_dir(Host::Spin, mode);
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
     cargo.args(["rustc", "--lib", "--package", "sluice-spin", "--target", "wasm32-wasip2", profile]);
+    cargo.args(entry.features());
     if mode == Mode::Release {
         // wasm-opt does not read components, so the linker leaves the names out.
         cargo.args(["--", "-Cstrip=symbols"]);
     }
     wasm_environment(toolchain, &mut cargo);
     cargo.envs(configuration(mode)?);
-    show("compiling crates/spin", &mut cargo)?;
+    show(&format!("compiling crates/spin as {}", entry.name()), &mut cargo)?;
 
     let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join("sluice_spin.wasm");
     let stamp = Stamp::of(&[&compiled])?;
-    if !stamp.is_on(&folder) {
-        prepare(&folder)?;
-        copy(&compiled, &folder.join("gateway.wasm"))?;
-        stamp.put_on(&folder)?;
+    let component = folder.join(format!("{}.wasm", entry.name()));
+    if !stamp.is_on(&component) {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        copy(&compiled, &component)?;
+        stamp.put_on(&component)?;
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// Tells the compiler where the compiled form of the operator's configuration is. A dev bundle has none: its server is
@@ -277,7 +331,8 @@ pub fn print_sizes(folders: &[PathBuf]) -> Result<()> {
             raw += bytes.len();
             packed += gzip;
         }
-        if 1 < files.len() {
+        // Components of Spin are bundles each.
+        if files.iter().any(|file| file.extension().is_some_and(|kind| kind == "js")) {
             println!("{:<40} {raw:>12} {packed:>12}", format!("{} in all", short(folder)));
         }
     }

@@ -74,6 +74,8 @@ fn check_port(port: u16) -> Result<()> {
 fn workerd(arguments: &Arguments, bundle: &Path, seed: &Path) -> Result<(Running, String)> {
     let mut serve = command("node");
     serve.arg("tools/serve.mjs").arg("--bundle").arg(bundle).arg("--seed").arg(seed);
+    let mode = if arguments.release { Mode::Release } else { Mode::Dev };
+    serve.arg("--ingest").arg(build::ingest_dir(mode));
     serve.args(["--port", &arguments.port.to_string()]);
     if let Some(state) = &arguments.state {
         serve.arg("--state").arg(absolute(state)?);
@@ -83,7 +85,7 @@ fn workerd(arguments: &Arguments, bundle: &Path, seed: &Path) -> Result<(Running
 
 fn spin_host(arguments: &Arguments, bundle: &Path, seed: &Path) -> Result<(Running, String)> {
     let mut serve = command(ensure_spin_host()?);
-    serve.args(["--manifest", "spin.toml", "--component-file"]).arg(bundle.join("gateway.wasm"));
+    serve.args(["--manifest", "spin.toml", "--components"]).arg(bundle);
     serve.arg("--seed").arg(seed).args(["--listen", &format!("127.0.0.1:{}", arguments.port)]);
     serve.args(["--exit-on-stdin-close", "--tcp-nodelay"]);
     if let Some(state) = &arguments.state {
@@ -128,9 +130,10 @@ pub fn start(serve: &mut Command) -> Result<(Running, String)> {
 /// Serves with Spin itself, from a copy of the manifest that names the component just built.
 fn spin(arguments: &Arguments, bundle: &Path, seed: &Seed, folder: &Path) -> Result<(Running, String)> {
     let text = fs::read_to_string(root().join("spin.toml")).context("cannot read spin.toml")?;
-    let built = bundle.join("gateway.wasm");
-    let text =
-        text.replace("\"target/bundle/spin/gateway.wasm\"", &format!("{:?}", built.display().to_string()));
+    let built = |name: &str| bundle.join(name).display().to_string();
+    let text = ["gateway.wasm", "ingest.wasm"].iter().fold(text, |text, name| {
+        text.replace(&format!("\"target/bundle/spin/{name}\""), &format!("{:?}", built(name)))
+    });
     let manifest = folder.join("spin.toml");
     fs::write(&manifest, text).with_context(|| format!("cannot write {}", manifest.display()))?;
 

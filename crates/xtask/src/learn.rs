@@ -7,6 +7,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::process::{root, target_dir};
+use crate::{build, setup};
+
 /// Options of both.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -18,6 +21,9 @@ pub struct Arguments {
     /// Also print what was wrong, row by row
     #[arg(long)]
     errors: bool,
+    /// Retrieval only: time searches in WASM instead (Node)
+    #[arg(long)]
+    wasm: bool,
 }
 
 /// What is learned.
@@ -39,6 +45,9 @@ enum What {
 ///
 /// If it cannot be built or started.
 pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.wasm {
+        return time_in_wasm();
+    }
     let (package, words): (_, &[&str]) = match (arguments.what, step) {
         (What::Guardrails, _) => ("sluice-eval", &[step, "guardrails"]),
         (What::Grounding, "train") => ("sluice-eval", &["train", "grounding"]),
@@ -61,5 +70,32 @@ pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
         command.arg("--errors");
     }
     let status = command.status().context("cannot run cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds searches over 10,000 chunks as the hosts build their bundles, and times them in Node.
+fn time_in_wasm() -> Result<ExitCode> {
+    let toolchain = setup::ensure_wasm()?;
+    let mut cargo = Command::new("cargo");
+    cargo.args([
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "sluice-eval-retrieval",
+        "--bin",
+        "wasm_steps",
+    ]);
+    cargo.args(["--target", "wasm32-unknown-unknown"]);
+    build::wasm_environment(&toolchain, &mut cargo);
+    if !cargo.status().context("cannot run cargo")?.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let module = target_dir().join("wasm32-unknown-unknown/release/wasm_steps.wasm");
+    let status = Command::new("node")
+        .arg(root().join("tools/retrieval/time.mjs"))
+        .arg(module)
+        .status()
+        .context("cannot run node")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod children;
 mod codegen;
+mod configure;
 mod dev;
 mod learn;
 mod process;
@@ -14,6 +15,7 @@ mod progress;
 mod seed;
 mod setup;
 mod simulate;
+mod terraform;
 mod test;
 
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ enum Command {
     Train(learn::Arguments),
     /// Measure what is learned, and print the tables of the documentation
     Eval(learn::Arguments),
+    /// Write what Terraform made into the hosts' manifests
+    Configure(configure::Arguments),
     /// Make the committed tables of providers and prices from their data
     Codegen(codegen::Arguments),
 }
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Train(arguments) => learn::run("train", &arguments),
         Command::Eval(arguments) => learn::run("eval", &arguments),
+        Command::Configure(arguments) => configure::run(&arguments),
         Command::Codegen(arguments) => codegen::run(&arguments),
     });
     result.unwrap_or_else(|error| {

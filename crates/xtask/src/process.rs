@@ -99,7 +99,12 @@ pub fn attempt(what: &str, command: &mut Command) -> bool {
     worked
 }
 
-fn run_captured(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
+/// Runs a command quietly; tells how it ended and its last lines of output.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn run_captured(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let mut running =
         Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (sender, lines) = mpsc::channel();

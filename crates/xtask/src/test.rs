@@ -3,17 +3,19 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::Host;
-use crate::build::{self, Mode};
+use crate::build::{self, Entry, Mode};
 use crate::children::Running;
 use crate::dev::ensure_spin_host;
 use crate::process::{command, root, show, step, target_dir};
 use crate::progress::seconds;
 use crate::setup;
+use crate::terraform::{self, Moto, Terraform};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -45,10 +47,15 @@ const SUITES: &[Suite] = &[
     Suite { name: "scenarios", about: "HTTP against the built bundles on both hosts", run: scenarios },
     Suite { name: "sdk", about: "the official SDKs against the gateway", run: sdk },
     Suite { name: "schemathesis", about: "requests made up from /openapi.json", run: schemathesis },
+    Suite {
+        name: "terraform",
+        about: "infra/: checked, tested, applied to a stand-in of AWS",
+        run: terraform,
+    },
     Suite { name: "browser", about: "a page in Chromium against the gateway", run: browser },
 ];
 
-/// Tests that passed and failed; a suite that tells no numbers counts as one.
+/// Tests that passed and failed; a suite that tells no numbers counts as one, one that was left out as none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     passed: usize,
@@ -109,10 +116,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         if !note.is_empty() {
             println!("{note}");
         }
-        let word = if count.failed == 0 { "ok    " } else { "FAILED" };
+        let word = match count {
+            Count { passed: 0, failed: 0 } => "left out",
+            Count { failed: 0, .. } => "ok",
+            _ => "FAILED",
+        };
         let time = seconds(started.elapsed());
         summary.push(format!(
-            "{word} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}",
+            "{word:<8} {:<12} {:>5} passed {:>3} failed  {time:>13}  {note}",
             suite.name, count.passed, count.failed
         ));
         total.add(count);
@@ -148,12 +159,12 @@ fn clippy() -> Result<Count> {
 fn clippy_wasm() -> Result<Count> {
     let toolchain = setup::ensure_wasm()?;
     let mut count = Count::default();
-    for (package, target) in
-        [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")]
-    {
+    let hosts = [("sluice-cloudflare", "wasm32-unknown-unknown"), ("sluice-spin", "wasm32-wasip2")];
+    let bundles = hosts.into_iter().flat_map(|host| Entry::ALL.map(|entry| (host, entry)));
+    for ((package, target), entry) in bundles {
         let mut cargo = command("cargo");
         let action = if toolchain.name.is_some() { "check" } else { "clippy" };
-        cargo.args([action, "--package", package, "--target", target]);
+        cargo.args([action, "--package", package, "--target", target]).args(entry.features());
         build::wasm_environment(&toolchain, &mut cargo);
         match action {
             "clippy" => cargo.args(["--", "-Dwarnings"]),
@@ -177,18 +188,23 @@ fn unit() -> Result<Count> {
 
 fn bundles() -> Result<Count> {
     for host in [Host::Cloudflare, Host::Spin] {
-        build::print_sizes(&[build::bundle(host, Mode::Release)?])?;
+        build::bundle(host, Mode::Release)?;
+        build::print_sizes(&build::folders(host, Mode::Release))?;
     }
-    Ok(Count { passed: 2, failed: 0 })
+    Ok(Count { passed: 4, failed: 0 })
 }
 
 fn deploy() -> Result<Count> {
     let wrangler = setup::ensure_node_tools()?.join("wrangler");
-    let mut deploy = command(wrangler);
-    deploy.args(["deploy", "--dry-run", "--outdir"]).arg(root().join("target/deploy"));
-    deploy.env("WRANGLER_SEND_METRICS", "false");
-    step("wrangler deploy --dry-run", &mut deploy)?;
-    Ok(Count::ONE)
+    let mut count = Count::default();
+    for manifest in ["wrangler.toml", "wrangler.ingest.toml"] {
+        let mut deploy = command(&wrangler);
+        deploy.args(["deploy", "--config", manifest, "--dry-run", "--outdir"]);
+        deploy.arg(root().join("target/deploy").join(manifest)).env("WRANGLER_SEND_METRICS", "false");
+        step(&format!("wrangler deploy --config {manifest} --dry-run"), &mut deploy)?;
+        count.add(Count::ONE);
+    }
+    Ok(count)
 }
 
 fn spin_host() -> Result<Count> {
@@ -227,6 +243,52 @@ fn schemathesis() -> Result<Count> {
     counted(artefacts(&mut cargo)?)
 }
 
+fn terraform() -> Result<Count> {
+    let Some(terraform) = Terraform::find()? else {
+        println!("left out: {}", terraform::INSTALL);
+        return Ok(Count::default());
+    };
+    let mut count = Count::default();
+    terraform.fmt()?;
+    count.add(Count::ONE);
+    if terraform.can_init("examples/cloudflare")? {
+        terraform.validate("examples/cloudflare")?;
+        count.add(Count::ONE);
+    } else {
+        println!(
+            "   infra/modules/cloudflare is formatted only: the provider cloudflare/cloudflare is not to be had here"
+        );
+    }
+    terraform.init("examples/spin-sqs")?;
+    terraform.init("modules/sqs")?;
+    let moto = Moto::start()?;
+    let queues = thread::scope(|scope| {
+        let apply = scope.spawn(|| terraform.apply(&moto.endpoint));
+        terraform.validate("examples/spin-sqs")?;
+        count.add(Count::ONE);
+        let (passed, failed) = terraform.test("modules/sqs")?;
+        count.add(Count { passed, failed });
+        println!("   terraform apply of infra/examples/spin-sqs to moto, in 100 s or so");
+        apply.join().map_err(|_| anyhow::anyhow!("terraform apply ended oddly"))?
+    })?;
+    count.add(Count::ONE);
+    println!("   applied: {} with dead letters in {}", queues.url, queues.dead_letter_url);
+    let mut cargo = command("cargo");
+    cargo
+        .args(["test", "--package", "sluice-testing", "--test", "sqs", "--no-fail-fast"])
+        .env("SLUICE_SQS_URL", &queues.url)
+        .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
+    count.add(counted(&mut cargo)?);
+    let mut cargo = command("cargo");
+    cargo
+        .args(["test", "--package", "sluice-tests", "--test", "sqs", "--no-fail-fast"])
+        .env("SLUICE_SQS_URL", &queues.url)
+        .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
+    count.add(counted(artefacts(&mut cargo)?)?);
+    moto.stop()?;
+    Ok(count)
+}
+
 fn browser() -> Result<Count> {
     let chromium = setup::ensure_chromium()?;
     setup::ensure_node_modules(&root().join("tests/browser"))?;
@@ -258,8 +320,9 @@ fn artefacts(tests: &mut Command) -> Result<&mut Command> {
     let cloudflare = build::bundle(Host::Cloudflare, Mode::Release)?;
     let spin = build::bundle(Host::Spin, Mode::Release)?;
     tests.env("SLUICE_CLOUDFLARE_BUNDLE", cloudflare);
+    tests.env("SLUICE_INGEST_BUNDLE", build::ingest_dir(Mode::Release));
     tests.env("SLUICE_SERVE", root().join("tools/serve.mjs"));
-    tests.env("SLUICE_SPIN_COMPONENT", spin.join("gateway.wasm"));
+    tests.env("SLUICE_SPIN_BUNDLE", spin);
     tests.env("SLUICE_SPIN_MANIFEST", root().join("spin.toml"));
     tests.env("SLUICE_SPIN_HOST", ensure_spin_host()?);
     tests.env("SLUICE_MOCK_PROVIDER", ensure_mock_provider()?);

@@ -47,7 +47,7 @@ pub fn of_scope(partition: &Partition<'_>, request: &Request<'_>) -> key::Digest
 /// `last` stands for the last turn's texts, if it is given.
 fn digest(kind: &str, partition: &Partition<'_>, request: &Request<'_>, last: Option<&str>) -> key::Digest {
     let mut hash = Fields(Sha256::new());
-    let Partition { tenant, within, model, targets, guardrails, beta } = partition;
+    let Partition { tenant, within, model, targets, guardrails, beta, knowledge } = partition;
     hash.text(kind);
     hash.text(tenant);
     hash.optional(*within, Fields::text);
@@ -55,6 +55,9 @@ fn digest(kind: &str, partition: &Partition<'_>, request: &Request<'_>, last: Op
     hash.list(targets.iter(), |hash, target| hash.text(target));
     hash.list(guardrails.iter(), |hash, name| hash.text(name));
     hash.optional(*beta, Fields::text);
+    if let Some(knowledge) = knowledge {
+        hash.text(knowledge);
+    }
     hash.request(request, last);
     hash.0.finalize().into()
 }
@@ -209,7 +212,7 @@ impl Fields {
 
     fn part(&mut self, part: &Part<'_>) {
         match part {
-            Part::Text { text, cache: _ } => self.tagged(0, text),
+            Part::Text { text, cache: _, citations: _ } => self.tagged(0, text),
             Part::Image { source, detail, cache: _ } => {
                 self.number(1);
                 self.media(source);
@@ -293,6 +296,7 @@ mod tests {
         targets: &["a/m"],
         guardrails: &[],
         beta: None,
+        knowledge: None,
     };
 
     fn of(body: &str) -> key::Digest {
@@ -408,6 +412,8 @@ mod tests {
             Partition { targets: &[], ..PARTITION },
             Partition { guardrails: &guardrails, ..PARTITION },
             Partition { beta: Some("files-api-2025-04-14"), ..PARTITION },
+            Partition { knowledge: Some("vs_1/1/7"), ..PARTITION },
+            Partition { knowledge: Some("vs_1/1/8"), ..PARTITION },
         ];
         let mut prints: Vec<_> =
             partitions.iter().map(|partition| fingerprint(partition, &request)).collect();

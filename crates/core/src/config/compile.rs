@@ -12,7 +12,7 @@ use sluice_providers::catalog;
 use crate::guardrail::plan;
 
 use super::{
-    Config, Cors, Limits, Model, Provider, Target, Upstream, digest,
+    Config, Cors, Files, Limits, Model, Provider, Target, Upstream, digest,
     document::{self, Document},
     not_yet,
     path::{Path, Problem, Warning},
@@ -145,6 +145,14 @@ fn assemble(
             max_age: cors.max_age.0,
         },
         quotas: document.tenants.defaults.clone(),
+        files: Files { max_bytes: document.files.max_bytes.0, timeout: document.files.timeout.0 },
+        queue: document.queue.clone(),
+        ingest: document.ingest.clone(),
+        embeddings: document
+            .embeddings
+            .default
+            .as_ref()
+            .map_or_else(|| format!("{}/{}", catalog::BUILTIN, catalog::STATIC), ToString::to_string),
         vectors: document.vectors.clone(),
         guardrails: HashMap::new(),
         providers,
@@ -163,6 +171,9 @@ fn check_name(name: &str, at: &Path, notes: &mut Notes) {
     }
 }
 
+/// The largest file anybody may allow, in bytes: as OpenAI.
+const MAX_FILE: u64 = 512_000_000;
+
 fn check_policies(document: &Document, notes: &mut Notes) {
     let root = Path::default();
     let defaults = root.key("tenants").key("defaults");
@@ -172,6 +183,16 @@ fn check_policies(document: &Document, notes: &mut Notes) {
     }
     if document.limits.body_timeout.0.is_zero() {
         notes.problem(root.key("limits").key("body_timeout"), "must be longer than nothing");
+    }
+    let files = root.key("files");
+    if document.files.max_bytes.0 == 0 || MAX_FILE < document.files.max_bytes.0 {
+        notes.problem(files.key("max_bytes"), "must be 1B to 512MB");
+    }
+    if document.files.timeout.0.is_zero() {
+        notes.problem(files.key("timeout"), "must be longer than nothing");
+    }
+    if !(1..=100).contains(&document.ingest.max_attempts) {
+        notes.problem(root.key("ingest").key("max_attempts"), "must be 1 to 100");
     }
     if let document::Vectors::Qdrant(qdrant) = &document.vectors {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

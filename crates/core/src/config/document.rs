@@ -4,6 +4,8 @@
 //! descriptions in the JSON Schema.
 
 mod guardrail;
+mod hook;
+mod knowledge;
 mod model;
 mod one_or_more;
 mod policy;
@@ -17,9 +19,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
+pub use hook::{Hook, HookFormat, HookStreams, OnError};
+pub use knowledge::{Files, Ingest, Queue, Sqs};
 pub use model::{
-    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
-    Strategy, Target,
+    Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Knowledge, Mirror, Model, Retry, RetryClass,
+    Score, Spelled, Strategy, Target,
 };
 pub use one_or_more::OneOrMore;
 pub use policy::{Cors, Embeddings, Limits, Tenants};
@@ -44,6 +48,15 @@ pub struct Document {
     /// Embeddings that Sluice itself makes, for the semantic cache and retrieval.
     #[serde(skip_serializing_if = "is_default")]
     pub embeddings: Embeddings,
+    /// What callers upload.
+    #[serde(skip_serializing_if = "is_default")]
+    pub files: Files,
+    /// The queue that documents go in by.
+    #[serde(skip_serializing_if = "is_default")]
+    pub queue: Queue,
+    /// How documents go in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ingest: Ingest,
     /// Where vectors are kept: those of the semantic cache, and those of knowledge.
     #[serde(skip_serializing_if = "is_default")]
     pub vectors: Vectors,

@@ -11,12 +11,6 @@ use super::{
 pub fn warnings(document: &Document) -> Vec<Warning> {
     let root = Path::default();
     let mut found = Vec::new();
-    let mut not_yet = |path: Path, what: &str| {
-        found.push(Warning::new(path, format!("{what} not in force in this version yet")));
-    };
-    if document.embeddings.default.is_some() {
-        not_yet(root.key("embeddings").key("default"), "embeddings of Sluice's own are");
-    }
     for (name, model) in &document.models {
         if model.cache.mode == CacheMode::Semantic && Engine::embedded().is_none() {
             let at = root.key("models").key(name).key("cache").key("mode");

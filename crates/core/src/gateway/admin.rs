@@ -19,6 +19,7 @@ use super::{
     admit::{self, read},
     catalogue,
     costs::Range,
+    knowledge::{self, replay},
     object::{self, Answer, Call},
     receive,
     reply::Problem,
@@ -113,6 +114,8 @@ impl Gateway {
             | Admin::Tenants
             | Admin::Usage
             | Admin::Audit
+            | Admin::Dead
+            | Admin::Replay
             | Admin::Rollup => None,
         };
         let tenant = match asked_of {
@@ -228,6 +231,12 @@ impl Gateway {
                     _ => return Err(counters_down(CountersError("not entries".to_owned())).into()),
                 }
             }
+            Admin::Dead => replay::dead(host, query).await?,
+            Admin::Replay => {
+                let ids = admin::object(&body, &["ids"])?;
+                audit(context, "ingest.replay", "dead letters", None, Some(&json!(ids))).await?;
+                replay::replay(host, &context.config, &ids).await?
+            }
             Admin::Rollup => {
                 let found = admin::query(query, &["date"])?;
                 let yesterday = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
@@ -244,19 +253,20 @@ impl Gateway {
 }
 
 impl Gateway {
-    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is
-    /// over is swept from the semantic cache.
+    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is left
+    /// of deleted, expired and stalled files, and of what is over in the semantic cache, is swept up.
     pub async fn daily<H: Host>(self: &Rc<Self>, host: &H) {
         let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
         if let Err(failure) = roll_up(host, &yesterday).await {
             host.log(&format!("roll-up of {yesterday}: {failure}"));
         }
         if let Err(failure) = self.sweep(host).await {
-            host.log(&format!("sweep of the semantic cache: {failure}"));
+            host.log(&format!("sweep: {failure}"));
         }
     }
 
-    /// Takes out questions whose time is over, with their answers and vectors: those of tenants that ask nothing anew, too.
+    /// Has what is left over of every tenant's files and stores looked at, and takes questions out whose time is over, with
+    /// their answers and vectors.
     async fn sweep<H: Host>(self: &Rc<Self>, host: &H) -> Result<(), Failure> {
         let config = self.config(host).await?;
         for listed in host.list("tenant/").await.map_err(admit::store_down)? {
@@ -264,6 +274,9 @@ impl Gateway {
                 continue;
             };
             // What goes wrong with one tenant is nothing to the others.
+            if let Err(failure) = knowledge::sweep(host, &config, id).await {
+                host.log(&format!("sweep of {id}: {failure}"));
+            }
             if let Err(failure) = catalogue::take(host, id, &config.vectors, None, "", SWEEPS).await {
                 host.log(&format!("sweep of the semantic cache of {id}: {failure}"));
             }
@@ -454,9 +467,10 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     }
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
+    let mut more = knowledge::clear::everything(host, &context.config.vectors, id, &mut left).await?;
     let taken = catalogue::take(host, id, &context.config.vectors, Some(&Which::default()), "", TAKES).await;
     let (_, questions) = taken.map_err(|error| Failure::new(ErrorKind::StoreUnavailable, error))?;
-    let mut more = questions.is_some();
+    more |= questions.is_some();
     for kind in ["cost", "usage", "response", "response_item", "cache", "cache_seen"] {
         for listed in host.list(&format!("{kind}/{id}/")).await.map_err(admit::store_down)? {
             if left == 0 {

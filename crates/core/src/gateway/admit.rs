@@ -13,7 +13,7 @@ use super::{Context, Gateway, receive};
 use crate::{
     config::{Model, Provider, Upstream},
     generations::Generations,
-    key::{self, KeyRecord, TenantRecord},
+    key::{self, Access, KeyKind, KeyRecord, TenantRecord},
     port::{Host, Kv, KvError},
     token::Unverified,
 };
@@ -25,7 +25,7 @@ const BELIEVED: Duration = Duration::from_secs(30);
 const ABSENT_BELIEVED: Duration = Duration::from_secs(5);
 
 /// The name of the admin key among the host's secrets.
-const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
+pub(super) const ADMIN_KEY: &str = "SLUICE_ADMIN_KEY";
 
 /// A caller whose key stands.
 #[derive(Debug)]
@@ -44,6 +44,23 @@ impl Caller {
         self.tenant.may_use_provider(&provider.name)
             && (stays || self.tenant.may_use_region(provider.data_region.as_deref()))
             && self.key.may_use_provider(&provider.name)
+    }
+
+    /// Whether the caller is one among many that share a tenant, an end user or a page's visitor: what is kept for them is kept
+    /// apart.
+    pub fn is_apart(&self) -> bool {
+        self.user.is_some() || self.key.kind == KeyKind::Publishable
+    }
+
+    /// What the caller may do with files and stores: what stands in a page or at an end user gets none, unless its record
+    /// says so.
+    pub fn access(&self) -> Access {
+        let usual = if self.user.is_none() && self.key.kind == KeyKind::Secret {
+            Access::Write
+        } else {
+            Access::None
+        };
+        self.key.knowledge.unwrap_or(usual)
     }
 
     /// Whether the caller may name `model`.
@@ -164,9 +181,8 @@ pub(super) fn user(headers: &HeaderMap, named: Option<&str>) -> Option<String> {
         None => user.to_owned(),
         // Two long names that begin alike are not one user.
         Some((at, _)) => {
-            let digest = key::digest(user);
             let head = user.get(..at).unwrap_or_default();
-            format!("{head}~{}", key::hex(digest.get(..8).unwrap_or_default()))
+            format!("{head}~{}", key::short(user, 8))
         }
     })
 }

@@ -137,6 +137,13 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     if let Some(cache) = &session.record.cache {
         super::reply::set(headers, "sluice-cache", &cache.header());
     }
+    if let Some(grounds) = &session.grounds {
+        let told = grounds.told();
+        super::reply::set(headers, "sluice-knowledge", &told.header(!session.record.stream));
+        if told.degraded {
+            super::reply::set(headers, "sluice-degraded", "builtin/extractive");
+        }
+    }
     if !dropped.is_empty() {
         super::reply::set(headers, "sluice-dropped", &dropped.join(", "));
     }

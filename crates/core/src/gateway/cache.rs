@@ -26,7 +26,7 @@ use crate::{
     },
     generations::Generations,
     guardrail::Plans,
-    key::{self, KeyKind},
+    key,
     port::{Host, Kv},
 };
 
@@ -145,11 +145,12 @@ pub(super) fn miss() -> Failure {
 
 impl Gateway {
     /// The place of `request` in the cache; `None` if it has none. `plans` saw it, and found nothing that forbids keeping its
-    /// answer if it `may_be_kept`.
+    /// answer if it `may_be_kept`; `knowledge` is the state of the stores that it rests on.
     ///
     /// # Errors
     ///
     /// If the headers say what cannot be, or ask for a kept answer only where there can be none.
+    #[expect(clippy::too_many_arguments, reason = "all of a request comes together here")]
     pub(super) fn ticket<H: Host>(
         &self,
         context: &Context<'_, H>,
@@ -158,6 +159,7 @@ impl Gateway {
         request: &Request<'_>,
         plans: &Plans,
         may_be_kept: bool,
+        knowledge: Option<&str>,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
         let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
@@ -169,7 +171,7 @@ impl Gateway {
         }
         let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
         // Whoever holds a page's key or an end user's token shares with nobody else.
-        let own = caller.key.kind == KeyKind::Publishable || caller.user.is_some();
+        let own = caller.is_apart();
         let within = match policy.scope {
             CacheScope::Tenant if !own => Some(None),
             CacheScope::Tenant | CacheScope::Key if caller.user.is_none() => {
@@ -191,6 +193,7 @@ impl Gateway {
             targets: &targets,
             guardrails: &plans.versions,
             beta: header("anthropic-beta"),
+            knowledge,
         };
         let (fingerprint, meaning) = if policy.mode == CacheMode::Semantic {
             let one_user = partition.within.is_some_and(|within| within.starts_with(USER));

@@ -14,6 +14,7 @@ use sluice_types::{
     answer::Answer,
     chat,
     error::{ErrorKind, Failure},
+    json::Raw,
     usage::{Source, Usage},
 };
 
@@ -22,9 +23,10 @@ use super::{
     attempt::Deadline,
     cache::{self, Ticket},
     guard::{self, Guarded},
-    receive,
+    hook, receive,
     reply::{self, Problem},
     reserve::Need,
+    retrieve,
     send::Outgoing,
     settle::{Session, Shared},
     stream::{self, Opened},
@@ -32,8 +34,9 @@ use super::{
     walk::Subject,
 };
 use crate::{
-    config::{HttpProvider, Target, Upstream},
-    guardrail::answer::Guard,
+    config::{HttpProvider, Target, Upstream, document::Stage},
+    grounded::{Grounds, cite, extract, item, place, wish},
+    guardrail::{Plans, answer::Guard, hook::Hook, plan::Act},
     port::{Body, Host},
     relay::Relay,
 };
@@ -42,6 +45,8 @@ use crate::{
 pub(super) struct Ask<'a> {
     pub protocol: Protocol,
     pub body: &'a Bytes,
+    /// Whether the caller wants a stream. A provider is asked for one where the request says so.
+    pub stream: bool,
     pub request: chat::Request<'a>,
     pub strict: bool,
     /// Whether a stream is a JSON list, as Gemini's may be.
@@ -50,8 +55,28 @@ pub(super) struct Ask<'a> {
     pub changed: bool,
     /// What goes over the answer.
     pub guard: Option<Guard>,
+    /// Who else judges the answer, when it is whole.
+    pub hooks: Vec<(Rc<Hook>, Act)>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+    /// What the answer is to rest on.
+    pub grounds: Option<Rc<Grounds>>,
+    /// The search, as an item of Responses.
+    pub searched: Option<Raw<'static>>,
+}
+
+impl Ask<'_> {
+    /// Where streams are held until they are judged, a provider is asked for a whole answer in the first place.
+    pub fn hold(&mut self, plans: &Plans) {
+        if self.stream && plans.holds_streams() {
+            self.request.stream = false;
+            self.changed = true;
+        } else if self.stream && !self.hooks.is_empty() {
+            // What is not judged must not be given later to those whose answers are.
+            self.hooks.clear();
+            self.ticket = None;
+        }
+    }
 }
 
 /// Where a caller says which model is to answer.
@@ -92,16 +117,19 @@ impl Gateway {
         if let Asked::InPath { model, stream, list } = asked {
             (request.model, request.stream, as_list) = (model.into(), stream, list);
         }
+        let forgot = retrieve::forget_searches(&mut request);
         let model = self.admit_model(context, &caller, &request.model)?;
+        let wish = wish::take(&mut request, model.knowledge.as_ref())?;
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
-        let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
+        let mut need = Need::of_chat(&request);
+        need.every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
-            Ok(plans) if plans.versions.is_empty() => {
-                Some(self.ticket(context, &caller, &model, &request, plans, true)?)
+            Ok(plans) if plans.versions.is_empty() && wish.is_none() => {
+                Some(self.ticket(context, &caller, &model, &request, plans, true, None)?)
             }
             Ok(_) | Err(_) => None,
         };
@@ -116,13 +144,27 @@ impl Gateway {
         let refused = |failure| self.refused(context.host, &session, failure);
         let plans = if moved { guard::plans(context, &caller, &model, &[]) } else { plans };
         let plans = plans.map_err(refused)?;
-        let guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let mut guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let altered = hook::before(context, &plans, &mut request, &session).await.map_err(refused)?;
+        guarded.changed |= altered;
+        guarded.may_be_kept &= !altered;
+        let wished = wish.is_some();
+        let retrieved = match wish {
+            None => None,
+            Some(wish) => {
+                let found = self.retrieve(context, &caller, &model, wish, &request, &plans).await;
+                found.map_err(refused)?
+            }
+        };
         let (ticket, found) = match early.filter(|_| !moved) {
             Some(ticket) => (ticket, found),
             None => {
-                let kept = guarded.may_be_kept;
-                let ticket =
-                    self.ticket(context, &caller, &model, &request, &plans, kept).map_err(refused)?;
+                // An answer that had to do without its passages is given once.
+                let kept = guarded.may_be_kept && wished == retrieved.is_some();
+                let version = retrieved.as_ref().map(|found| found.version.as_str());
+                let ticket = self
+                    .ticket(context, &caller, &model, &request, &plans, kept, version)
+                    .map_err(refused)?;
                 let found = self.look_up(context.host, ticket.as_deref(), request.stream).await;
                 (ticket, found)
             }
@@ -130,26 +172,65 @@ impl Gateway {
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket };
+        let changed = changed || forgot || wished;
+        let searched = retrieved
+            .as_ref()
+            .filter(|_| protocol == Protocol::OpenaiResponses)
+            .and_then(|found| item::of(&found.grounds, context.id, found.results));
+        let grounds = retrieved.map(|found| found.grounds);
+        session.borrow_mut().grounds.clone_from(&grounds);
+        if let Some(grounds) = grounds.as_ref().filter(|grounds| !grounds.text.is_empty()) {
+            place::put(&mut request, &grounds.text);
+        }
+        let mut ask = Ask {
+            protocol,
+            body: &body,
+            stream: request.stream,
+            request,
+            strict,
+            as_list,
+            changed,
+            guard,
+            hooks: plans.hooks(Stage::Output).to_vec(),
+            ticket,
+            grounds,
+            searched,
+        };
+        ask.hold(&plans);
+        session.borrow_mut().record.stream = ask.request.stream;
+        let judging = hook::beside(context, &plans, &ask.request, &session);
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
-        let outcome = match (kept, &ask.ticket) {
-            (Some((found, entry)), _) => {
-                session.borrow_mut().hit(&entry, found.note.clone());
-                if found.stale {
-                    self.refresh(context, &caller, &model, &ask);
+        let answered = async {
+            match (kept, &ask.ticket) {
+                (Some((found, entry)), _) => {
+                    session.borrow_mut().hit(&entry, found.note.clone());
+                    if let Some(grounds) = &ask.grounds {
+                        grounds.kept(&entry.answer);
+                    }
+                    if found.stale && !wished {
+                        self.refresh(context, &caller, &model, &ask);
+                    }
+                    Some(Ok(replayed(context, &ask, &entry.answer, &session)))
                 }
-                Some(Ok(replayed(context, &ask, &entry.answer, &session)))
-            }
-            (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
-            (None, ticket) => {
-                session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
-                let attempt = async |target: &Target, session: &Shared| {
-                    self.attempt_chat(context, &ask, target, session).await
-                };
-                let subject = Subject::Chat(&ask.request);
-                self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
+                (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
+                (None, ticket) => {
+                    session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
+                    let attempt = async |target: &Target, session: &Shared| {
+                        self.attempt_chat(context, &ask, target, session).await
+                    };
+                    let subject = Subject::Chat(&ask.request);
+                    self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
+                }
             }
         };
+        let outcome = match hook::while_judged(judging, answered).await {
+            Ok(outcome) => outcome,
+            Err((failure, outcome)) => {
+                unheard(&ask, outcome, &session);
+                return Err(refused(failure));
+            }
+        };
+        session.borrow_mut().record.stream = ask.stream;
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
             let input_uncached = tokens::request(&ask.request);
@@ -162,7 +243,8 @@ impl Gateway {
             session.borrow_mut().failed(problem.failure.kind);
             self.settle(context.host, &session);
         })?;
-        if found.is_none() {
+        // A copy would be asked without passages.
+        if found.is_none() && !wished {
             self.mirror(context, &caller, &model, &ask);
         }
         let mut reply = match outcome {
@@ -215,10 +297,16 @@ impl Gateway {
         match &target.provider.upstream {
             Upstream::Builtin => {
                 let answer = builtin::answer(&target.model, &ask.request)?;
-                let answer = match &ask.guard {
+                let answer = match ask.grounds.as_ref().filter(|_| target.model == EXTRACTIVE) {
+                    Some(grounds) => from_passages(grounds, answer),
+                    None => answer,
+                };
+                let mut answer = match &ask.guard {
                     Some(guard) => guard.answer(answer)?.0,
                     None => answer,
                 };
+                hook::answer(context, &ask.hooks, &mut answer, session).await?;
+                let answer = ask.cited(answer);
                 session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
                 Ok(replayed(context, ask, &answer, session))
             }
@@ -256,7 +344,8 @@ impl Gateway {
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
-            let relay = relay.undoing(undo).guarded(ask.guard.as_ref()).collecting(gathered);
+            let relay =
+                relay.undoing(undo).guarded(ask.guard.as_ref()).citing(ask.cites()).collecting(gathered);
             let mut opened = stream::open(context.host, response, relay, &deadline, total, session).await?;
             opened.ticket.clone_from(&ask.ticket);
             return Ok(Outcome::Stream { opened: Box::new(opened), dropped: written.dropped });
@@ -275,13 +364,70 @@ impl Gateway {
             })?;
             (answer, same) = (guarded, same && !changed);
         }
+        let judged = hook::answer(context, &ask.hooks, &mut answer, session).await;
+        same &= !judged.inspect_err(|failure| {
+            if failure.kind == ErrorKind::AnswerRejected {
+                session.borrow_mut().rejected(&used);
+            }
+        })?;
+        same &= ask.cites().is_none() && ask.searched.is_none();
+        let answer = ask.cited(answer);
         self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
-        if ask.request.stream {
+        if ask.stream {
             return Ok(replayed(context, ask, &answer, session));
         }
         let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
     }
+}
+
+/// A hook refused the request while it was being answered: what came of it is not told, but may be charged for.
+fn unheard<B>(ask: &Ask<'_>, outcome: Option<Option<Result<Outcome<B>, Problem>>>, session: &Shared) {
+    session.borrow_mut().refused = true;
+    match outcome {
+        Some(Some(Ok(Outcome::Stream { opened, .. }))) => opened.abandoned(session),
+        Some(Some(Ok(Outcome::Whole { .. } | Outcome::Events { .. }) | Err(_))) => {}
+        None | Some(None) => {
+            let input_uncached = tokens::request(&ask.request);
+            let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
+            let mut session = session.borrow_mut();
+            // Nobody was asked yet where no attempt had begun.
+            if session.calls() != 0 {
+                session.used(usage, None);
+            }
+            session.record.partial = true;
+        }
+    }
+}
+
+/// The model that quotes.
+const EXTRACTIVE: &str = "extractive";
+
+impl Ask<'_> {
+    /// What the answer's citations are read by. JSON has none: its lists of numbers look like marks.
+    fn cites(&self) -> Option<&Rc<Grounds>> {
+        self.grounds
+            .as_ref()
+            .filter(|grounds| !grounds.text.is_empty() && self.request.output == chat::OutputFormat::Text)
+    }
+
+    /// `answer` with its citations read.
+    fn cited<'a>(&self, answer: Answer<'a>) -> Answer<'a> {
+        match self.cites() {
+            Some(grounds) => cite::answer(grounds, &answer),
+            None => answer,
+        }
+    }
+}
+
+/// What the passages say to the question, in place of what the conversation does.
+fn from_passages(grounds: &Grounds, mut answer: Answer<'static>) -> Answer<'static> {
+    grounds.extracted();
+    let said = extract::answer(grounds).unwrap_or_else(|| extract::NOTHING.to_owned());
+    if let Some(choice) = answer.choices.first_mut() {
+        choice.parts = vec![chat::Part::text(said)];
+    }
+    answer
 }
 
 /// An answer that is there as a whole, in the form the caller asked for.
@@ -293,7 +439,7 @@ fn replayed<H: Host, B>(
 ) -> Outcome<B> {
     let mut session = session.borrow_mut();
     let meta = meta(context, ask);
-    if !ask.request.stream {
+    if !ask.stream {
         let body = ask.protocol.write_answer(answer, &meta).into();
         return Outcome::Whole { body, dropped: Vec::new() };
     }
@@ -321,6 +467,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
         include_usage: ask.request.include_usage,
         same_format: false,
         json_array: ask.as_list,
+        searched: ask.searched.as_ref(),
     }
 }
 

@@ -50,7 +50,12 @@ pub fn version_key(id: &str) -> String {
 impl Gateway {
     /// The configuration in force. Only an isolate's first request waits for the store; later looks happen after an
     /// answer.
-    pub(super) async fn config<H: Host>(self: &Rc<Self>, host: &H) -> Result<Rc<Config>, Failure> {
+    /// The configuration in force.
+    ///
+    /// # Errors
+    ///
+    /// If none can be read.
+    pub async fn config<H: Host>(self: &Rc<Self>, host: &H) -> Result<Rc<Config>, Failure> {
         let now = host.now();
         let (config, due) = {
             let state = self.config.state.borrow();

@@ -12,7 +12,7 @@ use sluice_types::error::{ErrorKind, Failure};
 use super::{Context, Gateway, Reply, catalogue, meaning, receive, reply::Problem};
 use crate::{
     cache::catalogue::{Answer, Call, Judgement},
-    port::{Body, Host, Kv},
+    port::{Body, Host},
 };
 
 /// The longest id.

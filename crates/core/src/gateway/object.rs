@@ -23,7 +23,7 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use super::{catalogue, index, vectors};
+use super::{catalogue, index, library, queue, vectors};
 use crate::{
     cache::catalogue::CATALOGUE,
     cost_log,
@@ -79,6 +79,10 @@ pub enum Call {
     },
     /// Forget everything, but for rows that wait: those are written out.
     Forget,
+    /// Of the queue of documents.
+    Queue(queue::Call),
+    /// Of a tenant's files and stores.
+    Library(library::Call),
 }
 
 /// A row of the cost log.
@@ -130,6 +134,10 @@ pub enum Answer {
     Entries(Vec<Entry>),
     /// To [`Call::Written`] and [`Call::Forget`].
     Done,
+    /// To [`Call::Queue`].
+    Queue(queue::Answer),
+    /// To [`Call::Library`].
+    Library(library::Answer),
 }
 
 /// An answer, and what its host must do after it.
@@ -204,6 +212,8 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
             let entries = found.iter().map(|(_, text)| serde_json::from_str(text)).collect::<Result<_, _>>();
             Answer::Entries(entries.map_err(wrong)?)
         }
+        Call::Queue(call) => Answer::Queue(queue::answer(cells, now, call).await?),
+        Call::Library(call) => Answer::Library(library::answer(cells, now, call).await?),
         Call::Forget => {
             // Batches and rows that wait stay: they are the record of money that was spent.
             for (from, to) in [("m/", "m0"), ("h/", "h0"), ("l/", "l0")] {

@@ -25,6 +25,7 @@ use sluice_types::{
 
 use super::{
     Context, Gateway, Reply, ReplyBody,
+    admit::Caller,
     attempt::{self, Deadline},
     receive,
     reply::Problem,
@@ -34,7 +35,7 @@ use super::{
     walk::Subject,
 };
 use crate::{
-    config::{Target, Upstream},
+    config::{Model, Target, Upstream},
     embedding, moderation,
     port::{Body, Host},
 };
@@ -67,22 +68,47 @@ impl Gateway {
         context: &Context<'_, H>,
         operation: Operation,
         body: B,
-        mut gone: LocalBoxFuture<'static, ()>,
+        gone: LocalBoxFuture<'static, ()>,
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.authenticate(context).await?;
         let body = receive::body(context, body).await?;
         let ask = read(context, operation, &body)?;
         let model = self.admit_model(context, &caller, &ask.plain.model)?;
+        self.operate_as(context, &caller, ask, model, gone).await
+    }
+
+    /// Has `model` do what `caller` asks with `body`.
+    pub(super) async fn operate_for<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        caller: &Caller,
+        operation: Operation,
+        model: Rc<Model>,
+        body: &Bytes,
+    ) -> Result<Reply<H::Body>, Problem> {
+        let ask = read(context, operation, body)?;
+        self.operate_as(context, caller, ask, model, Box::pin(std::future::pending())).await
+    }
+
+    async fn operate_as<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        caller: &Caller,
+        ask: Ask<'_>,
+        model: Rc<Model>,
+        mut gone: LocalBoxFuture<'static, ()>,
+    ) -> Result<Reply<H::Body>, Problem> {
+        let (operation, body) = (ask.operation, ask.body);
         let user = ask.plain.user.as_deref();
-        let session = Session::begin(context, &caller, operation.name(), &ask.plain.model, user)?;
+        let session = Session::begin(context, caller, operation.name(), &ask.plain.model, user)?;
         let need = Need::of_operation(operation, ask.plain.input_estimate, body.len());
-        let model = self.reserve(context, &caller, model, &session, &need).await?;
+        let model = self.reserve(context, caller, model, &session, &need).await?;
 
         let attempt = async |target: &Target, session: &Shared| {
             self.attempt_operation(context, &ask, target, session).await
         };
         let subject = Subject::Tokens(ask.plain.input_estimate);
-        let outcome = self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await;
+        let outcome = self.walk(context, caller, &model, subject, &session, &mut gone, attempt).await;
         let Some(outcome) = outcome else {
             session.borrow_mut().left(ask.estimate(Source::Partial));
             self.settle(context.host, &session);

@@ -25,12 +25,7 @@ pub(super) async fn body<H: Host, B: Body>(context: &Context<'_, H>, body: B) ->
     if declared.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| max_body < length) {
         return Err(too_large());
     }
-    if let Some(encoding) = context.headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity")
-    {
-        let encoding = String::from_utf8_lossy(encoding.as_bytes());
-        let message = format!("content-encoding `{encoding}` is not taken: send the body as it is");
-        return Err(Failure::new(ErrorKind::InvalidRequest, message));
-    }
+    check_encoding(context.headers)?;
     match within(context.host, limits.body_timeout, body.whole(max_body)).await {
         Some(Ok(bytes)) => Ok(bytes),
         Some(Err(BodyError::TooLarge)) => Err(too_large()),
@@ -42,6 +37,16 @@ pub(super) async fn body<H: Host, B: Body>(context: &Context<'_, H>, body: B) ->
             Err(Failure::new(ErrorKind::RequestTimeout, message))
         }
     }
+}
+
+/// Refuses a body that is compressed.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|value| *value != "identity") else {
+        return Ok(());
+    };
+    let encoding = String::from_utf8_lossy(encoding.as_bytes());
+    let message = format!("content-encoding `{encoding}` is not taken: send the body as it is");
+    Err(Failure::new(ErrorKind::InvalidRequest, message))
 }
 
 /// What `work` gives, unless `limit` passes first.

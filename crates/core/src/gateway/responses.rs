@@ -29,7 +29,7 @@ use sluice_types::{
 
 use super::{Context, Gateway, Reply, ReplyBody, admit, admit::Caller, reply::Problem};
 use crate::{
-    key::{self, KeyKind},
+    key,
     port::{Host, Kv},
 };
 
@@ -254,11 +254,11 @@ impl Gateway {
 /// Whose a stored answer is: the tenant's, but for holders of a page's key or an end user's token, who see nothing of others.
 fn owner(caller: &Caller) -> String {
     let tenant = &caller.tenant.id;
-    if caller.user.is_none() && caller.key.kind == KeyKind::Secret {
+    if !caller.is_apart() {
         return tenant.clone();
     }
-    let digest = key::digest(&format!("{}\n{}", caller.key.id, caller.user.as_deref().unwrap_or_default()));
-    format!("{tenant}/~{}", key::hex(digest.get(..16).unwrap_or_default()))
+    let who = format!("{}\n{}", caller.key.id, caller.user.as_deref().unwrap_or_default());
+    format!("{tenant}/~{}", key::short(&who, 16))
 }
 
 fn key(tenant: &str, id: &str) -> String {

@@ -44,7 +44,7 @@ pub fn search(
         .collect();
     candidates.sort_by(|a, b| b.mixed.total_cmp(&a.mixed));
     candidates.truncate(count);
-    Found { candidates, mix, most: statistics.most(query) }
+    Found { candidates, mix, most: statistics.most(query), weights }
 }
 
 #[cfg(test)]

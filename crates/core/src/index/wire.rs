@@ -80,6 +80,8 @@ pub enum Call {
     State,
     /// Versions of files that have chunks, whether they are seen or not: [`Answer::Files`].
     Files {
+        /// Only those that wait to be taken out; else those that do not.
+        gone: bool,
         /// The number of the first.
         from: u32,
         /// How many at most.

@@ -257,7 +257,7 @@ mod tests {
             turns: vec![sluice_types::chat::Turn {
                 role: sluice_types::chat::Role::User,
                 name: None,
-                parts: vec![Part::Text { text: "x".repeat(600).into(), cache: None }],
+                parts: vec![Part::text("x".repeat(600))],
                 extra: Default::default(),
             }],
             ..Request::default()

@@ -57,7 +57,7 @@ pub(super) fn answer(request: &Request<'_>) -> Result<Answer<'static>, Failure> 
         source: Source::Estimated,
         ..Usage::default()
     };
-    let parts = vec![Part::Text { text: Str::from(text), cache: None }];
+    let parts = vec![Part::text(Str::from(text))];
     Ok(Answer {
         model: Str::from(NAME),
         choices: vec![Choice { index: 0, parts, finish, extra: Members::default() }],
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     fn turn(role: Role, text: &str) -> Turn<'_> {
-        let parts = vec![Part::Text { text: text.into(), cache: None }];
+        let parts = vec![Part::text(text)];
         Turn { role, name: None, parts, extra: Members::default() }
     }
 

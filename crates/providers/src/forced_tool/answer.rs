@@ -34,7 +34,7 @@ impl Forced {
             if is_forced(part)
                 && let Part::ToolCall { arguments, .. } = part
             {
-                *part = Part::Text { text: self.text(std::mem::take(arguments)), cache: None };
+                *part = Part::text(self.text(std::mem::take(arguments)));
             }
         }
         let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall { .. }));
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn unwrapped(

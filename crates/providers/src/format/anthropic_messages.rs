@@ -8,6 +8,7 @@
 //! an empty `input` and `stop_reason: max_tokens`, because half a JSON object cannot be written.
 
 mod answer;
+mod citation;
 mod error;
 mod fields;
 mod finish;

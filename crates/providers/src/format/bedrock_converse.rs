@@ -7,6 +7,7 @@
 //! Not here: S3 locations, video, guardrails, prompt variables, search results; citations beside an answer's text are left out.
 
 mod answer;
+mod citation;
 mod error;
 mod finish;
 mod request;

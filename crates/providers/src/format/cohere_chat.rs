@@ -7,6 +7,7 @@
 //! Not here: documents to cite and the citations they bring, `logprobs`, safety modes.
 
 mod answer;
+mod citation;
 mod error;
 mod finish;
 mod request;

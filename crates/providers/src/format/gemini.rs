@@ -18,6 +18,7 @@
 mod answer;
 mod error;
 mod finish;
+mod grounding;
 mod ids;
 mod names;
 mod parts;

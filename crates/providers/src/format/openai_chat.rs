@@ -9,6 +9,7 @@ mod answer;
 mod error;
 mod finish;
 mod request;
+mod sources;
 mod stream;
 mod usage;
 mod wire;

@@ -14,7 +14,10 @@ use super::{
     json::{self, ObjectWriter},
     openai_chat,
 };
-use crate::tokens;
+use crate::{
+    form::{self, Event},
+    tokens,
+};
 
 /// What must be known of such a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,9 +139,12 @@ pub fn usage_at_end(tail: &[u8]) -> Option<Usage> {
     read_usage(format!("{{\"usage\":{}}}", usage.get()).as_bytes()).ok()?
 }
 
+/// How much of a form is looked at together, in bytes.
+const PIECE: usize = 64 << 10;
+
 /// A field of a form, by where its value stands in the body.
-struct Field<'b> {
-    name: &'b [u8],
+struct Field {
+    name: String,
     is_file: bool,
     value: std::ops::Range<usize>,
 }
@@ -151,12 +157,12 @@ struct Field<'b> {
 pub fn read_form<'a>(content_type: &str, body: &'a [u8]) -> Result<Plain<'a>, Failure> {
     let fields = fields(content_type, body)?;
     let text = |name: &str| {
-        let field = fields.iter().find(|field| field.name == name.as_bytes() && !field.is_file)?;
+        let field = fields.iter().find(|field| field.name == name && !field.is_file)?;
         std::str::from_utf8(body.get(field.value.clone())?).ok()
     };
     let model = text("model").filter(|model| !model.is_empty());
     let model = model.ok_or_else(|| Failure::invalid("model", "is required, as a field of the form"))?;
-    if !fields.iter().any(|field| field.name == b"file") {
+    if !fields.iter().any(|field| field.name == "file") {
         return Err(Failure::invalid("file", "is required, as a file of the form"));
     }
     Ok(Plain { model: model.into(), user: None, input_estimate: 0 })
@@ -170,7 +176,7 @@ pub fn read_form<'a>(content_type: &str, body: &'a [u8]) -> Result<Plain<'a>, Fa
 pub fn patch_form(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::with_capacity(body.len() + model.len());
     let mut done = 0;
-    for field in fields(content_type, body)?.iter().filter(|field| field.name == b"model" && !field.is_file) {
+    for field in fields(content_type, body)?.iter().filter(|field| field.name == "model" && !field.is_file) {
         out.extend_from_slice(body.get(done..field.value.start).unwrap_or_default());
         out.extend_from_slice(model.as_bytes());
         done = field.value.end;
@@ -179,90 +185,27 @@ pub fn patch_form(content_type: &str, body: &[u8], model: &str) -> Result<Vec<u8
     Ok(out)
 }
 
-fn fields<'b>(content_type: &str, body: &'b [u8]) -> Result<Vec<Field<'b>>, Failure> {
-    let broken = |what: &str| Failure::new(ErrorKind::InvalidRequest, format!("the form {what}"));
-    let boundary = boundary(content_type)
-        .ok_or_else(|| broken("is none: send `content-type: multipart/form-data; boundary=…`"))?;
-    let delimiter = format!("--{boundary}");
-    let finder = memmem::Finder::new(delimiter.as_bytes());
-    let mut fields = Vec::new();
-    let mut at = match body.starts_with(delimiter.as_bytes()) {
-        true => delimiter.len(),
-        false => return Err(broken("does not begin with its boundary")),
-    };
-    loop {
-        let rest = body.get(at..).unwrap_or_default();
-        if rest.starts_with(b"--") {
-            return Ok(fields);
-        }
-        let head = memmem::find(rest, b"\r\n\r\n").filter(|_| rest.starts_with(b"\r\n"));
-        let head = head.ok_or_else(|| broken("breaks off in the head of a field"))?;
-        let from = at + head + 4;
-        let value = body.get(from..).unwrap_or_default();
-        let end = finder
-            .find_iter(value)
-            .find(|&end| value.get(..end).is_some_and(|value| value.ends_with(b"\r\n")));
-        let end = end.ok_or_else(|| broken("breaks off: its closing boundary is missing"))?;
-        let named = disposition(rest.get(..head).unwrap_or_default());
-        let (name, is_file) = named
-            .ok_or_else(|| broken("has a field without `content-disposition: form-data; name=\"…\"`"))?;
-        if name == b"model" && (is_file || fields.iter().any(|field: &Field<'_>| field.name == b"model")) {
-            return Err(broken("names `model` twice, or as a file"));
-        }
-        fields.push(Field { name, is_file, value: from..from + end.saturating_sub(2) });
-        at = from + end + delimiter.len();
-    }
-}
-
-/// The boundary of a form's content type.
-fn boundary(content_type: &str) -> Option<&str> {
-    let rest = content_type
-        .split_once(';')
-        .filter(|(kind, _)| kind.trim().eq_ignore_ascii_case("multipart/form-data"))?
-        .1;
-    let parameter = rest.split(';').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("boundary").then_some(value.trim())
-    })?;
-    Some(parameter.trim_matches('"')).filter(|boundary| !boundary.is_empty() && boundary.len() <= 70)
-}
-
-/// The name in a field's head, and whether it is a file's; `None` if its disposition cannot be read one way only, or
-/// providers might read another name than we do.
-fn disposition(head: &[u8]) -> Option<(&[u8], bool)> {
-    const NAME: &[u8] = b"content-disposition:";
-    let mut lines = head.split(|byte| *byte == b'\n').filter_map(|line| {
-        let (name, rest) = line.split_at_checked(NAME.len())?;
-        name.eq_ignore_ascii_case(NAME).then_some(rest)
-    });
-    let (Some(line), None) = (lines.next(), lines.next()) else { return None };
-    let (mut name, mut file) = (None, false);
-    let mut rest = line.trim_ascii().strip_prefix(b"form-data")?.trim_ascii_start();
-    while let Some(parameter) = rest.strip_prefix(b";") {
-        let equals = memchr::memchr(b'=', parameter)?;
-        let (key, value) = parameter.split_at_checked(equals)?;
-        let value = value.strip_prefix(b"=")?.trim_ascii_start();
-        let (value, after) = match value.strip_prefix(b"\"") {
-            Some(quoted) => {
-                let mut escaped = false;
-                let end = quoted.iter().position(|byte| {
-                    let ends = *byte == b'"' && !escaped;
-                    escaped = *byte == b'\\' && !escaped;
-                    ends
-                })?;
-                let (value, after) = quoted.split_at_checked(end)?;
-                (value, after.get(1..)?)
+fn fields(content_type: &str, body: &[u8]) -> Result<Vec<Field>, Failure> {
+    let mut decoder = form::Decoder::new(content_type)?;
+    let mut fields: Vec<Field> = Vec::new();
+    for piece in body.chunks(PIECE) {
+        decoder.push(piece);
+        while let Some(event) = decoder.event()? {
+            let at = decoder.position();
+            match (event, fields.last_mut()) {
+                (Event::Field(form::Field { name, is_file, .. }), _) => {
+                    if name == "model" && (is_file || fields.iter().any(|field| field.name == "model")) {
+                        let message = "the form names `model` twice, or as a file";
+                        return Err(Failure::new(ErrorKind::InvalidRequest, message));
+                    }
+                    fields.push(Field { name, is_file, value: at..at });
+                }
+                (Event::Data(_), Some(field)) => field.value.end = at,
+                (Event::Data(_) | Event::End, _) => {}
             }
-            None => value.split_at_checked(memchr::memchr(b';', value).unwrap_or(value.len()))?,
-        };
-        match key.trim_ascii() {
-            b"name" if name.is_some() || value.contains(&b'\\') => return None,
-            b"name" => name = Some(value),
-            key => file |= key.starts_with(b"filename"),
         }
-        rest = after.trim_ascii_start();
     }
-    if rest.is_empty() { Some((name?, file)) } else { None }
+    decoder.finish().map(|()| fields)
 }
 
 #[cfg(test)]
@@ -307,7 +250,7 @@ mod tests {
             ("multipart/form-data", FORM, "is none"),
             (TYPE, "x", "does not begin"),
             (TYPE, "--b-1\r\nA: b", "head of a field"),
-            (TYPE, "--b-1\r\nA: b\r\n\r\nvalue", "closing boundary"),
+            (TYPE, "--b-1\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue", "closing boundary"),
             (TYPE, "--b-1\r\nA: b\r\n\r\nv\r\n--b-1--\r\n", "content-disposition"),
             (TYPE, "--b-1--\r\n", "`model` is required"),
             (

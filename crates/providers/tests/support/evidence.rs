@@ -32,6 +32,8 @@ pub enum Feature {
     StructuredOutput,
     /// Thoughts.
     Reasoning,
+    /// What the text rests on.
+    Citations,
     /// Tokens read from the provider's cache.
     CachedUsage,
     /// Errors, told by kind.
@@ -40,7 +42,7 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Chat,
         Self::Stream,
         Self::Tools,
@@ -48,6 +50,7 @@ impl Feature {
         Self::Images,
         Self::StructuredOutput,
         Self::Reasoning,
+        Self::Citations,
         Self::CachedUsage,
         Self::Errors,
     ];
@@ -62,6 +65,7 @@ impl Feature {
             Self::Images => "pictures in",
             Self::StructuredOutput => "structured output",
             Self::Reasoning => "reasoning",
+            Self::Citations => "citations",
             Self::CachedUsage => "cached usage",
             Self::Errors => "errors",
         }
@@ -76,6 +80,7 @@ impl Feature {
             Self::Images => "images",
             Self::StructuredOutput => "structured-output",
             Self::Reasoning => "thinking",
+            Self::Citations => "citations",
             Self::CachedUsage => "usage-cache",
             Self::Errors => "rate-429",
         }
@@ -88,7 +93,12 @@ impl Feature {
             Self::ParallelTools => &["tools", "parallel_tool_calls"],
             Self::Images => &["image_url", "image"],
             Self::StructuredOutput => &["response_format"],
-            Self::Chat | Self::Stream | Self::Reasoning | Self::CachedUsage | Self::Errors => &[],
+            Self::Chat
+            | Self::Stream
+            | Self::Reasoning
+            | Self::Citations
+            | Self::CachedUsage
+            | Self::Errors => &[],
         }
     }
 }
@@ -221,6 +231,9 @@ fn parts(parts: &[Part<'_>]) -> Vec<Feature> {
     features.extend((0 < calls).then_some(Feature::Tools));
     features.extend((1 < calls).then_some(Feature::ParallelTools));
     for part in parts {
+        if matches!(part, Part::Text { citations, .. } if !citations.is_empty()) {
+            features.push(Feature::Citations);
+        }
         features.extend(match part {
             Part::Text { text, .. } if !text.is_empty() => Some(Feature::Chat),
             Part::Image { .. } => Some(Feature::Images),
@@ -240,6 +253,7 @@ fn stream(format: Chat, body: &[u8]) -> Vec<Feature> {
         Event::Delta { delta, .. } => features.extend(match delta {
             Delta::Text(_) => Some(Feature::Stream),
             Delta::Reasoning(_) => Some(Feature::Reasoning),
+            Delta::Citation(_) => Some(Feature::Citations),
             Delta::ToolCall { index: 0, .. } => Some(Feature::Tools),
             Delta::ToolCall { .. } => Some(Feature::ParallelTools),
             _ => None,

@@ -6,6 +6,7 @@ use sluice_providers::{
 };
 use sluice_types::{
     answer::FinishReason,
+    citation::{Source, Span, characters},
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Raw,
@@ -129,6 +130,8 @@ impl Check {
 pub struct Said {
     text: String,
     reasoning: String,
+    /// The name of each source, and the words that it stands behind.
+    citations: Vec<(String, Span)>,
     signatures: Vec<String>,
     calls: Vec<(String, String, String)>,
     finish: Option<FinishReason>,
@@ -163,6 +166,13 @@ impl Said {
                     self.calls.push((id.to_string(), name.to_string(), String::new()));
                 }
                 Delta::Arguments { index, json } => self.calls[index as usize].2.push_str(&json),
+                Delta::Citation(citation) if citation.source == Source::Other => {}
+                Delta::Citation(citation) => {
+                    let (address, title) = citation.source.names();
+                    let all = Span { start: 0, end: characters(&self.text) };
+                    let name = title.or(address).unwrap_or_default().to_owned();
+                    self.citations.push((name, citation.span.unwrap_or(all)));
+                }
             },
             Event::Finish { choice: 0, finish } => {
                 self.finish = Some(finish.reason);
@@ -198,9 +208,16 @@ impl Said {
         // What is held back for the end is not told where there is none.
         if caller == Protocol::Gemini && said.failed {
             said.calls.clear();
+            said.citations.clear();
             said.signatures.clear();
             said.finish = None;
         }
+        // Messages says only behind which words a citation stands, and a cut stream may not tell those of its last ones.
+        if caller == Protocol::AnthropicMessages {
+            said.citations.iter_mut().for_each(|(_, span)| *span = Span::default());
+        }
+        said.citations.sort();
+        said.citations.dedup();
         said.stop_text = false;
         for (_, _, arguments) in &mut said.calls {
             let broken = caller == Protocol::Gemini

@@ -1,8 +1,8 @@
 //! English endings taken off, so that "studies", "studied" and "study" are one term.
 //!
-//! A light stemmer: plurals, participles, adverbs and the final e, each with what English spelling does around it. It
-//! leaves derivations ("relation", "relative") apart. Words of other languages mostly stay as they are, and lose a
-//! plural s where they have one.
+//! A light stemmer: plurals, participles, adverbs and the final e, each with what English spelling does around it, then
+//! up to two endings of derivation ("relation", "relative", "related"). Words of other languages mostly stay as they
+//! are, and lose a plural s where they have one.
 
 /// The stem of a word in lower case, made in place. Words with anything but ASCII letters stay as they are.
 pub(super) fn stem(word: &mut String) {
@@ -13,6 +13,7 @@ pub(super) fn stem(word: &mut String) {
     participle(word);
     adverb(word);
     last_letter(word);
+    derivation(word);
 }
 
 /// Cuts `count` bytes off the end; the word is ASCII.
@@ -94,6 +95,25 @@ fn last_letter(word: &mut String) {
     }
 }
 
+/// Endings of derivation, as they are after [`last_letter`], each before its own tail.
+const DERIVED: &[&str] = &[
+    "ation", "ative", "ness", "ment", "ical", "ful", "ous", "ion", "abl", "ibl", "anc", "enc", "ant", "ent",
+    "ism", "ist", "iti", "iv", "iz", "is", "ic", "al", "er", "or", "at",
+];
+
+/// Takes up to two endings off. What is left has at least four letters, five before most endings of two: "center" is
+/// not "cent".
+fn derivation(word: &mut String) {
+    for _ in 0..2 {
+        let fits = |end: &&&str| {
+            let least = if end.len() <= 2 && **end != "at" { 5 } else { 4 };
+            word.ends_with(**end) && end.len() + least <= word.len()
+        };
+        let Some(end) = DERIVED.iter().find(fits) else { return };
+        cut(word, end.len());
+    }
+}
+
 fn is_vowel(byte: u8) -> bool {
     matches!(byte, b'a' | b'e' | b'i' | b'o' | b'u' | b'y')
 }
@@ -115,6 +135,11 @@ mod tests {
             "class classes",
             "vote votes voted voting",
             "city cities",
+            "relation relations relative relatively related relating",
+            "operate operation operator operational",
+            "happy happiness",
+            "analyse analysis analyses",
+            "active activity activities",
         ] {
             let stems: Vec<String> = group
                 .split(' ')
@@ -132,6 +157,9 @@ mod tests {
             ("red", "red"),
             ("sing", "sing"),
             ("gas", "gas"),
+            ("center", "center"),
+            ("cent", "cent"),
+            ("paper", "paper"),
             ("überes", "überes"),
         ] {
             let mut made = word.to_owned();

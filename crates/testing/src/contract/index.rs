@@ -346,6 +346,7 @@ mod tests {
             let (text, cosine) = find(&space("one"), 3).await.unwrap();
             assert!(text.starts_with("common old") && 0.99 < cosine, "{text}");
             assert!(put(&new, &pieces("new", 0..5)).await.live);
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
             host.sleep(std::time::Duration::from_secs(6)).await;
             assert_eq!(find(&space("one"), 3).await.unwrap().0, "common new chunk3");
             assert_eq!(host.vectors(), 5, "the old version's vectors are gone");
@@ -362,14 +363,22 @@ mod tests {
             host.sleep(std::time::Duration::from_secs(6)).await;
             assert_eq!(find(&next, 3).await.unwrap().0, "common new chunk2");
             assert_eq!(host.vectors(), 5, "those of the space before are gone");
+            let put_next = async |file: &File, all: &[Piece]| {
+                elsewhere::put(&host, &chosen, place, &next, file, all).await.unwrap()
+            };
             host.vectors_down(true);
             assert_eq!(find(&next, 3).await, None);
             let both = Query { words: Words::new("chunk4"), ..near(&next, 3) };
             let found = elsewhere::search(&host, &chosen, place, both).await.unwrap();
             assert_eq!(found.candidates[0].chunk.text, "common new chunk4", "words find on");
             host.vectors_down(false);
-            elsewhere::remove(&host, &chosen, place, "file-1", Timestamp(9_000)).await.unwrap();
-            elsewhere::forget(&host, &chosen, place).await.unwrap();
+            put_next(&file("file-2", "two", 70), &pieces("two", 0..70)).await;
+            index::remove(&host, place, "file-1", Timestamp(9_000)).await.unwrap();
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            assert_eq!(host.vectors(), 70);
+            index::forget(&host, place).await.unwrap();
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
             host.sleep(std::time::Duration::from_secs(6)).await;
             assert_eq!(host.vectors(), 0);
         });

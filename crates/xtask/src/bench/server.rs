@@ -114,7 +114,7 @@ impl Server {
     /// If it does not start.
     pub fn spin(host: &Path, bundle: &Path, seed: &Path, nodelay: bool) -> Result<Self> {
         let mut serve = command(host);
-        serve.args(["--manifest", "spin.toml", "--component-file"]).arg(bundle.join("gateway.wasm"));
+        serve.args(["--manifest", "spin.toml", "--components"]).arg(bundle);
         serve.arg("--seed").arg(seed).arg("--exit-on-stdin-close");
         if nodelay {
             serve.arg("--tcp-nodelay");

@@ -1,7 +1,7 @@
 //! How large the bundles are.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -20,24 +20,27 @@ pub struct Size {
     pub gzip_bytes: usize,
 }
 
-/// Builds both bundles and measures them.
+/// Builds all bundles and measures them.
 ///
 /// # Errors
 ///
 /// If they do not build.
 pub fn measure() -> Result<Vec<Size>> {
-    let hosts = [(Host::Cloudflare, "Cloudflare: script and module"), (Host::Spin, "Spin: component")];
-    hosts.into_iter().map(|(host, name)| one(host, name)).collect()
+    let (workers, spin) =
+        (build::bundle(Host::Cloudflare, Mode::Release)?, build::bundle(Host::Spin, Mode::Release)?);
+    let worker = |folder: &Path| [folder.join("index.js"), folder.join("index_bg.wasm")];
+    Ok(vec![
+        of("Cloudflare: script and module", &worker(&workers))?,
+        of("Cloudflare, `ingest`: script and module", &worker(&build::ingest_dir(Mode::Release)))?,
+        of("Spin: component", &[spin.join("gateway.wasm")])?,
+        of("Spin, `ingest`: component", &[spin.join("ingest.wasm")])?,
+    ])
 }
 
-fn one(host: Host, name: &'static str) -> Result<Size> {
-    let folder = build::bundle(host, Mode::Release)?;
+fn of(name: &'static str, files: &[PathBuf]) -> Result<Size> {
     let mut size = Size { name, bytes: 0, gzip_bytes: 0 };
-    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    // Hosts may keep what they compiled beside it.
-    let is_bundle = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "js" || kind == "wasm");
-    for file in entries.flatten().map(|entry| entry.path()).filter(is_bundle) {
-        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    for file in files {
+        let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         size.bytes += bytes.len();
         size.gzip_bytes += gzip_len(&bytes)?;
     }

@@ -11,9 +11,11 @@ use crate::{
     config::{
         Hedge, Mirror, Model, Provider, RetryOn, RetryPolicy, Target, Upstream,
         document::{self, Document, RetryClass},
+        number::Share,
         path::{Path, Problem},
         suggest,
     },
+    grounded::wish,
     guardrail::{Guardrail, Plans},
     routing::{breaker::Policy, window},
 };
@@ -61,7 +63,27 @@ pub fn compile(
     let all: Vec<_> = guardrails.iter().map(Rc::as_ref).collect();
     let guard = Rc::new(Plans::of(&all));
     let (strict, cache) = (written.strict, written.cache.into());
-    Some(Model { name, group, targets, strict, deadline, hedge, mirror, cache, guard, guardrails })
+    let knowledge =
+        written.knowledge.as_ref().map(|written| compile_knowledge(written, &at.key("knowledge"), notes));
+    Some(Model { name, group, targets, strict, deadline, hedge, mirror, cache, guard, guardrails, knowledge })
+}
+
+fn compile_knowledge(written: &document::Knowledge, at: &Path, notes: &mut Notes) -> wish::Own {
+    let names = written.stores.iter().all(|name| !name.trim().is_empty());
+    if !names || !(1..=wish::MAX_STORES).contains(&written.stores.len()) {
+        let most = wish::MAX_STORES;
+        notes.problem(at.key("stores"), format!("must be 1 to {most} ids or names of vector stores"));
+    }
+    let max_results = written.max_results.unwrap_or(wish::RESULTS_USUALLY);
+    if !(1..=wish::MAX_RESULTS).contains(&max_results) {
+        notes.problem(at.key("max_results"), format!("must be from 1 to {}", wish::MAX_RESULTS));
+    }
+    wish::Own {
+        stores: written.stores.clone(),
+        max_results,
+        threshold: written.score_threshold.map_or(0.0, Share::get),
+        on_error: written.on_error,
+    }
 }
 
 /// Where copies go: a model with the one target.

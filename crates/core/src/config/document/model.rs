@@ -12,6 +12,7 @@ use crate::config::{
     number::{Ratio, Share, Weight},
     text::{Backoff, Period, TargetName},
 };
+use crate::grounded::wish::OnError;
 
 /// One name and what answers to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,27 @@ pub struct Model {
     /// Prices of your own for all targets of this model; they win over the provider's and the list's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prices: Option<Prices>,
+    /// The stores that its answers rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub knowledge: Option<Knowledge>,
+}
+
+/// Stores that a model's answers rest on: each tenant's own of these ids or names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Knowledge {
+    /// Ids (`vs_…`) or names; 1 to 8.
+    pub stores: Vec<String>,
+    /// The most passages a question is given, 1 to 50. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<u32>,
+    /// The least score of a passage, 0 to 1. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_threshold: Option<Share>,
+    /// What is done where the search fails: `refuse` the request, or `answer` without passages. Default: `refuse`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_error: OnError,
 }
 
 /// How targets are picked.

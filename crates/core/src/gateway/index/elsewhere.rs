@@ -1,13 +1,13 @@
 //! The same calls where the configuration says that vectors are kept elsewhere: words and texts stay in the index's object,
 //! vectors go to the service, under ids that say their version and ordinal. With `vectors: embedded` they are the object's calls
-//! and nothing more.
+//! and nothing more. Calls that are not here ([`remove`](super::remove), [`forget`](super::forget)) are made as they are:
+//! [`tidy`] removes the vectors of what they hide.
 //!
 //! A service shows late what was written, and goes on showing what was removed: what it finds that the index does not know
 //! is left out there. Filters are passed on; what [`describe`](super::describe) changes of a file reaches them when it is
 //! embedded anew.
 
 use sluice_retrieval::dense::Vector;
-use sluice_types::time::Timestamp;
 
 use super::{IndexError, ask, down, other};
 use crate::{
@@ -72,12 +72,6 @@ async fn erase<H: Host>(
     Ok(())
 }
 
-/// The numbers of the spaces that a store has vectors of.
-fn spaces(state: &State) -> impl Iterator<Item = u32> {
-    let next = state.next.as_ref().map(|_| state.next_number);
-    state.space.as_ref().map(|_| state.space_number).into_iter().chain(next)
-}
-
 /// As [`super::put`]. The vectors are there before the chunks are: what is seen has some.
 ///
 /// # Errors
@@ -94,10 +88,9 @@ pub async fn put<H: Host>(
     if *chosen == document::Vectors::Embedded {
         return super::put(host, place, space, file, pieces).await;
     }
-    let before = super::known(host, place, &file.id).await?.live;
-    // Says which space it is, or that it is another.
+    // Says whether it is there already, or refuses.
     let begun = super::put(host, place, space, file, &[]).await?;
-    if begun.live && before.as_ref().is_some_and(|before| before.version == file.version) {
+    if begun.live {
         return Ok(begun);
     }
     let state = super::state(host, place).await?;
@@ -106,34 +99,7 @@ pub async fn put<H: Host>(
     upsert(host, chosen, &namespace(place, number), file, vectors).await?;
     let bare: Vec<Piece> =
         pieces.iter().map(|piece| Piece { chunk: piece.chunk.clone(), vectors: Vec::new() }).collect();
-    let progress = super::put(host, place, space, file, &bare).await?;
-    if let Some(before) = before.filter(|before| progress.live && before.version != file.version) {
-        for number in spaces(&state) {
-            erase(host, chosen, &namespace(place, number), &before).await?;
-        }
-    }
-    Ok(progress)
-}
-
-/// As [`super::remove`].
-///
-/// # Errors
-///
-/// [`IndexError`].
-pub async fn remove<H: Host>(
-    host: &H,
-    chosen: &document::Vectors,
-    place: Place<'_>,
-    file: &str,
-    at: Timestamp,
-) -> Result<Option<File>, IndexError> {
-    let gone = super::remove(host, place, file, at).await?;
-    if let Some(gone) = gone.as_ref().filter(|_| *chosen != document::Vectors::Embedded) {
-        for number in spaces(&super::state(host, place).await?) {
-            erase(host, chosen, &namespace(place, number), gone).await?;
-        }
-    }
-    Ok(gone)
+    super::put(host, place, space, file, &bare).await
 }
 
 /// As [`super::search`]. Where the service does not answer, words alone find.
@@ -207,42 +173,44 @@ pub async fn switch<H: Host>(
     let before = super::state(host, place).await?;
     let state = super::switch(host, place, space).await?;
     if *chosen != document::Vectors::Embedded && before.space.as_ref() != Some(space) {
-        erase_all(host, chosen, place, &[before.space_number]).await?;
+        erase_all(host, chosen, place, false, &[before.space_number]).await?;
     }
     Ok(state)
 }
 
-/// As [`super::forget`].
+/// As [`super::tidy`]. The vectors of what is taken out go first: it is to follow whatever hides a version.
 ///
 /// # Errors
 ///
-/// [`IndexError`].
-pub async fn forget<H: Host>(
+/// [`IndexError`]: to be done again.
+pub async fn tidy<H: Host>(
     host: &H,
     chosen: &document::Vectors,
     place: Place<'_>,
-) -> Result<(), IndexError> {
+    most: u32,
+) -> Result<bool, IndexError> {
     if *chosen != document::Vectors::Embedded {
-        let numbers: Vec<u32> = spaces(&super::state(host, place).await?).collect();
-        erase_all(host, chosen, place, &numbers).await?;
+        let state = super::state(host, place).await?;
+        if state.untidy {
+            let numbers: Vec<u32> = (1..=state.spaces).collect();
+            erase_all(host, chosen, place, true, &numbers).await?;
+        }
     }
-    super::forget(host, place).await
+    super::tidy(host, place, most).await
 }
 
-/// Removes the vectors of all files of a store.
+/// Removes the vectors of a store's files: of those that are `gone`, or of the others.
 async fn erase_all<H: Host>(
     host: &H,
     chosen: &document::Vectors,
     place: Place<'_>,
+    gone: bool,
     numbers: &[u32],
 ) -> Result<(), IndexError> {
     let mut from = 0;
     loop {
-        let Answer::Files { files, next } =
-            ask(host, place, &Call::Files { from, most: FILES }, &[]).await?.0
-        else {
-            return other();
-        };
+        let call = Call::Files { gone, from, most: FILES };
+        let Answer::Files { files, next } = ask(host, place, &call, &[]).await?.0 else { return other() };
         for file in &files {
             for number in numbers {
                 erase(host, chosen, &namespace(place, *number), file).await?;

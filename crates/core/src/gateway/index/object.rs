@@ -95,7 +95,7 @@ async fn done(
             return search::search(&open, query).await;
         }
         Call::State => Answer::State(open.state().await?),
-        Call::Files { from, most } => open.files(from, most).await?,
+        Call::Files { gone, from, most } => open.files(gone, from, most).await?,
         Call::Reembed(space) => {
             shelve::reembed(&mut open, space);
             Answer::State(open.state().await?)
@@ -226,17 +226,29 @@ impl<'c, C: Cells> Open<'c, C> {
         Ok(pending)
     }
 
-    /// Versions of files from a number on.
-    async fn files(&self, from: u32, most: u32) -> Result<Answer, CountersError> {
-        let from = from.max(self.meta.forgotten.saturating_add(1));
-        let found = self.cells.range(&number_key(from), "n0", most).await?;
-        let last = found.last().filter(|_| found.len() == most as usize);
-        let last: Option<u32> = last.and_then(|(key, _)| key.strip_prefix("n/")?.parse().ok());
-        let file = |(_, text): &(String, String)| -> Result<_, CountersError> {
-            Ok(serde_json::from_str::<Version>(text).map_err(unreadable)?.file)
-        };
-        let files = found.iter().map(file).collect::<Result<_, _>>()?;
-        Ok(Answer::Files { files, next: last.map(|last| last.saturating_add(1)) })
+    /// Versions of files from a number on: those that wait to be taken out, or the others.
+    async fn files(&self, gone: bool, from: u32, most: u32) -> Result<Answer, CountersError> {
+        let (mut files, mut from, most) = (Vec::new(), from, most.clamp(1, 1_000));
+        loop {
+            let found = self.cells.range(&number_key(from), "n0", most).await?;
+            for (key, text) in &found {
+                let Some(number) = key.strip_prefix("n/").and_then(|number| number.parse::<u32>().ok())
+                else {
+                    continue;
+                };
+                if most as usize <= files.len() {
+                    return Ok(Answer::Files { files, next: Some(number) });
+                }
+                from = number.saturating_add(1);
+                let hidden = self.meta.hidden.get(&number) == Some(&Hidden::Gone);
+                if gone == (hidden || number <= self.meta.forgotten) {
+                    files.push(serde_json::from_str::<Version>(text).map_err(unreadable)?.file);
+                }
+            }
+            if found.len() < most as usize {
+                return Ok(Answer::Files { files, next: None });
+            }
+        }
     }
 
     /// Chunks of a version from an ordinal on.

@@ -5,11 +5,13 @@ use serde_json::value::RawValue;
 use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
+    citation::Citation,
     error::{ErrorKind, Failure},
     json::{Members, Raw, Str},
 };
 
 use super::{
+    citation,
     error::{ErrorBody, read_unannounced},
     fields::Fields,
     finish::{self, Held},
@@ -18,6 +20,7 @@ use super::{
 };
 use crate::format::{
     Meta,
+    cite::pieces,
     json::{ObjectWriter, Path, is_cut_off, list},
 };
 
@@ -97,7 +100,11 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     body.set("model", if answer.model.is_empty() { meta.model } else { &answer.model });
     let mut held = Held::default();
     let told = parts.iter().filter(|part| is_told(part, meta.same_format));
-    list(body.member("content"), told, |out, part| write_block(out, part, meta.same_format, &mut held));
+    let told = told.flat_map(|part| blocks(part, meta.same_format));
+    list(body.member("content"), told, |out, (part, piece)| match piece {
+        Some(piece) => write_text(out, &piece, meta.same_format),
+        None => write_block(out, part, meta.same_format, &mut held),
+    });
     body.set("stop_reason", finish::write(finish, held, meta.same_format));
     body.set("stop_sequence", &finish.stop_sequence);
     let extra = if meta.same_format { answer.extra.0.as_slice() } else { &[] };
@@ -125,6 +132,31 @@ fn is_told(part: &Part<'_>, same_format: bool) -> bool {
     }
 }
 
+/// A piece of a text, and what all of it rests on.
+type Cited<'p, 'a> = (&'p str, Vec<&'p Citation<'a>>);
+
+/// The blocks that a part is told in: a text is cut where it is cited.
+fn blocks<'p, 'a>(part: &'p Part<'a>, same_format: bool) -> Vec<(&'p Part<'a>, Option<Cited<'p, 'a>>)> {
+    let Part::Text { text, citations, .. } = part else { return vec![(part, None)] };
+    let mut pieces = pieces(text, citations);
+    for (_, citations) in &mut pieces {
+        citations.retain(|citation| citation::is_told(citation, same_format));
+    }
+    pieces.into_iter().map(|piece| (part, Some(piece))).collect()
+}
+
+fn write_text(out: &mut Vec<u8>, (text, citations): &Cited<'_, '_>, same_format: bool) {
+    let mut block = ObjectWriter::open(out);
+    block.set("type", "text");
+    block.set("text", text);
+    if !citations.is_empty() {
+        list(block.member("citations"), citations, |out, citation| {
+            citation::write(citation, same_format, out);
+        });
+    }
+    block.close();
+}
+
 fn write_block(out: &mut Vec<u8>, part: &Part<'_>, same_format: bool, held: &mut Held) {
     if let Part::Other { raw, .. } = part {
         out.extend_from_slice(raw.text().as_bytes());
@@ -132,10 +164,6 @@ fn write_block(out: &mut Vec<u8>, part: &Part<'_>, same_format: bool, held: &mut
     }
     let mut block = ObjectWriter::open(out);
     match part {
-        Part::Text { text, .. } => {
-            block.set("type", "text");
-            block.set("text", text);
-        }
         Part::Refusal { text } => {
             held.refusal = true;
             block.set("type", "text");
@@ -160,8 +188,9 @@ fn write_block(out: &mut Vec<u8>, part: &Part<'_>, same_format: bool, held: &mut
                 block.raw(name, raw.text());
             }
         }
-        // Not told, see `is_told`, or written above.
-        Part::Image { .. }
+        // Not told, see `is_told`, or written by others.
+        Part::Text { .. }
+        | Part::Image { .. }
         | Part::Document { .. }
         | Part::Audio { .. }
         | Part::ToolResult { .. }
@@ -223,6 +252,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         }
     }
 

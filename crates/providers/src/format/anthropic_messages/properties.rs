@@ -23,6 +23,7 @@ fn meta(same_format: bool) -> Meta<'static> {
         include_usage: true,
         same_format,
         json_array: false,
+        searched: None,
     }
 }
 

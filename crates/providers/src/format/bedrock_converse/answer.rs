@@ -11,10 +11,11 @@ use sluice_types::{
 };
 
 use super::{
+    citation,
     error::{ErrorBody, read_unannounced},
     finish, usage,
 };
-use crate::format::json::is_cut_off;
+use crate::format::{json::is_cut_off, openai_chat::Many};
 
 #[derive(Deserialize)]
 struct Whole<'a> {
@@ -80,11 +81,13 @@ struct ReasoningText<'a> {
     signature: Option<Str<'a>>,
 }
 
-/// Text with its sources, which no other format can tell.
+/// Text with its sources.
 #[derive(Deserialize)]
 struct Cited<'a> {
     #[serde(borrow, default)]
     content: Vec<CitedText<'a>>,
+    #[serde(borrow, default)]
+    citations: Many<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -131,11 +134,12 @@ fn unreadable(what: &str) -> Failure {
 /// The part that a block is; `None` if it says nothing.
 fn part<'a>(block: Block<'a>, raw: &'a RawValue) -> Option<Part<'a>> {
     if let Some(text) = block.text {
-        return Some(Part::Text { text, cache: None });
+        return Some(Part::text(text));
     }
     if let Some(cited) = block.cited {
         let text: String = cited.content.iter().filter_map(|piece| piece.text.as_deref()).collect();
-        return Some(Part::Text { text: text.into(), cache: None });
+        let citations = cited.citations.0.into_iter().map(citation::read).collect();
+        return Some(Part::Text { text: text.into(), cache: None, citations });
     }
     match (block.tool_use, block.reasoning) {
         (Some(ToolUse { id, name, input, kind: None }), _) => Some(Part::ToolCall {

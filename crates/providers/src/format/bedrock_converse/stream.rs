@@ -10,7 +10,9 @@
 mod wire;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::value::RawValue;
 use sluice_types::{
+    citation::{Citation, Span, characters},
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
@@ -18,7 +20,7 @@ use sluice_types::{
 };
 
 use self::wire::{ToolStart, Wire, WireDelta};
-use super::{error::read_exception, finish, usage};
+use super::{citation, error::read_exception, finish, usage};
 use crate::frames::Frame;
 
 /// Reads a provider's stream.
@@ -28,6 +30,8 @@ pub struct Reader {
     open: Vec<Block>,
     /// How many tool calls have been started.
     calls: u32,
+    /// Characters of text told so far.
+    characters: u32,
     /// Whether the start has been told.
     started: bool,
     state: State,
@@ -56,6 +60,8 @@ enum Holds {
     Call { call: u32, told: bool },
     /// A sealed thought, whose pieces are base64 each by itself.
     Sealed(Vec<u8>),
+    /// Text: the characters told before it, and what it rests on.
+    Text { start: u32, citations: Vec<Citation<'static>> },
 }
 
 /// The kinds of frame that are read; one of these that is broken ends the stream, others are nobody's loss.
@@ -135,7 +141,7 @@ impl Reader {
     }
 
     fn delta(&mut self, index: u32, delta: WireDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        tell_some(delta.text, Delta::Text, emit);
+        self.text(index, delta.text, delta.citation, emit);
         if let Some(thought) = delta.reasoning_content {
             tell_some(thought.text, Delta::Reasoning, emit);
             tell_some(thought.signature, |seal| Delta::Signature(Maker::Anthropic.seal(seal)), emit);
@@ -148,6 +154,29 @@ impl Reader {
         if let (Some(json), Some(Block { holds: Holds::Call { call, told }, .. })) = (input, block) {
             *told = true;
             tell(Delta::Arguments { index: *call, json }, emit);
+        }
+    }
+
+    /// Tells text, and keeps what it rests on until its block is whole.
+    fn text(
+        &mut self,
+        index: u32,
+        text: Option<Str<'_>>,
+        cited: Option<&RawValue>,
+        emit: &mut dyn FnMut(Event<'_>),
+    ) {
+        if text.is_none() && cited.is_none() {
+            return;
+        }
+        let start = self.characters;
+        self.characters = self.characters.saturating_add(text.as_deref().map_or(0, characters));
+        tell_some(text, Delta::Text, emit);
+        if self.open.iter().all(|block| block.index != index) {
+            self.open.push(Block { index, holds: Holds::Text { start, citations: Vec::new() } });
+        }
+        let block = self.open.iter_mut().find(|block| block.index == index);
+        if let (Some(raw), Some(Block { holds: Holds::Text { citations, .. }, .. })) = (cited, block) {
+            citations.push(citation::read(raw).into_owned());
         }
     }
 
@@ -171,6 +200,12 @@ impl Reader {
             // A call without arguments is told none.
             Holds::Call { call, told: false } => {
                 tell(Delta::Arguments { index: call, json: Str::from("{}") }, emit);
+            }
+            Holds::Text { start, citations } => {
+                let span = Some(Span { start, end: self.characters });
+                for citation in citations {
+                    tell(Delta::Citation(Box::new(Citation { span, ..citation })), emit);
+                }
             }
             Holds::Sealed(bytes) => {
                 let seal = Maker::Anthropic.seal(STANDARD.encode(bytes).into());

@@ -10,10 +10,11 @@ use sluice_types::{
 };
 
 use super::{
+    citation,
     error::{ErrorBody, read_unannounced},
     finish, usage,
 };
-use crate::format::json::is_cut_off;
+use crate::format::{json::is_cut_off, openai_chat::Many};
 
 #[derive(Deserialize)]
 struct Whole<'a> {
@@ -37,6 +38,8 @@ struct Message<'a> {
     tool_plan: Option<Str<'a>>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Call<'a>>>,
+    #[serde(borrow, default)]
+    citations: Many<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +89,15 @@ pub(in crate::format) fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure>
     let plan = message.tool_plan.filter(|plan| !plan.is_empty());
     parts.extend(plan.map(|text| Part::Reasoning { text, signature: None }));
     if let Some(content) = message.content {
+        let before = parts.len();
         read_content(content, &mut parts)?;
+        for raw in message.citations.0 {
+            let (block, cited) = citation::read(raw);
+            let at = parts.get_mut(before + block as usize);
+            if let Some(Part::Text { citations, .. }) = at {
+                citations.extend(cited);
+            }
+        }
     }
     let calls = message.tool_calls.unwrap_or_default();
     let calls_tools = !calls.is_empty();
@@ -113,7 +124,7 @@ fn unreadable(what: &str) -> Failure {
 
 fn read_content<'a>(content: &'a RawValue, parts: &mut Vec<Part<'a>>) -> Result<(), Failure> {
     if let Ok(text) = serde_json::from_str::<Str<'a>>(content.get()) {
-        parts.push(Part::Text { text, cache: None });
+        parts.push(Part::text(text));
         return Ok(());
     }
     let blocks: Vec<&RawValue> =
@@ -122,7 +133,7 @@ fn read_content<'a>(content: &'a RawValue, parts: &mut Vec<Part<'a>>) -> Result<
         let block: Block<'_> = serde_json::from_str(raw.get())
             .map_err(|_| unreadable(&format!("is broken at message.content[{at}]")))?;
         parts.push(match (block.text, block.thinking) {
-            (Some(text), _) => Part::Text { text, cache: None },
+            (Some(text), _) => Part::text(text),
             (None, Some(text)) => Part::Reasoning { text, signature: None },
             (None, None) => Part::Other { kind: block.kind.unwrap_or_default(), raw: Raw::from(raw) },
         });

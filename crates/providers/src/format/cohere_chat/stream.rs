@@ -5,12 +5,15 @@
 //!   → (tool-call-start → tool-call-delta* → tool-call-end)* → message-end
 //! ```
 //!
-//! What is a list in a whole answer is one object here. Citations and what is unknown are passed over.
+//! What is a list in a whole answer is one object here. Citations come between the deltas or behind them; what is unknown is passed
+//! over.
 
 mod wire;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use sluice_types::{
+    citation::characters,
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
@@ -18,6 +21,7 @@ use sluice_types::{
 
 use self::wire::{CallDelta, MessageDelta, Wire};
 use super::{
+    citation,
     error::{ErrorBody, read_unannounced},
     finish, usage,
 };
@@ -30,6 +34,10 @@ pub struct Reader {
     open: Vec<Call>,
     /// How many tool calls have been started.
     calls: u32,
+    /// Characters of text told so far.
+    characters: u32,
+    /// The provider's blocks of content: its number for each, and the characters of text told before it.
+    blocks: Vec<(u32, u32)>,
     /// Whether the start has been told.
     started: bool,
     /// Whether the stream is over; whatever follows is not read.
@@ -82,6 +90,14 @@ impl Reader {
 
     fn read(&mut self, frame: &Frame<'_>, wire: Wire<'_>, emit: &mut dyn FnMut(Event<'_>)) {
         let kind = wire.kind.as_deref().or(frame.event).unwrap_or_default();
+        // A citation that is broken is nobody's loss either.
+        if kind == "citation-start" && self.started {
+            let message = wire.delta.and_then(|delta| delta.message);
+            if let Some(raw) = message.and_then(|message| message.citations.0) {
+                self.cite(raw, emit);
+            }
+            return;
+        }
         if !KNOWN.contains(&kind) {
             // Not a frame of this format, but an error all the same.
             let told: ErrorBody<'_> = serde_json::from_str(frame.data).unwrap_or_default();
@@ -114,7 +130,7 @@ impl Reader {
         }
         let message = delta.message.unwrap_or_default();
         match kind {
-            "content-start" | "content-delta" | "tool-plan-delta" => say(message, emit),
+            "content-start" | "content-delta" | "tool-plan-delta" => self.say(index, message, emit),
             "tool-call-start" => {
                 if let Some(call) = message.tool_calls.0 {
                     self.start_call(index, call, emit);
@@ -127,6 +143,28 @@ impl Reader {
             "tool-call-end" => self.end_call(index, emit),
             // What a message starts with is empty, and a block's end says nothing.
             _ => {}
+        }
+    }
+
+    /// Tells the text and the thoughts of a piece.
+    fn say(&mut self, index: u32, message: MessageDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        tell_some(message.tool_plan, Delta::Reasoning, emit);
+        if let Some(content) = message.content.0 {
+            if self.blocks.iter().all(|(known, _)| *known != index) {
+                self.blocks.push((index, self.characters));
+            }
+            tell_some(content.thinking, Delta::Reasoning, emit);
+            self.characters = self.characters.saturating_add(content.text.as_deref().map_or(0, characters));
+            tell_some(content.text, Delta::Text, emit);
+        }
+    }
+
+    fn cite(&self, raw: &RawValue, emit: &mut dyn FnMut(Event<'_>)) {
+        let (block, citations) = citation::read(raw);
+        let start = self.blocks.iter().find(|(index, _)| *index == block).map_or(0, |(_, start)| *start);
+        for mut citation in citations {
+            citation.span = citation.span.map(|span| span.shifted(start));
+            tell(Delta::Citation(Box::new(citation)), emit);
         }
     }
 
@@ -182,15 +220,6 @@ impl Reader {
             Err(_) => "a frame of the provider's stream is not a JSON object".to_owned(),
         };
         self.failed(Failure::new(ErrorKind::UpstreamInvalid, told), emit);
-    }
-}
-
-/// Tells the text and the thoughts of a piece.
-fn say(message: MessageDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-    tell_some(message.tool_plan, Delta::Reasoning, emit);
-    if let Some(content) = message.content.0 {
-        tell_some(content.thinking, Delta::Reasoning, emit);
-        tell_some(content.text, Delta::Text, emit);
     }
 }
 

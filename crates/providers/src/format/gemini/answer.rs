@@ -1,21 +1,27 @@
 //! Whole answers.
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
+    citation::{Source, Span},
     error::{ErrorKind, Failure},
     json::{Members, Raw, Str},
 };
 
 use super::{
-    error, finish, ids, names,
+    error, finish,
+    grounding::{self, Grounds, Words},
+    ids, names,
     parts::{self, Audience, PartsWriter},
     usage,
     wire::{self, Wire, block_reason},
 };
 use crate::format::{
     Meta,
+    cite::Ruler,
     json::{ObjectWriter, Path, Value, list},
     openai_chat::{Few, Number, Text},
 };
@@ -90,6 +96,7 @@ fn read_candidate<'a>(raw: &'a RawValue, answer_id: &str) -> Result<Choice<'a>, 
     let mut said = Vec::new();
     let mut calls = 0;
     let path = Path::Root.member("parts");
+    let mut places = BTreeMap::new();
     for (i, raw) in head.content.unwrap_or_default().parts.into_iter().enumerate() {
         // Now and then a part holds nothing.
         if raw.get() == "{}" {
@@ -103,7 +110,10 @@ fn read_candidate<'a>(raw: &'a RawValue, answer_id: &str) -> Result<Choice<'a>, 
         };
         parts::read(&Value { raw, path: path.item(i) }, &mut id, &mut said)
             .map_err(|failure| unreadable(&format!("is broken at {}", failure.param.unwrap_or_default())))?;
+        places.insert(i, said.len().saturating_sub(1));
     }
+    let grounds: Grounds<'a> = serde_json::from_str(raw.get()).unwrap_or_default();
+    grounds.attach(&mut said, &places);
     let called = said.iter().any(|part| matches!(part, Part::ToolCall { .. }));
     let finish = match head.finish_reason.0.filter(|word| !word.is_empty()) {
         Some(word) => finish::read(word, called)?,
@@ -151,9 +161,19 @@ fn write_candidate(out: &mut Vec<u8>, choice: &Choice<'_>, same_format: bool) {
     let mut candidate = ObjectWriter::open(out);
     let mut said = Vec::new();
     let mut writer = PartsWriter::open(&mut said, Audience::Caller { same_format });
+    let mut cited = Vec::new();
     for part in &choice.parts {
         // Whatever is wrong with a call, callers are told of it.
         let _ = writer.part(part);
+        if let Part::Text { text, citations, .. } = part
+            && let (Some(part), false) = (writer.count.checked_sub(1), citations.is_empty())
+        {
+            let ruler = Ruler::of(text);
+            cited.extend(citations.iter().map(|citation| {
+                let span = citation.span.unwrap_or(Span { start: 0, end: ruler.characters() });
+                (citation, Words { part, start: ruler.byte(span.start), end: ruler.byte(span.end) })
+            }));
+        }
     }
     let cut = writer.cut;
     let any = writer.close();
@@ -165,8 +185,18 @@ fn write_candidate(out: &mut Vec<u8>, choice: &Choice<'_>, same_format: bool) {
     content.close();
     candidate.set("finishReason", finish::write(&choice.finish, cut, same_format));
     candidate.set("index", &choice.index);
+    // What came in this format is told as it came, while it is all there is and still fits the text.
+    let own = |name: &str| choice.extra.value(name).filter(|_| same_format);
+    let came = own("groundingMetadata").is_some() || own("citationMetadata").is_some();
+    let anew = !came || cited.iter().any(|(citation, _)| citation.raw.is_none());
+    cited.retain(|(citation, _)| citation.source != Source::Other);
+    let anew = anew && !cited.is_empty();
+    if anew {
+        let beside = own("groundingMetadata").and_then(|raw| raw.read::<Members<'_>>().ok());
+        grounding::write(&cited, beside.as_ref(), &mut candidate);
+    }
     if same_format {
-        for (name, raw) in &choice.extra.0 {
+        for (name, raw) in choice.extra.0.iter().filter(|(name, _)| !anew || *name != "groundingMetadata") {
             candidate.raw(name, raw.text());
         }
     }
@@ -250,6 +280,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         };
         assert_eq!(
             String::from_utf8(write_answer(&answer, &meta)).unwrap(),

@@ -51,7 +51,7 @@ pub(super) fn read<'a>(
     }
     let read = if let Some(text) = names::string(&part, "text")? {
         // An empty text is there for its signature alone.
-        if text.is_empty() && signature.is_some() { None } else { Some(Part::Text { text, cache: None }) }
+        if text.is_empty() && signature.is_some() { None } else { Some(Part::text(text)) }
     } else if let Some(call) = names::get(&part, "functionCall")? {
         Some(read_call(&call.object()?, id)?)
     } else if let Some(response) = names::get(&part, "functionResponse")? {
@@ -131,7 +131,7 @@ fn read_response<'a>(
             [(name, raw)] if *name == "result" && raw.get().starts_with('"') => text_or_json(raw),
             _ => value.raw.get().into(),
         };
-        parts.push(Part::Text { text, cache: None });
+        parts.push(Part::text(text));
     }
     if let Some(list) = names::get(response, "parts")? {
         for (i, raw) in names::items(&list)?.into_iter().enumerate() {

@@ -114,7 +114,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
     let created_at = std::mem::take(&mut told.created_at).0.unwrap_or_default();
     let mut parts = Vec::new();
     parts.extend(message.thinking.said().map(|text| Part::Reasoning { text, signature: None }));
-    parts.extend(message.content.said().map(|text| Part::Text { text, cache: None }));
+    parts.extend(message.content.said().map(Part::text));
     let calls = message.tool_calls.0.into_iter().filter_map(called).enumerate();
     parts.extend(calls.map(|(index, (id, name, arguments))| Part::ToolCall {
         id: id.unwrap_or_else(|| one_text::call_id(&created_at, index).into()),

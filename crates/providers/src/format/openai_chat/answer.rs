@@ -10,12 +10,13 @@ use sluice_types::{
 
 use super::{
     error, finish,
+    sources::{self, Marks},
     stream::made_up_id,
     usage,
     wire::{self, Call, Content, Function, Said, Text, Whole, WholeChoice, google},
 };
 use crate::format::{
-    Meta,
+    Meta, annotation, cite,
     json::{self, ObjectWriter},
 };
 
@@ -35,6 +36,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         return Err(Failure::new(ErrorKind::UpstreamInvalid, "the provider's answer holds no choices"));
     }
     let id = whole.id.0.unwrap_or_default();
+    let beside = (whole.citations, whole.search_results);
     let mut extra = rest(body, |name| {
         matches!(name, "id" | "object" | "created" | "model" | "choices" | "usage" | "error" | "sluice")
     });
@@ -47,7 +49,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         id: id.clone(),
         model: whole.model.0.unwrap_or_default(),
         created: whole.created.count(),
-        choices: choices.into_iter().map(|told| choice(told, &id)).collect::<Result<_, _>>()?,
+        choices: choices.into_iter().map(|told| choice(told, &id, beside)).collect::<Result<_, _>>()?,
         usage: whole.usage.and_then(|usage| usage::read(usage.get())),
         extra,
     })
@@ -73,15 +75,20 @@ fn rest(json: &[u8], known: impl Fn(&str) -> bool) -> Members<'_> {
     members
 }
 
-fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Failure> {
+/// What stands beside an answer: `citations` and `search_results`.
+type Beside<'a> = (Option<&'a RawValue>, Option<&'a RawValue>);
+
+fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str, beside: Beside<'a>) -> Result<Choice<'a>, Failure> {
     if let Some(error) = choice.error {
         return Err(error::embedded(error.get()));
     }
     let message = choice.message.map_or("{}", RawValue::get);
-    let said: Said<'a, &'a RawValue> =
+    let mut said: Said<'a, &'a RawValue> =
         serde_json::from_str(message).map_err(|error| unreadable(&error, message.as_bytes()))?;
     let index = choice.index.index();
-    let parts = parts(said, |call| made_up_id(answer_id, index, call).into());
+    let annotations = std::mem::take(&mut said.annotations).0;
+    let mut parts = parts(said, |call| made_up_id(answer_id, index, call).into());
+    let cited = cite(&mut parts, annotations, beside);
     let held = finish::Held {
         calls: parts.iter().any(|part| matches!(part, Part::ToolCall { .. })),
         refusal: parts.iter().any(|part| matches!(part, Part::Refusal { .. })),
@@ -103,9 +110,29 @@ fn choice<'a>(choice: WholeChoice<'a>, answer_id: &str) -> Result<Choice<'a>, Fa
                 | "refusal"
                 | "tool_calls"
                 | "function_call"
-        )
+        ) || cited && name == "annotations"
     });
     Ok(Choice { index, parts, finish, extra })
+}
+
+/// Puts citations where they belong; whether the annotations are now told by them.
+fn cite<'a>(parts: &mut [Part<'a>], annotations: Vec<&'a RawValue>, beside: Beside<'a>) -> bool {
+    if !annotations.is_empty() {
+        let left = annotations.into_iter().filter_map(|raw| cite::attach(parts, annotation::read(raw)));
+        return left.count() == 0;
+    }
+    if beside.0.is_some() || beside.1.is_some() {
+        let mut marks = Marks::default();
+        for part in parts.iter() {
+            if let Part::Text { text, .. } = part {
+                marks.push(text);
+            }
+        }
+        for citation in sources::read(beside.0, beside.1, &marks) {
+            cite::attach(parts, citation);
+        }
+    }
+    false
 }
 
 /// What a message says, in our order: thoughts, content, refusal, calls.
@@ -126,7 +153,7 @@ fn parts<'a>(said: Said<'a, &'a RawValue>, made_up_id: impl Fn(usize) -> Str<'a>
     match said.content {
         Content::Nothing => {}
         Content::Text(text) if text.is_empty() => {}
-        Content::Text(text) => parts.push(Part::Text { text, cache: None }),
+        Content::Text(text) => parts.push(Part::text(text)),
         Content::Parts(pieces) => parts.extend(pieces.into_iter().map(wire::content_part)),
     }
     parts.extend(said.refusal.said().map(|text| Part::Refusal { text }));
@@ -241,6 +268,12 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
     }
     if let Some(reasoning) = reasoning.filter(|text| !text.is_empty()) {
         object.set("reasoning_content", &reasoning);
+    }
+    let cited = || cite::all(parts).filter(|(citation, _)| annotation::is_told(citation, same_format));
+    if cited().next().is_some() {
+        json::list(object.member("annotations"), cited(), |out, (citation, span)| {
+            annotation::write_nested(citation, span, same_format, out);
+        });
     }
     if sealed {
         wire::write_thinking_blocks(parts, object.member("thinking_blocks"));

@@ -33,6 +33,12 @@ pub(super) struct Chunk<'a> {
     pub(super) x_groq: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
+    /// Perplexity, xAI: addresses of what the answer rests on.
+    #[serde(borrow, default)]
+    pub(super) citations: Option<&'a RawValue>,
+    /// Perplexity: the same with titles.
+    #[serde(borrow, default)]
+    pub(super) search_results: Option<&'a RawValue>,
 }
 
 /// What of a frame stands behind its choices.
@@ -44,6 +50,10 @@ pub(super) struct ChunkTail<'a> {
     pub(super) x_groq: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) citations: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) search_results: Option<&'a RawValue>,
 }
 
 /// One answer's part of a frame.
@@ -85,6 +95,10 @@ pub(super) struct Whole<'a> {
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) citations: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) search_results: Option<&'a RawValue>,
 }
 
 /// One of a whole answer's answers.
@@ -124,6 +138,8 @@ pub(super) struct Said<'a, C> {
     pub(super) tool_calls: Many<C>,
     #[serde(default)]
     pub(super) function_call: Option<Box<Function<'a>>>,
+    #[serde(default)]
+    pub(super) annotations: Many<&'a RawValue>,
 }
 
 /// A call of a tool, or the next piece of one.
@@ -194,7 +210,7 @@ pub(super) fn content_part(raw: &RawValue) -> Part<'_> {
     };
     let Ok(piece) = serde_json::from_str::<Piece<'_>>(raw.get()) else { return other(None) };
     match piece.kind.0.as_deref() {
-        Some("text") => Part::Text { text: piece.text.0.unwrap_or_default(), cache: None },
+        Some("text") => Part::text(piece.text.0.unwrap_or_default()),
         Some("refusal") => Part::Refusal { text: piece.refusal.0.unwrap_or_default() },
         Some("thinking") => {
             let thinking = piece.thinking.map_or("null", RawValue::get);

@@ -85,7 +85,9 @@ fn only_text<'a>(items: &[&'a RawValue]) -> Members<'a> {
     let [piece] = pieces[..] else { return Members::default() };
     let known = |name: &str| matches!(name, "id" | "type" | "role" | "status" | "content");
     let mut extra = wire::rest(message, known);
-    extra.0.extend(wire::rest(piece.get(), |name| matches!(name, "type" | "text" | "refusal")).0);
+    extra.0.extend(
+        wire::rest(piece.get(), |name| matches!(name, "type" | "text" | "refusal" | "annotations")).0,
+    );
     extra.0.retain(|(_, value)| !matches!(value.text(), "[]" | "null"));
     extra
 }
@@ -113,7 +115,7 @@ pub fn write_answer(answer: &Answer<'_>, meta: &Meta<'_>) -> Vec<u8> {
     let extra = Some(&answer.extra).filter(|_| meta.same_format);
     let output = |out: &mut Vec<u8>| {
         if let Some(choice) = choice {
-            write_output(choice, tail(&head.id), meta.same_format, out);
+            write_output(choice, tail(&head.id), meta, out);
         }
     };
     head.write(Some(&end), output, extra, meta.note, &mut out);
@@ -237,11 +239,14 @@ enum Out<'p, 'a> {
 }
 
 /// Writes the items of `choice`, without the brackets of their list.
-fn write_output(choice: &Choice<'_>, tail: &str, same_format: bool, out: &mut Vec<u8>) {
+fn write_output(choice: &Choice<'_>, tail: &str, meta: &Meta<'_>, out: &mut Vec<u8>) {
+    let same_format = meta.same_format;
     let mut items: Vec<Out<'_, '_>> = Vec::new();
     for part in &choice.parts {
         let said = match part {
-            Part::Text { text, .. } if same_format || !text.is_empty() => Said::Text(text),
+            Part::Text { text, citations, .. } if same_format || !text.is_empty() => {
+                Said::Text { text, citations, same_format }
+            }
             Part::Refusal { text } => Said::Refusal(text),
             Part::ToolCall { .. } | Part::Reasoning { .. } | Part::RedactedReasoning { .. } => {
                 items.push(Out::Part(part));
@@ -260,8 +265,11 @@ fn write_output(choice: &Choice<'_>, tail: &str, same_format: bool, out: &mut Ve
     }
     let extra = Some(&choice.extra).filter(|_| same_format);
     let last = items.len().saturating_sub(1);
+    if let Some(searched) = meta.searched {
+        json::write(out, searched);
+    }
     for (index, item) in items.iter().enumerate() {
-        if 0 < index {
+        if 0 < index || meta.searched.is_some() {
             out.push(b',');
         }
         let cut = index == last && finish::is_cut(&choice.finish);

@@ -1,15 +1,27 @@
 //! Items of output, written for callers.
 
-use sluice_types::json::Members;
+use sluice_types::{
+    citation::{Citation, Span, characters},
+    json::Members,
+};
 
 use super::seal;
-use crate::format::json::{self, ObjectWriter};
+use crate::format::{
+    annotation,
+    json::{self, ObjectWriter},
+};
 
 /// A piece of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Said<'s> {
     /// Text.
-    Text(&'s str),
+    Text {
+        text: &'s str,
+        /// What it rests on.
+        citations: &'s [Citation<'s>],
+        /// Whether the answer came in this format.
+        same_format: bool,
+    },
     /// The model says that it will not answer.
     Refusal(&'s str),
 }
@@ -59,11 +71,15 @@ pub(super) fn write_message<'s>(
 pub(super) fn write_said(said: Said<'_>, extra: Option<&Members<'_>>, out: &mut Vec<u8>) {
     let mut piece = ObjectWriter::open(out);
     match said {
-        Said::Text(text) => {
+        Said::Text { text, citations, same_format } => {
             piece.set("type", "output_text");
             piece.set("text", text);
-            if extra.is_none_or(|extra| extra.value("annotations").is_none()) {
-                piece.raw("annotations", "[]");
+            if !citations.is_empty() || extra.is_none_or(|extra| extra.value("annotations").is_none()) {
+                let told = citations.iter().filter(|citation| annotation::is_told(citation, same_format));
+                json::list(piece.member("annotations"), told, |out, citation| {
+                    let span = citation.span.unwrap_or(Span { start: 0, end: characters(text) });
+                    annotation::write_flat(citation, span, same_format, out);
+                });
             }
             write_extra(extra, is_of_text, &mut piece);
         }

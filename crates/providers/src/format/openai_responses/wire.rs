@@ -8,7 +8,10 @@ use sluice_types::{
 };
 
 use super::seal::{self, Sealed};
-use crate::format::openai_chat::{Number, Text};
+use crate::format::{
+    annotation,
+    openai_chat::{Many, Number, Text},
+};
 
 /// What stands between the pieces of one thought.
 pub(super) const BETWEEN_THOUGHTS: &str = "\n\n";
@@ -80,6 +83,8 @@ pub(super) struct Piece<'a> {
     pub(super) text: Text<'a>,
     #[serde(borrow, default)]
     pub(super) refusal: Text<'a>,
+    #[serde(default)]
+    pub(super) annotations: Many<&'a RawValue>,
 }
 
 impl<'a> Item<'a> {
@@ -160,8 +165,12 @@ pub(super) fn parts<'a>(raw: &'a RawValue, made_up_id: impl FnOnce() -> String) 
 fn piece(raw: &RawValue) -> Part<'_> {
     let read = serde_json::from_str::<Piece<'_>>(raw.get()).ok();
     match read {
-        Some(Piece { kind: Text(Some(kind)), text, refusal }) => match &*kind {
-            "output_text" | "text" => Part::Text { text: text.0.unwrap_or_default(), cache: None },
+        Some(Piece { kind: Text(Some(kind)), text, refusal, annotations }) => match &*kind {
+            "output_text" | "text" => Part::Text {
+                text: text.0.unwrap_or_default(),
+                cache: None,
+                citations: annotations.0.into_iter().map(annotation::read).collect(),
+            },
             "refusal" => Part::Refusal { text: refusal.0.unwrap_or_default() },
             _ => Part::Other { kind, raw: Raw::from(raw) },
         },

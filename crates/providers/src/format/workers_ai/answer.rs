@@ -112,7 +112,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         return Err(Failure::new(ErrorKind::UpstreamInvalid, "the provider's answer holds no response"));
     }
     let (usage, mut parts) = (said.usage(), Vec::new());
-    parts.extend(said.text().map(|text| Part::Text { text, cache: None }));
+    parts.extend(said.text().map(Part::text));
     let calls = said.tool_calls.0.into_iter().filter_map(AnyCall::told).enumerate();
     // Only what it says tells this answer from all others.
     let seed = String::from_utf8_lossy(body);

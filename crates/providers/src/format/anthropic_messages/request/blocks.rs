@@ -20,7 +20,9 @@ pub(super) fn write_content<'p>(
     dropped: &mut Dropped,
 ) -> Result<(), Failure> {
     let mut rest = parts.clone();
-    if let (Some(Part::Text { text, cache: None }), None) = (rest.next(), rest.next()) {
+    if let (Some(Part::Text { text, cache: None, citations }), None) = (rest.next(), rest.next())
+        && (citations.is_empty() || !same_format)
+    {
         write(out, text);
         return Ok(());
     }
@@ -45,9 +47,15 @@ fn write_block(
     }
     let mut block = ObjectWriter::open(out);
     match part {
-        Part::Text { text, cache } => {
+        Part::Text { text, cache, citations } => {
             block.set("type", "text");
             block.set("text", text);
+            if same_format && !citations.is_empty() {
+                let told = citations.iter().filter_map(|citation| citation.raw.as_ref());
+                list(block.member("citations"), told, |out, raw| {
+                    out.extend_from_slice(raw.text().as_bytes());
+                });
+            }
             write_cache(&mut block, cache.as_ref());
         }
         Part::Refusal { text } => {

@@ -18,7 +18,7 @@ use sluice_types::{
     json::{Members, Raw, Str},
 };
 
-use crate::format::json::Path;
+use crate::format::{anthropic_messages::citation, json::Path, openai_chat::Many};
 
 /// A string, or a list of blocks each as it was written.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl<'a> Content<'a> {
     /// The parts it holds; a string is one text.
     pub(super) fn parts(self, path: &Path<'_>) -> Result<Vec<Part<'a>>, Failure> {
         match self {
-            Content::Text(text) => Ok(vec![Part::Text { text, cache: None }]),
+            Content::Text(text) => Ok(vec![Part::text(text)]),
             Content::Blocks(blocks) => read_blocks(&blocks, path, Place::Turn),
         }
     }
@@ -125,6 +125,9 @@ struct Block<'a> {
     data: Option<Str<'a>>,
     #[serde(borrow)]
     cache_control: Option<Raw<'a>>,
+    /// What a text rests on; of a document, whether it is to be cited.
+    #[serde(borrow)]
+    citations: Option<&'a RawValue>,
 }
 
 /// Where a picture or document is.
@@ -150,7 +153,11 @@ impl<'a> Block<'a> {
     fn part(self, raw: &'a RawValue, path: &Path<'_>, place: Place) -> Result<Part<'a>, Failure> {
         let cache = self.cache_control;
         match (&*self.kind, place) {
-            ("text", _) => Ok(Part::Text { text: required(self.text, path, "text")?, cache }),
+            ("text", _) => {
+                let list = self.citations.and_then(|raw| serde_json::from_str::<Many<_>>(raw.get()).ok());
+                let citations = list.unwrap_or_default().0.into_iter().map(citation::read).collect();
+                Ok(Part::Text { text: required(self.text, path, "text")?, cache, citations })
+            }
             ("image", _) => match required(self.source, path, "source")?.media(path)? {
                 Some(source) => Ok(Part::Image { source, detail: None, cache }),
                 None => Ok(other(self.kind, raw)),
@@ -169,7 +176,7 @@ impl<'a> Block<'a> {
             ("tool_result", Place::Turn) => {
                 let parts = match self.content {
                     None => Vec::new(),
-                    Some(Content::Text(text)) => vec![Part::Text { text, cache: None }],
+                    Some(Content::Text(text)) => vec![Part::text(text)],
                     Some(Content::Blocks(blocks)) => {
                         read_blocks(&blocks, &path.member("content"), Place::ToolResult)?
                     }

@@ -94,9 +94,10 @@ fn write_conversation(
 /// last words, and refuses ones that end in a space.
 pub(in crate::format) fn trimmed(turn: &Turn<'_>) -> Option<Part<'static>> {
     match turn.parts.last() {
-        Some(Part::Text { text, cache }) if text.ends_with(char::is_whitespace) => Some(Part::Text {
+        Some(Part::Text { text, cache, .. }) if text.ends_with(char::is_whitespace) => Some(Part::Text {
             text: text.trim_end().to_owned().into(),
             cache: cache.clone().map(Raw::into_owned),
+            citations: Vec::new(),
         }),
         _ => None,
     }
@@ -287,7 +288,7 @@ mod tests {
     use crate::format::Dialect;
 
     fn ask<'a>() -> Request<'a> {
-        let parts = vec![Part::Text { text: "hi".into(), cache: None }];
+        let parts = vec![Part::text("hi")];
         let turn = Turn { role: Role::User, name: None, parts, extra: Members::default() };
         Request { turns: vec![turn], ..Request::default() }
     }
@@ -356,7 +357,7 @@ mod tests {
     #[test]
     fn the_models_last_words_end_in_no_space() {
         let mut request = ask();
-        let parts = vec![Part::Text { text: "Old pond: \n".into(), cache: None }];
+        let parts = vec![Part::text("Old pond: \n")];
         request.turns.push(Turn { role: Role::Assistant, name: None, parts, extra: Members::default() });
         let (body, _) = sent(&request, "m", &Dialect::default());
         assert_eq!(body["messages"][1]["content"], "Old pond:");

@@ -11,17 +11,22 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
     answer::Finish,
+    citation::{Citation, Span, characters},
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
 };
 
 use super::super::{
+    citation,
     error::{ErrorBody, read_unannounced},
     finish,
     usage::{self, Counts},
 };
-use crate::{format::json::is_cut_off, frames::Frame};
+use crate::{
+    format::{json::is_cut_off, openai_chat::Many},
+    frames::Frame,
+};
 
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ pub struct Reader {
     open: Vec<Block>,
     /// How many tool calls have been started.
     calls: u32,
+    /// Characters of text told so far.
+    characters: u32,
     /// Whether the start has been told.
     started: bool,
     state: State,
@@ -55,6 +62,10 @@ struct Block {
     call: Option<u32>,
     /// Arguments told when the block was started, for want of any after it.
     input: Option<String>,
+    /// Characters of text told before it.
+    start: u32,
+    /// What its text rests on, which may be told before the text is.
+    citations: Vec<Citation<'static>>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +114,8 @@ struct WireBlock<'a> {
     signature: Option<Str<'a>>,
     #[serde(borrow)]
     data: Option<Str<'a>>,
+    #[serde(borrow, default)]
+    citations: Many<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -115,6 +128,8 @@ struct WireDelta<'a> {
     signature: Option<Str<'a>>,
     #[serde(borrow)]
     partial_json: Option<Str<'a>>,
+    #[serde(borrow)]
+    citation: Option<&'a RawValue>,
     #[serde(borrow)]
     stop_reason: Option<Str<'a>>,
     #[serde(borrow)]
@@ -213,7 +228,8 @@ impl Reader {
     }
 
     fn start_block(&mut self, index: u32, block: WireBlock<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        let mut open = Block { index, call: None, input: None };
+        let start = self.characters;
+        let mut open = Block { index, call: None, input: None, start, citations: Vec::new() };
         match block.kind.as_deref().unwrap_or_default() {
             "tool_use" => {
                 let call = self.calls;
@@ -225,7 +241,11 @@ impl Reader {
                 tell(Delta::ToolCall { index: call, id, name }, emit);
             }
             // What a block begins with is empty at the provider's own service, not so everywhere.
-            "text" => tell_some(block.text, Delta::Text, emit),
+            "text" => {
+                self.text(block.text, emit);
+                let told = block.citations.0.into_iter().map(|raw| citation::read(raw).into_owned());
+                open.citations.extend(told);
+            }
             "thinking" => {
                 tell_some(block.thinking, Delta::Reasoning, emit);
                 tell_some(block.signature, Delta::Signature, emit);
@@ -238,7 +258,12 @@ impl Reader {
     }
 
     fn delta(&mut self, index: u32, delta: WireDelta<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        tell_some(delta.text, Delta::Text, emit);
+        self.text(delta.text, emit);
+        if let Some(raw) = delta.citation
+            && let Some(block) = self.open.iter_mut().find(|block| block.index == index)
+        {
+            block.citations.push(citation::read(raw).into_owned());
+        }
         tell_some(delta.thinking, Delta::Reasoning, emit);
         tell_some(delta.signature, Delta::Signature, emit);
         if let Some(json) = delta.partial_json
@@ -251,9 +276,18 @@ impl Reader {
         }
     }
 
+    fn text(&mut self, text: Option<Str<'_>>, emit: &mut dyn FnMut(Event<'_>)) {
+        self.characters = self.characters.saturating_add(text.as_deref().map_or(0, characters));
+        tell_some(text, Delta::Text, emit);
+    }
+
     fn stop_block(&mut self, index: u32, emit: &mut dyn FnMut(Event<'_>)) {
         let Some(at) = self.open.iter().position(|block| block.index == index) else { return };
         let block = self.open.remove(at);
+        let span = Some(Span { start: block.start, end: self.characters });
+        for citation in block.citations {
+            tell(Delta::Citation(Box::new(Citation { span, ..citation })), emit);
+        }
         if let (Some(call), Some(input)) = (block.call, block.input) {
             tell(Delta::Arguments { index: call, json: Str::from(input) }, emit);
         }

@@ -6,6 +6,7 @@
 
 use sluice_types::{
     answer::{Finish, FinishReason},
+    citation::Citation,
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::{Members, Raw},
@@ -13,6 +14,7 @@ use sluice_types::{
 };
 
 use super::super::{
+    citation,
     error::write_stream_error,
     finish::{self, Held},
     usage,
@@ -47,7 +49,10 @@ pub struct Writer {
 /// The kinds of block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
-    Text,
+    Text {
+        /// Whether it has been cited: words that follow are not.
+        cited: bool,
+    },
     Refusal,
     Thinking {
         /// Whether its signature has been told: the next thought is another one.
@@ -134,7 +139,7 @@ impl Writer {
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
         match delta {
             Delta::Text(text) if !text.is_empty() => {
-                self.ensure(Open::Text, out);
+                self.ensure(Open::Text { cited: false }, out);
                 self.text_delta(b"text_delta\",\"text", text, out);
             }
             Delta::Refusal(text) if !text.is_empty() => {
@@ -142,6 +147,7 @@ impl Writer {
                 self.ensure(Open::Refusal, out);
                 self.text_delta(b"text_delta\",\"text", text, out);
             }
+            Delta::Citation(cited) => self.cite(cited, out),
             Delta::Reasoning(text) if !text.is_empty() => {
                 self.ensure(Open::Thinking { sealed: false }, out);
                 self.text_delta(b"thinking_delta\",\"thinking", text, out);
@@ -198,6 +204,21 @@ impl Writer {
         }
     }
 
+    /// Tells what the open text rests on. A citation that comes when that has been closed has no place any more.
+    fn cite(&mut self, told: &Citation<'_>, out: &mut Vec<u8>) {
+        if !matches!(self.open, Some(Open::Text { .. })) || !citation::is_told(told, self.same_format) {
+            return;
+        }
+        self.open = Some(Open::Text { cited: true });
+        out.extend_from_slice(
+            b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":",
+        );
+        write(out, &self.next);
+        out.extend_from_slice(b",\"delta\":{\"type\":\"citations_delta\",\"citation\":");
+        citation::write(told, self.same_format, out);
+        out.extend_from_slice(b"}}\n\n");
+    }
+
     /// Makes sure that a block of this kind is open.
     fn ensure(&mut self, kind: Open, out: &mut Vec<u8>) {
         if self.open == Some(kind) {
@@ -207,7 +228,7 @@ impl Writer {
         self.open = Some(kind);
         let empty: &[u8] = match kind {
             Open::Thinking { .. } => b"{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}\n\n",
-            Open::Text | Open::Refusal | Open::Tool(_) => b"{\"type\":\"text\",\"text\":\"\"}}\n\n",
+            Open::Text { .. } | Open::Refusal | Open::Tool(_) => b"{\"type\":\"text\",\"text\":\"\"}}\n\n",
         };
         out.extend_from_slice(empty);
     }
@@ -290,6 +311,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         })
     }
 

@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn asks(turns: Vec<Turn<'static>>) -> Request<'static> {

@@ -48,6 +48,8 @@ pub(super) struct WireDelta<'a> {
     pub(super) tool_use: Option<ToolDelta<'a>>,
     #[serde(borrow)]
     pub(super) reasoning_content: Option<Thought<'a>>,
+    #[serde(borrow)]
+    pub(super) citation: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

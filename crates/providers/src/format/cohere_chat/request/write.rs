@@ -65,7 +65,7 @@ mod tests {
     }
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn thought(text: &'static str, seal: Option<&'static str>) -> Part<'static> {

@@ -42,6 +42,8 @@ pub(super) struct MessageDelta<'a> {
     pub(super) tool_plan: Option<Str<'a>>,
     #[serde(borrow)]
     pub(super) tool_calls: One<CallDelta<'a>>,
+    #[serde(borrow)]
+    pub(super) citations: OneRaw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,17 @@ pub(super) struct FunctionDelta<'a> {
     pub(super) name: Option<Str<'a>>,
     #[serde(borrow)]
     pub(super) arguments: Option<Str<'a>>,
+}
+
+/// What [`One`] is, as it was written; a list holds nothing.
+#[derive(Default)]
+pub(super) struct OneRaw<'a>(pub(super) Option<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for OneRaw<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        Ok(Self(Some(raw).filter(|raw| raw.get().starts_with('{'))))
+    }
 }
 
 /// An object, or the first of a list: a stream's first frame holds empty lists where the others hold objects.

@@ -46,7 +46,8 @@ impl Audience {
 pub(in super::super) struct PartsWriter<'o, 'p> {
     out: &'o mut Vec<u8>,
     audience: Audience,
-    empty: bool,
+    /// How many parts have been written.
+    pub(in super::super) count: usize,
     /// The signature for the part that follows.
     pending: Option<&'p str>,
     /// Whether a call's arguments are broken off, which only callers are told.
@@ -57,14 +58,14 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
     /// Opens the list at the end of `out`.
     pub(in super::super) fn open(out: &'o mut Vec<u8>, audience: Audience) -> Self {
         out.push(b'[');
-        Self { out, audience, empty: true, pending: None, cut: false }
+        Self { out, audience, count: 0, pending: None, cut: false }
     }
 
     /// Closes the list, and says whether anything is in it.
     pub(in super::super) fn close(mut self) -> bool {
         self.flush();
         self.out.push(b']');
-        !self.empty
+        0 < self.count
     }
 
     /// Puts a signature where the next part that is no thought will take it.
@@ -80,11 +81,16 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
         }
     }
 
-    fn item(&mut self) -> ObjectWriter<'_> {
-        if !self.empty {
+    /// Begins a part.
+    fn next(&mut self) {
+        if 0 < self.count {
             self.out.push(b',');
         }
-        self.empty = false;
+        self.count += 1;
+    }
+
+    fn item(&mut self) -> ObjectWriter<'_> {
+        self.next();
         ObjectWriter::open(self.out)
     }
 
@@ -178,9 +184,7 @@ impl<'o, 'p> PartsWriter<'o, 'p> {
             }
             Part::Other { raw, .. } if same_format => {
                 self.flush();
-                if !std::mem::take(&mut self.empty) {
-                    self.out.push(b',');
-                }
+                self.next();
                 self.out.extend_from_slice(raw.text().as_bytes());
             }
             Part::RedactedReasoning { .. } | Part::ToolResult { .. } | Part::Other { .. } => {}

@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn text(text: &'static str) -> Part<'static> {
-        Part::Text { text: text.into(), cache: None }
+        Part::text(text)
     }
 
     fn call(id: &'static str) -> Part<'static> {

@@ -4,6 +4,7 @@
 use serde_json::value::RawValue;
 use sluice_types::{
     answer::{Finish, FinishReason},
+    citation::Span,
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::Str,
@@ -11,12 +12,14 @@ use sluice_types::{
 };
 
 use super::super::{
-    error, finish, ids,
+    error, finish,
+    grounding::Grounds,
+    ids,
     seal::{self, Heard},
     usage,
     wire::{self, Call, Candidate, Part, Wire, block_reason},
 };
-use crate::frames::Frame;
+use crate::{format::cite::Ruler, frames::Frame};
 
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
@@ -35,6 +38,10 @@ struct State {
     index: u32,
     calls: u32,
     finished: bool,
+    /// Measures the text told so far.
+    ruler: Ruler,
+    /// What was cited already, for it may be told in several frames: where, and by what name.
+    cited: Vec<(Option<Span>, String)>,
 }
 
 impl Reader {
@@ -123,6 +130,9 @@ impl Reader {
         for part in candidate.content.unwrap_or_default().parts {
             state.part(part, &self.id, emit)?;
         }
+        let (grounding_metadata, citation_metadata) =
+            (candidate.grounding_metadata, candidate.citation_metadata);
+        state.cite(&Grounds { grounding_metadata, citation_metadata }, emit);
         if let Some(word) = word.filter(|_| !state.finished) {
             let finish = finish::read(word, 0 < state.calls)?;
             state.finished = true;
@@ -155,11 +165,24 @@ impl State {
             text.map(Delta::Reasoning).into_iter().chain(seal).for_each(tell);
             return Ok(());
         }
+        if let Some(text) = &text {
+            self.ruler.push(text);
+        }
         seal.into_iter().chain(text.map(Delta::Text)).for_each(&mut tell);
         if let Some(call) = part.function_call {
             self.call(call, answer_id, &mut tell);
         }
         Ok(())
+    }
+
+    fn cite(&mut self, grounds: &Grounds<'_>, emit: &mut dyn FnMut(Event<'_>)) {
+        for citation in grounds.citations(&self.ruler) {
+            let key = (citation.span, citation.source.names().0.unwrap_or_default().to_owned());
+            if !self.cited.contains(&key) {
+                self.cited.push(key);
+                emit(Event::Delta { choice: self.index, delta: Delta::Citation(Box::new(citation)) });
+            }
+        }
     }
 
     /// Tells a call, which comes whole. One without a name goes on with an earlier one, for callers who asked for that

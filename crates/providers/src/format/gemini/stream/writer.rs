@@ -9,6 +9,7 @@
 
 use sluice_types::{
     answer::Finish,
+    citation::{Citation, Source, Span},
     error::{ErrorKind, Failure},
     event::{Delta, Event},
     json::{Members, Raw},
@@ -18,11 +19,13 @@ use sluice_types::{
 
 use super::super::{
     error, finish,
+    grounding::{self, Words},
     parts::{Audience, PartsWriter, arguments},
     seal, usage,
 };
 use crate::format::{
     Meta,
+    cite::Ruler,
     json::{ObjectWriter, list},
 };
 
@@ -54,6 +57,10 @@ struct State {
     /// Whether a call's arguments were broken off.
     cut: bool,
     finish: Option<Finish<'static>>,
+    /// Measures the text told so far.
+    ruler: Ruler,
+    /// What it rests on, told with the last frame.
+    citations: Vec<Citation<'static>>,
 }
 
 /// A call that is being gathered.
@@ -151,7 +158,17 @@ impl Writer {
     fn delta(&mut self, choice: u32, delta: &Delta<'_>, out: &mut Vec<u8>) {
         match delta {
             Delta::Text(text) | Delta::Refusal(text) if !text.is_empty() => {
+                if let Some(state) =
+                    state(&mut self.choices, choice).filter(|_| matches!(delta, Delta::Text(_)))
+                {
+                    state.ruler.push(text);
+                }
                 self.frame(choice, out, |parts| parts.text(text));
+            }
+            Delta::Citation(citation) if citation.source != Source::Other => {
+                if let Some(state) = state(&mut self.choices, choice) {
+                    state.citations.push(Citation::clone(citation).into_owned());
+                }
             }
             Delta::Reasoning(text) if !text.is_empty() => {
                 self.flush_seal(choice, out);
@@ -185,7 +202,11 @@ impl Writer {
                 });
             }
             Delta::Arguments { index, json } => self.arguments(choice, *index, json, out),
-            Delta::Text(_) | Delta::Refusal(_) | Delta::Reasoning(_) | Delta::Signature(_) => {}
+            Delta::Text(_)
+            | Delta::Refusal(_)
+            | Delta::Citation(_)
+            | Delta::Reasoning(_)
+            | Delta::Signature(_) => {}
         }
     }
 
@@ -298,6 +319,14 @@ impl State {
             candidate.set("finishReason", finish::write(finish, self.cut, same_format));
         }
         candidate.set("index", &self.index);
+        if !self.citations.is_empty() {
+            let words = |citation: &Citation<'_>| {
+                let span = citation.span.unwrap_or(Span { start: 0, end: self.ruler.characters() });
+                Words { part: 0, start: self.ruler.byte(span.start), end: self.ruler.byte(span.end) }
+            };
+            let cited: Vec<_> = self.citations.iter().map(|citation| (citation, words(citation))).collect();
+            grounding::write(&cited, None, &mut candidate);
+        }
         candidate.close();
     }
 }
@@ -318,6 +347,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array,
+            searched: None,
         })
     }
 

@@ -151,7 +151,7 @@ fn content<'a>(message: &Object<'a, '_>, required: bool) -> Result<Vec<Part<'a>>
     let content = if required { Some(message.require("content")?) } else { message.get("content")? };
     let Some(content) = content else { return Ok(Vec::new()) };
     if content.is_string() {
-        return Ok(vec![Part::Text { text: content.string()?, cache: None }]);
+        return Ok(vec![Part::text(content.string()?)]);
     }
     if content.is_object() {
         return Err(content.path.invalid("must be a string or a list of parts, not an object"));
@@ -169,7 +169,7 @@ fn part<'a>(value: &Value<'a, '_>) -> Result<Part<'a>, Failure> {
     let kind = part.require("type")?.string()?;
     let cache = part.raw("cache_control")?;
     Ok(match &*kind {
-        "text" => Part::Text { text: part.require("text")?.string()?, cache },
+        "text" => Part::Text { text: part.require("text")?.string()?, cache, citations: Vec::new() },
         "refusal" => Part::Refusal { text: part.require("refusal")?.string()? },
         "image_url" => {
             let image = part.require("image_url")?;

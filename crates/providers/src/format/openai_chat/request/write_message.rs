@@ -221,7 +221,7 @@ fn write_name(name: Option<&Str<'_>>, dialect: &Dialect, object: &mut ObjectWrit
 /// The same part, a refusal as the text it is: for providers that have no other place for it.
 fn as_text<'p>(part: &'p Part<'_>) -> Part<'p> {
     match part {
-        Part::Refusal { text } => Part::Text { text: text.borrowed(), cache: None },
+        Part::Refusal { text } => Part::text(text.borrowed()),
         part => (*part).clone(),
     }
 }
@@ -263,7 +263,7 @@ fn thoughts(parts: &[Part<'_>], target: &Target<'_>, object: &mut ObjectWriter<'
 fn content(parts: &[&Part<'_>], same_format: bool, out: &mut Vec<u8>) {
     match parts {
         [] => out.extend_from_slice(b"\"\""),
-        [Part::Text { text, cache }] if cache.is_none() || !same_format => json::write(out, text),
+        [Part::Text { text, cache, .. }] if cache.is_none() || !same_format => json::write(out, text),
         parts => json::list(out, parts, |out, part| write_part(part, same_format, out)),
     }
 }
@@ -274,7 +274,7 @@ fn write_part(part: &Part<'_>, same_format: bool, out: &mut Vec<u8>) {
     }
     let mut object = ObjectWriter::open(out);
     let cache = match part {
-        Part::Text { text, cache } => {
+        Part::Text { text, cache, .. } => {
             object.set("type", "text");
             object.set("text", text);
             cache

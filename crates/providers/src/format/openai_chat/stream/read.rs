@@ -13,10 +13,15 @@ use sluice_types::{
 
 use super::calls::Calls;
 use crate::{
-    format::openai_chat::{
-        answer::unreadable,
-        error, finish, usage,
-        wire::{self, Call, Chunk, ChunkChoice, ChunkTail, Content, Few, Said, Thought},
+    format::{
+        annotation,
+        openai_chat::{
+            answer::unreadable,
+            error, finish,
+            sources::{self, Marks},
+            usage,
+            wire::{self, Call, Chunk, ChunkChoice, ChunkTail, Content, Few, Said, Thought},
+        },
     },
     frames::Frame,
 };
@@ -37,6 +42,8 @@ pub struct Reader {
     head: String,
     /// Memory for what stands behind a frame's choices.
     tail: String,
+    /// What stood beside the answer last, as it was written: `citations` and `search_results`.
+    beside: [Option<String>; 2],
 }
 
 /// What one answer has said so far.
@@ -48,6 +55,9 @@ struct State {
     finished: bool,
     /// Bytes of the thought that no signature has closed yet.
     thought: usize,
+    marks: Marks,
+    /// Whether it was told on its words what they rest on.
+    cited: bool,
 }
 
 /// What Groq adds to frames.
@@ -93,6 +103,7 @@ impl Reader {
         // The provider says it is done; some never say why.
         for choice in self.choices.iter_mut().filter(|choice| !choice.finished) {
             choice.finished = true;
+            choice.cite(&self.beside, emit);
             let reason = match (choice.calls.is_empty(), choice.refused) {
                 (false, _) => FinishReason::ToolCalls,
                 (true, true) => FinishReason::ContentFilter,
@@ -117,6 +128,7 @@ impl Reader {
         if chunk.error.is_some() || chunk.object.0.as_deref() == Some("error") || event == Some("error") {
             return Err(error::read_error(200, data.as_bytes(), None));
         }
+        self.stands_beside([chunk.citations, chunk.search_results]);
         let tokens = tokens(chunk.usage, chunk.x_groq)?;
         let choices = chunk.choices.map_or("[]", RawValue::get);
         let list: Few<ChunkChoice<'_>> = serde_json::from_str(choices).map_err(unreadable)?;
@@ -154,12 +166,23 @@ impl Reader {
             self.tail.push('{');
             self.tail.push_str(members);
             match serde_json::from_str::<ChunkTail<'_>>(&self.tail) {
-                Ok(tail) if tail.error.is_none() => tokens = self::tokens(tail.usage, tail.x_groq)?,
+                Ok(ChunkTail { error: None, citations: None, search_results: None, usage, x_groq }) => {
+                    tokens = self::tokens(usage, x_groq)?;
+                }
                 Ok(_) | Err(_) => return Ok(false),
             }
         }
         self.told(choices, tokens, emit)?;
         Ok(true)
+    }
+
+    /// Keeps what stands beside the answer, which is told again and again.
+    fn stands_beside(&mut self, told: [Option<&RawValue>; 2]) {
+        for (kept, told) in self.beside.iter_mut().zip(told) {
+            if let Some(told) = told.map(RawValue::get).filter(|told| kept.as_deref() != Some(told)) {
+                *kept = Some(told.to_owned());
+            }
+        }
     }
 
     fn told(
@@ -199,6 +222,7 @@ impl Reader {
         let held = finish::Held { calls: !state.calls.is_empty(), refusal: state.refused };
         let finish = finish::read(word, [choice.stop_reason, choice.matched_stop], held)?;
         state.finished = true;
+        state.cite(&self.beside, emit);
         emit(Event::Finish { choice: index, finish });
         Ok(())
     }
@@ -230,12 +254,19 @@ impl State {
         match delta.content {
             Content::Nothing => {}
             Content::Text(text) if text.is_empty() => {}
-            Content::Text(text) => tell(Delta::Text(text)),
+            Content::Text(text) => {
+                self.marks.push(&text);
+                tell(Delta::Text(text));
+            }
             Content::Parts(parts) => {
                 for part in parts {
                     self.part(wire::content_part(part), &mut tell);
                 }
             }
+        }
+        for raw in delta.annotations.0 {
+            self.cited = true;
+            tell(Delta::Citation(Box::new(annotation::read(raw))));
         }
         if let Some(text) = delta.refusal.said() {
             self.refused = true;
@@ -246,6 +277,19 @@ impl State {
         }
         if let Some(function) = delta.function_call {
             self.calls.function(answer_id, choice, &function, emit);
+        }
+    }
+
+    /// Tells what the answer rests on, where that stands beside it only.
+    fn cite(&self, beside: &[Option<String>; 2], emit: &mut dyn FnMut(Event<'_>)) {
+        let [citations, search_results] = beside
+            .each_ref()
+            .map(|told| told.as_deref().and_then(|told| serde_json::from_str::<&RawValue>(told).ok()));
+        if self.cited || citations.is_none() && search_results.is_none() {
+            return;
+        }
+        for citation in sources::read(citations, search_results, &self.marks) {
+            emit(Event::Delta { choice: self.index, delta: Delta::Citation(Box::new(citation)) });
         }
     }
 
@@ -273,7 +317,10 @@ impl State {
             }
         };
         match part {
-            Part::Text { text, .. } => tell_some(text, Delta::Text),
+            Part::Text { text, .. } => {
+                self.marks.push(&text);
+                tell_some(text, Delta::Text);
+            }
             Part::Reasoning { text, signature } => {
                 tell_some(text, Delta::Reasoning);
                 tell_some(signature.unwrap_or_default(), Delta::Signature);

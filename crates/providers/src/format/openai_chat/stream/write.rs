@@ -2,6 +2,7 @@
 
 use sluice_types::{
     answer::Finish,
+    citation::{Span, characters},
     event::{Delta, Event},
     json::{Members, Raw},
     seal::Maker,
@@ -9,7 +10,7 @@ use sluice_types::{
 };
 
 use crate::format::{
-    Meta, json,
+    Meta, annotation, json,
     openai_chat::{answer::or, finish, usage, wire},
 };
 
@@ -42,6 +43,8 @@ struct State {
     blocks: u32,
     /// Google's seal: it rides on the call that follows, or else is told in a thinking block.
     seal: Option<String>,
+    /// Characters of text told so far.
+    told: u32,
 }
 
 impl Writer {
@@ -135,6 +138,7 @@ impl Writer {
                     state.seal = Some(seal.to_string());
                 }
             }
+            Delta::Citation(citation) if !annotation::is_told(citation, self.same_format) => {}
             delta => self.tell(choice, delta, out),
         }
     }
@@ -157,7 +161,7 @@ impl Writer {
                 out.extend_from_slice(b"\"content\":null,");
             }
         }
-        state.write(delta, out);
+        state.write(delta, self.same_format, out);
         out.extend_from_slice(b"},\"finish_reason\":null}");
         self.close(out);
     }
@@ -182,12 +186,21 @@ impl Writer {
 
 impl State {
     /// Writes the member that `delta` is.
-    fn write(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
-        if !matches!(delta, Delta::Reasoning(_) | Delta::Signature(_)) {
+    fn write(&mut self, delta: &Delta<'_>, same_format: bool, out: &mut Vec<u8>) {
+        if !matches!(delta, Delta::Reasoning(_) | Delta::Signature(_) | Delta::Citation(_)) {
             self.thought.clear();
         }
         match delta {
-            Delta::Text(text) => member(b"\"content\":", text, out),
+            Delta::Text(text) => {
+                self.told = self.told.saturating_add(characters(text));
+                member(b"\"content\":", text, out);
+            }
+            Delta::Citation(citation) => {
+                let span = citation.span.unwrap_or(Span { start: 0, end: self.told });
+                out.extend_from_slice(b"\"annotations\":[");
+                annotation::write_nested(citation, span, same_format, out);
+                out.push(b']');
+            }
             Delta::Refusal(text) => member(b"\"refusal\":", text, out),
             Delta::Reasoning(text) => {
                 self.thought.push_str(text);

@@ -14,7 +14,7 @@ use crate::format::{
 /// Reads content: text, or a list of parts.
 pub(super) fn read<'a>(content: &Value<'a, '_>) -> Result<Vec<Part<'a>>, Failure> {
     if content.is_string() {
-        return Ok(vec![Part::Text { text: content.string()?, cache: None }]);
+        return Ok(vec![Part::text(content.string()?)]);
     }
     if content.is_object() {
         return Err(content.path.invalid("must be a string or a list of parts, not an object"));
@@ -27,9 +27,7 @@ fn part<'a>(value: &Value<'a, '_>) -> Result<Part<'a>, Failure> {
     let part = value.object()?;
     let kind = part.require("type")?.string()?;
     let read = match &*kind {
-        "input_text" | "output_text" | "text" => {
-            Some(Part::Text { text: part.require("text")?.string()?, cache: None })
-        }
+        "input_text" | "output_text" | "text" => Some(Part::text(part.require("text")?.string()?)),
         "refusal" => Some(Part::Refusal { text: part.require("refusal")?.string()? }),
         "input_image" => Some(image(&part)?),
         "input_file" => file(&part)?,

@@ -94,7 +94,7 @@ fn turns<'a>(body: &Object<'a, 'static>) -> Result<Vec<Turn<'a>>, Failure> {
 }
 
 fn plain(role: Role, text: Str<'_>) -> Turn<'_> {
-    Turn { role, name: None, parts: vec![Part::Text { text, cache: None }], extra: Members::default() }
+    Turn { role, name: None, parts: vec![Part::text(text)], extra: Members::default() }
 }
 
 /// Passes on the member `name` of the object `of`.

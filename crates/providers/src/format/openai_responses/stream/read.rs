@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
+    citation::{Citation, Source, characters},
     error::Failure,
     event::{Delta, Event},
     json::Str,
@@ -10,6 +11,7 @@ use sluice_types::{
 
 use crate::{
     format::{
+        annotation,
         openai_chat::{self, Number, Text},
         openai_responses::{
             error::{failed, unreadable},
@@ -45,6 +47,10 @@ pub struct Reader {
     refused: bool,
     /// The piece of a thought that was told last, if nothing else was since.
     thought: Option<Thought>,
+    /// Characters of text told so far.
+    characters: u32,
+    /// Pieces of text told so far: annotations may come when their item is done.
+    pieces: Vec<Told>,
 }
 
 /// An item that is not done.
@@ -53,6 +59,17 @@ struct Open {
     output_index: u32,
     id: String,
     kind: Kind,
+}
+
+/// A piece of a message, as far as it has been told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    output_index: u32,
+    content_index: u32,
+    /// Characters of the answer's text told before it.
+    start: u32,
+    /// How many of its annotations have been told.
+    annotations: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +94,7 @@ type Thought = (u32, bool, u32);
 
 /// A frame's members, whatever its type.
 #[derive(Deserialize)]
-struct Told<'a> {
+struct Wire<'a> {
     #[serde(borrow, default, rename = "type")]
     kind: Text<'a>,
     #[serde(borrow, default)]
@@ -102,6 +119,8 @@ struct Told<'a> {
     refusal: Text<'a>,
     #[serde(borrow, default)]
     arguments: Text<'a>,
+    #[serde(borrow, default)]
+    annotation: Option<&'a RawValue>,
 }
 
 type Emit<'e> = &'e mut dyn FnMut(Event<'_>);
@@ -124,7 +143,7 @@ impl Reader {
     pub fn finish(&mut self, _emit: &mut dyn FnMut(Event<'_>)) {}
 
     fn read(&mut self, event: Option<&str>, data: &str, emit: Emit<'_>) -> Result<(), Failure> {
-        let told: Told<'_> =
+        let told: Wire<'_> =
             serde_json::from_str(data).map_err(|error| unreadable(&error, data.as_bytes()))?;
         let kind = told.kind.0.as_deref().or(event).unwrap_or_default();
         match kind {
@@ -134,6 +153,7 @@ impl Reader {
             "response.output_item.added" => self.added(&told, emit),
             "response.output_item.done" => self.done(&told, emit),
             "response.output_text.delta" => self.said(&told, false, told.delta.0.as_ref(), true, emit),
+            "response.output_text.annotation.added" => self.annotated(&told, emit),
             "response.output_text.done" => self.said(&told, false, told.text.0.as_ref(), false, emit),
             "response.refusal.delta" => self.said(&told, true, told.delta.0.as_ref(), true, emit),
             "response.refusal.done" => self.said(&told, true, told.refusal.0.as_ref(), false, emit),
@@ -174,14 +194,17 @@ impl Reader {
         self.start(None, emit);
         self.told = true;
         self.refused |= matches!(delta, Delta::Refusal(_));
-        if !matches!(delta, Delta::Reasoning(_)) {
+        if let Delta::Text(text) = &delta {
+            self.characters = self.characters.saturating_add(characters(text));
+        }
+        if !matches!(delta, Delta::Reasoning(_) | Delta::Citation(_)) {
             self.thought = None;
         }
         emit(Event::Delta { choice: 0, delta });
     }
 
     /// The open item that a frame is about: by its id, else by its place, since some providers change ids on the way.
-    fn find(&self, told: &Told<'_>, id: Option<&str>) -> Option<usize> {
+    fn find(&self, told: &Wire<'_>, id: Option<&str>) -> Option<usize> {
         let by_id =
             id.filter(|id| !id.is_empty()).and_then(|id| self.open.iter().rposition(|open| open.id == id));
         let place = told.output_index.index();
@@ -189,13 +212,14 @@ impl Reader {
     }
 
     /// Opens an item.
-    fn push(&mut self, told: &Told<'_>, id: Option<&str>, kind: Kind) -> usize {
+    fn push(&mut self, told: &Wire<'_>, id: Option<&str>, kind: Kind) -> usize {
         let id = id.unwrap_or_default().to_owned();
-        self.open.push(Open { output_index: told.output_index.index(), id, kind });
+        let output_index = told.output_index.index();
+        self.open.push(Open { output_index, id, kind });
         self.open.len() - 1
     }
 
-    fn added(&mut self, told: &Told<'_>, emit: Emit<'_>) {
+    fn added(&mut self, told: &Wire<'_>, emit: Emit<'_>) {
         let item = told.item.and_then(|raw| serde_json::from_str::<Item<'_>>(raw.get()).ok());
         let Some(item) = item else { return };
         let kind = match item.kind() {
@@ -227,7 +251,7 @@ impl Reader {
     /// A piece of a message, or all of it at its end.
     fn said(
         &mut self,
-        told: &Told<'_>,
+        told: &Wire<'_>,
         refusal: bool,
         text: Option<&Str<'_>>,
         is_delta: bool,
@@ -236,7 +260,14 @@ impl Reader {
         let id = told.item_id.0.as_deref();
         let at = self.find(told, id).unwrap_or_else(|| self.push(told, id, Kind::Message { told: 0 }));
         let piece = told.content_index.index();
-        let Some(Open { kind: Kind::Message { told }, .. }) = self.open.get_mut(at) else { return };
+        let start = self.characters;
+        let Some(Open { kind: Kind::Message { told }, output_index, .. }) = self.open.get_mut(at) else {
+            return;
+        };
+        let output_index = *output_index;
+        if !refusal && known(&mut self.pieces, output_index, piece).is_none() {
+            self.pieces.push(Told { output_index, content_index: piece, start, annotations: 0 });
+        }
         if let Some(text) = text.filter(|text| !text.is_empty() && (is_delta || *told <= piece)) {
             *told = piece.saturating_add(1).max(*told);
             let text = text.borrowed();
@@ -244,8 +275,33 @@ impl Reader {
         }
     }
 
+    /// What a piece of a message rests on.
+    fn annotated(&mut self, told: &Wire<'_>, emit: Emit<'_>) {
+        let Some(raw) = told.annotation else { return };
+        let open = self.find(told, told.item_id.0.as_deref()).and_then(|at| self.open.get(at));
+        let output_index = open.map_or(told.output_index.index(), |open| open.output_index);
+        let start = match known(&mut self.pieces, output_index, told.content_index.index()) {
+            Some(piece) => {
+                piece.annotations += 1;
+                piece.start
+            }
+            None => self.characters,
+        };
+        self.cite(raw, start, emit);
+    }
+
+    fn cite(&mut self, raw: &RawValue, start: u32, emit: Emit<'_>) {
+        let mut citation: Citation<'_> = annotation::read(raw);
+        citation.span = citation.span.map(|span| span.shifted(start));
+        // As it was written it counts from where its piece begins; pieces become one on their way.
+        if 0 < start && citation.source != Source::Other {
+            citation.raw = None;
+        }
+        self.tell(Delta::Citation(Box::new(citation)), emit);
+    }
+
     /// A piece of a call's arguments, or all of them at their end.
-    fn arguments(&mut self, told: &Told<'_>, json: Option<&Str<'_>>, is_delta: bool, emit: Emit<'_>) {
+    fn arguments(&mut self, told: &Wire<'_>, json: Option<&Str<'_>>, is_delta: bool, emit: Emit<'_>) {
         let at = self.find(told, told.item_id.0.as_deref());
         let open = at.and_then(|at| self.open.get_mut(at));
         let Some(Open { kind: Kind::Call { index, told }, .. }) = open else { return };
@@ -256,7 +312,7 @@ impl Reader {
         }
     }
 
-    fn thought(&mut self, told: &Told<'_>, summary: bool, emit: Emit<'_>) {
+    fn thought(&mut self, told: &Wire<'_>, summary: bool, emit: Emit<'_>) {
         let Some(text) = told.delta.0.as_ref().filter(|text| !text.is_empty()) else { return };
         let id = told.item_id.0.as_deref();
         let at = self.find(told, id).unwrap_or_else(|| self.push(told, id, Kind::Thought { told: false }));
@@ -278,11 +334,12 @@ impl Reader {
     }
 
     /// An item is done: tells what of it has not been told.
-    fn done(&mut self, told: &Told<'_>, emit: Emit<'_>) {
+    fn done(&mut self, told: &Wire<'_>, emit: Emit<'_>) {
         let item = told.item.and_then(|raw| serde_json::from_str::<Item<'_>>(raw.get()).ok());
         let Some(item) = item else { return };
-        let open = self.find(told, item.id.0.as_deref()).map(|at| self.open.swap_remove(at).kind);
-        self.rest(item, open, told.output_index.index(), emit);
+        let open = self.find(told, item.id.0.as_deref()).map(|at| self.open.swap_remove(at));
+        let output_index = open.as_ref().map_or(told.output_index.index(), |open| open.output_index);
+        self.rest(item, open.map(|open| open.kind), output_index, emit);
     }
 
     /// Tells what of `item` has not been told; `open` says what has.
@@ -290,8 +347,9 @@ impl Reader {
         match (item.kind(), open) {
             ("message", None | Some(Kind::Message { .. })) => {
                 let told = if let Some(Kind::Message { told }) = open { told } else { 0 };
-                for raw in item.pieces().into_iter().skip(told as usize) {
-                    self.piece(raw, emit);
+                for (index, raw) in (0..).zip(item.pieces()) {
+                    let piece = known(&mut self.pieces, output_index, index).copied();
+                    self.piece(raw, index < told, piece, emit);
                 }
             }
             ("function_call", None | Some(Kind::Call { told: false, .. })) => {
@@ -321,12 +379,19 @@ impl Reader {
         }
     }
 
-    fn piece(&mut self, raw: &RawValue, emit: Emit<'_>) {
+    /// Tells what of a piece has not been told: its words unless they were, and its annotations beyond those known.
+    fn piece(&mut self, raw: &RawValue, told: bool, known: Option<Told>, emit: Emit<'_>) {
         let Ok(piece) = serde_json::from_str::<Piece<'_>>(raw.get()) else { return };
-        if let Some(text) = piece.text.said() {
-            self.tell(Delta::Text(text), emit);
-        } else if let Some(text) = piece.refusal.said() {
-            self.tell(Delta::Refusal(text), emit);
+        let start = known.map_or(self.characters, |known| known.start);
+        if !told {
+            if let Some(text) = piece.text.said() {
+                self.tell(Delta::Text(text), emit);
+            } else if let Some(text) = piece.refusal.said() {
+                self.tell(Delta::Refusal(text), emit);
+            }
+        }
+        for raw in piece.annotations.0.into_iter().skip(known.map_or(0, |known| known.annotations)) {
+            self.cite(raw, start, emit);
         }
     }
 
@@ -355,6 +420,11 @@ impl Reader {
         emit(Event::End);
         Ok(())
     }
+}
+
+/// A piece of text that has been told.
+fn known(pieces: &mut [Told], output_index: u32, content_index: u32) -> Option<&mut Told> {
+    pieces.iter_mut().find(|piece| piece.output_index == output_index && piece.content_index == content_index)
 }
 
 #[cfg(test)]

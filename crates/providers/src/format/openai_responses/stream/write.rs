@@ -6,14 +6,15 @@
 
 use sluice_types::{
     answer::{Finish, FinishReason},
+    citation::{Citation, Span, characters},
     event::{Delta, Event},
-    json::Raw,
+    json::{Members, Raw, Str},
     usage::Usage,
 };
 
 use super::written::{Content, Piece, State, Written};
 use crate::format::{
-    Meta,
+    Meta, annotation,
     json::ObjectWriter,
     openai_responses::{
         answer::{End, Head},
@@ -37,6 +38,10 @@ pub struct Writer {
     held: Held,
     usage: Option<Usage>,
     finish: Option<Finish<'static>>,
+    /// Characters of text told so far.
+    told: u32,
+    /// The search that was made before, as an item.
+    searched: Option<String>,
 }
 
 impl Writer {
@@ -52,6 +57,8 @@ impl Writer {
             held: Held::default(),
             usage: None,
             finish: None,
+            told: 0,
+            searched: meta.searched.map(|item| item.text().to_owned()),
         }
     }
 
@@ -91,14 +98,14 @@ impl Writer {
             None => "response.completed",
             Some(_) => "response.incomplete",
         };
-        let (head, items) = (&self.head, &self.items);
+        let (head, items, same_format) = (&self.head, &self.items, self.same_format);
         frame(&mut self.sequence, kind, out, |frame| {
             let output = |out: &mut Vec<u8>| {
                 for (index, item) in items.iter().enumerate() {
                     if 0 < index {
                         out.push(b',');
                     }
-                    item.write(out);
+                    item.write(same_format, out);
                 }
             };
             head.write(Some(&end), output, None, None, frame.member("response"));
@@ -116,11 +123,43 @@ impl Writer {
                 head.write(None, |_| {}, None, None, frame.member("response"));
             });
         }
+        if let Some(item) = self.searched.take() {
+            self.search(item, out);
+        }
+    }
+
+    /// Tells of a search, which is over.
+    fn search(&mut self, item: String, out: &mut Vec<u8>) {
+        let members: Members<'_> = serde_json::from_str(&item).unwrap_or_default();
+        let id = members.value("id").and_then(|id| id.read::<Str<'_>>().ok()).unwrap_or_default();
+        let at = self.items.len();
+        frame(&mut self.sequence, "response.output_item.added", out, |frame| {
+            frame.set("output_index", &at);
+            let mut item = ObjectWriter::open(frame.member("item"));
+            item.set("id", &id);
+            item.set("type", "file_search_call");
+            item.set("status", "in_progress");
+            item.raw("queries", "[]");
+            item.raw("results", "null");
+            item.close();
+        });
+        for step in ["in_progress", "searching", "completed"] {
+            frame(&mut self.sequence, &format!("response.file_search_call.{step}"), out, |frame| {
+                place(frame, (&id, at), None);
+            });
+        }
+        frame(&mut self.sequence, "response.output_item.done", out, |frame| {
+            frame.set("output_index", &at);
+            frame.raw("item", &item);
+        });
+        let (id, content) = (id.to_string(), Content::Search(item));
+        self.items.push(Written { id, content, state: State::Completed });
     }
 
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
         match delta {
             Delta::Text(text) if !text.is_empty() => self.say(false, text, out),
+            Delta::Citation(citation) => self.cite(citation, out),
             Delta::Refusal(text) if !text.is_empty() => {
                 self.held.refusal = true;
                 self.say(true, text, out);
@@ -166,9 +205,10 @@ impl Writer {
         let at = self.items.len();
         let id = item::id(content.prefix(), tail(&self.head.id), at);
         let item = Written { id, content, state: State::Open };
+        let same_format = self.same_format;
         frame(&mut self.sequence, "response.output_item.added", out, |frame| {
             frame.set("output_index", &at);
-            item.write(frame.member("item"));
+            item.write(same_format, frame.member("item"));
         });
         self.items.push(item);
         at
@@ -177,20 +217,24 @@ impl Writer {
     fn say(&mut self, refusal: bool, text: &str, out: &mut Vec<u8>) {
         let at = self.open(|content| matches!(content, Content::Message(_)));
         let at = at.unwrap_or_else(|| self.begin(Content::Message(Vec::new()), out));
-        let Self { items, sequence, .. } = self;
+        let Self { items, sequence, told, same_format, .. } = self;
+        let same_format = *same_format;
         let Some(Written { id, content: Content::Message(pieces), .. }) = items.get_mut(at) else { return };
         if pieces.last().is_none_or(|piece| piece.refusal != refusal) {
-            close_piece(sequence, (id, at), pieces, out);
-            let piece = Piece { refusal, text: String::new() };
+            close_piece(sequence, (id, at), pieces, same_format, out);
+            let piece = Piece { refusal, text: String::new(), start: *told, citations: Vec::new() };
             frame(sequence, "response.content_part.added", out, |frame| {
                 place(frame, (id, at), Some(("content_index", pieces.len())));
-                item::write_said(piece.said(), None, frame.member("part"));
+                item::write_said(piece.said(same_format), None, frame.member("part"));
             });
             pieces.push(piece);
         }
         let index = pieces.len().saturating_sub(1);
         let Some(piece) = pieces.last_mut() else { return };
         piece.text.push_str(text);
+        if !refusal {
+            *told = told.saturating_add(characters(text));
+        }
         let kind = if refusal { "response.refusal.delta" } else { "response.output_text.delta" };
         frame(sequence, kind, out, |frame| {
             place(frame, (id, at), Some(("content_index", index)));
@@ -199,6 +243,38 @@ impl Writer {
                 frame.raw("logprobs", "[]");
             }
         });
+    }
+
+    /// Tells what the text rests on whose words its span ends in; of all of it, the last.
+    fn cite(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) {
+        if !annotation::is_told(citation, self.same_format) {
+            return;
+        }
+        let Self { items, sequence, same_format, .. } = self;
+        let (mut found, mut last) = (None, None);
+        for (at, item) in items.iter_mut().enumerate() {
+            let Written { id, content: Content::Message(pieces), .. } = item else { continue };
+            for (index, piece) in pieces.iter_mut().enumerate().filter(|(_, piece)| !piece.refusal) {
+                let length = characters(&piece.text);
+                let place = (&*id, at, index, piece, length);
+                match citation.span {
+                    Some(span) if found.is_none() && span.end <= place.3.start.saturating_add(length) => {
+                        found = Some(place);
+                    }
+                    _ => last = Some(place),
+                }
+            }
+        }
+        let Some((id, at, index, piece, length)) = found.or(last) else { return };
+        let within = |offset: u32| offset.saturating_sub(piece.start).min(length);
+        let span = citation.span.map(|span| Span { start: within(span.start), end: within(span.end) });
+        frame(sequence, "response.output_text.annotation.added", out, |frame| {
+            place(frame, (id, at), Some(("content_index", index)));
+            frame.set("annotation_index", &piece.citations.len());
+            let span = span.unwrap_or(Span { start: 0, end: length });
+            annotation::write_flat(citation, span, *same_format, frame.member("annotation"));
+        });
+        piece.citations.push(Citation { span, ..citation.clone().into_owned() });
     }
 
     fn think(&mut self, more: &str, out: &mut Vec<u8>) {
@@ -269,15 +345,16 @@ impl Writer {
         {
             self.arguments(*index, "{}", out);
         }
-        let Self { items, sequence, .. } = self;
+        let Self { items, sequence, same_format, .. } = self;
+        let same_format = *same_format;
         let Some(item) = items.get_mut(at) else { return };
         item.state = state;
         match &item.content {
-            Content::Message(pieces) => close_piece(sequence, (&item.id, at), pieces, out),
+            Content::Message(pieces) => close_piece(sequence, (&item.id, at), pieces, same_format, out),
             Content::Thought { text, .. } if !text.is_empty() => {
                 close_summary(sequence, (&item.id, at), text, out);
             }
-            Content::Thought { .. } => {}
+            Content::Thought { .. } | Content::Search(_) => {}
             Content::Call { name, arguments, .. } => {
                 frame(sequence, "response.function_call_arguments.done", out, |frame| {
                     place(frame, (&item.id, at), None);
@@ -288,7 +365,7 @@ impl Writer {
         }
         frame(sequence, "response.output_item.done", out, |frame| {
             frame.set("output_index", &at);
-            item.write(frame.member("item"));
+            item.write(same_format, frame.member("item"));
         });
     }
 }
@@ -317,7 +394,13 @@ fn place(frame: &mut ObjectWriter<'_>, (id, at): (&str, usize), piece: Option<(&
 }
 
 /// Ends the last of a message's pieces.
-fn close_piece(sequence: &mut u64, item: (&str, usize), pieces: &[Piece], out: &mut Vec<u8>) {
+fn close_piece(
+    sequence: &mut u64,
+    item: (&str, usize),
+    pieces: &[Piece],
+    same_format: bool,
+    out: &mut Vec<u8>,
+) {
     let Some(piece) = pieces.last() else { return };
     let index = Some(("content_index", pieces.len().saturating_sub(1)));
     if piece.refusal {
@@ -334,7 +417,7 @@ fn close_piece(sequence: &mut u64, item: (&str, usize), pieces: &[Piece], out: &
     }
     frame(sequence, "response.content_part.done", out, |frame| {
         place(frame, item, index);
-        item::write_said(piece.said(), None, frame.member("part"));
+        item::write_said(piece.said(same_format), None, frame.member("part"));
     });
 }
 
@@ -365,6 +448,7 @@ mod tests {
             include_usage: true,
             same_format: false,
             json_array: false,
+            searched: None,
         };
         let (mut writer, mut out) = (Writer::new(&meta), Vec::new());
         for delta in events {

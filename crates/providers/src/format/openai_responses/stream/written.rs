@@ -1,6 +1,7 @@
 //! An item of output as far as it has been written: a stream's last frame repeats it whole.
 
 use serde::de::IgnoredAny;
+use sluice_types::citation::Citation;
 
 use crate::format::openai_responses::item::{self, Prefix, Said};
 
@@ -38,6 +39,8 @@ pub(super) enum Content {
         name: String,
         arguments: String,
     },
+    /// A search that was made before, as it is told.
+    Search(String),
 }
 
 /// A piece of a message.
@@ -45,11 +48,18 @@ pub(super) enum Content {
 pub(super) struct Piece {
     pub(super) refusal: bool,
     pub(super) text: String,
+    /// Characters of the answer's text told before it.
+    pub(super) start: u32,
+    /// What it rests on, by its own words.
+    pub(super) citations: Vec<Citation<'static>>,
 }
 
 impl Piece {
-    pub(super) fn said(&self) -> Said<'_> {
-        if self.refusal { Said::Refusal(&self.text) } else { Said::Text(&self.text) }
+    pub(super) fn said(&self, same_format: bool) -> Said<'_> {
+        match self.refusal {
+            true => Said::Refusal(&self.text),
+            false => Said::Text { text: &self.text, citations: &self.citations, same_format },
+        }
     }
 }
 
@@ -58,7 +68,7 @@ impl Content {
         match self {
             Self::Message(_) => Prefix::Message,
             Self::Thought { .. } => Prefix::Thought,
-            Self::Call { .. } => Prefix::Call,
+            Self::Call { .. } | Self::Search(_) => Prefix::Call,
         }
     }
 
@@ -66,7 +76,7 @@ impl Content {
     /// another item has begun: some providers tell parallel calls by turns.
     pub(super) fn may_be_done(&self) -> bool {
         match self {
-            Self::Message(_) | Self::Thought { .. } => true,
+            Self::Message(_) | Self::Thought { .. } | Self::Search(_) => true,
             Self::Call { arguments, .. } => {
                 arguments.trim_start().starts_with('{')
                     && serde_json::from_str::<IgnoredAny>(arguments).is_ok()
@@ -82,7 +92,7 @@ impl Written {
     }
 
     /// Writes the item as it stands.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, same_format: bool, out: &mut Vec<u8>) {
         let status = match self.state {
             State::Open => "in_progress",
             State::Completed => "completed",
@@ -90,11 +100,13 @@ impl Written {
         };
         match &self.content {
             Content::Message(pieces) => {
-                item::write_message(&self.id, status, pieces.iter().map(Piece::said), None, out);
+                let said = pieces.iter().map(|piece| piece.said(same_format));
+                item::write_message(&self.id, status, said, None, out);
             }
             Content::Thought { text, encrypted } => {
                 item::write_thought(&self.id, text, encrypted.as_deref(), out);
             }
+            Content::Search(item) => out.extend_from_slice(item.as_bytes()),
             Content::Call { call_id, name, arguments, .. } => {
                 item::write_call(&self.id, status, (call_id, name, arguments), None, out);
             }

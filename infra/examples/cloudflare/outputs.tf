@@ -1,0 +1,4 @@
+output "sluice" {
+  description = "For `cargo xtask configure`."
+  value       = module.sluice.sluice
+}
