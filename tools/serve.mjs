@@ -5,8 +5,9 @@
 //                        [--port N] [--seed FILE] [--state DIR]
 //
 // --port 0 lets the system pick. --seed is JSON {"kv": {key: text}, "variables": {NAME: text}}: entries written to KV
-// before it is ready, and plain bindings of both Workers. --state keeps KV, R2 and objects in a folder; without it they end
-// with the process. What is in a queue ends with it in any case.
+// before it is ready, and plain bindings of both Workers; "vectorize": {"dimensions": N, "delay": MS} binds an index
+// (vectorize.mjs) as VECTORS. --state keeps KV, R2 and objects in a folder; without it they end with the process. What is
+// in a queue ends with it in any case.
 // Prints `ready http://127.0.0.1:PORT` once it answers, and before that `ingest URL` of the second Worker; everything else
 // goes to standard error. Stops on SIGINT,
 // SIGTERM, when its standard input closes and when its parent dies, and takes workerd with it; killed, too (on Linux).
@@ -122,10 +123,10 @@ function modules(bundle) {
 }
 
 function readSeed(file) {
-  const { kv = {}, variables = {}, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
+  const { kv = {}, variables = {}, vectorize, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
   const names = Object.keys(unknown);
-  if (names.length > 0) throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables`);
-  return { kv, variables };
+  if (names.length > 0) throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables, vectorize`);
+  return { kv, variables, vectorize };
 }
 
 function portIsFree(port) {
@@ -146,21 +147,24 @@ async function fillKv(entries) {
 }
 
 /** A Worker of a bundle, with the bindings its manifest declares. */
-async function worker(manifest, bundle, variables) {
+async function worker(manifest, bundle, variables, index) {
   const options = await workerOptions(manifest);
   const folder = resolve(bundle);
-  return { ...options, modules: modules(folder), modulesRoot: folder, bindings: { ...options.bindings, ...variables } };
+  const own = { modules: modules(folder), modulesRoot: folder, bindings: { ...options.bindings, ...variables } };
+  const bound = { VECTORS: { index_name: "sluice", remoteProxyConnectionString: index?.url } };
+  return { ...options, ...own, ...(index && { vectorize: bound }) };
 }
 
 async function serve({ bundle, ingest, port, seed, state }) {
-  const { kv, variables } = readSeed(seed);
+  const { kv, variables, vectorize } = readSeed(seed);
   if (port !== 0 && !(await portIsFree(port))) {
     return fail(`port ${port} of ${ADDRESS} is taken: choose another with --port`);
   }
+  const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
   const [{ Miniflare, NoOpLog }, gateway, consumer] = await Promise.all([
     import("miniflare"),
-    worker(GATEWAY, bundle, variables),
-    ingest && worker(INGEST, ingest, variables),
+    worker(GATEWAY, bundle, variables, index),
+    ingest && worker(INGEST, ingest, variables, index),
   ]);
 
   server = new Miniflare({

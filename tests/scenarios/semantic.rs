@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use serde_json::{Value, json};
-use sluice_tests::gateway::Gateway;
+use sluice_tests::gateway::{Gateway, Host};
 use sluice_tests::http::Answer;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::Protocol;
@@ -91,6 +91,32 @@ fn what_is_purged_leads_nowhere(gateway: &Gateway) {
         gone
     });
     assert!(gone);
+}
+
+/// Vectors in the host's own service: on Cloudflare the real binding of Vectorize, with a back end that shows what was
+/// written after a second. Two gateways, since who asked knows its own question at once.
+#[test]
+fn vectorize_finds_what_another_isolate_asked() {
+    if !Host::Cloudflare.is_wanted() {
+        return;
+    }
+    let mut seed = seed::seed();
+    seed["vectorize"] = json!({ "dimensions": 256, "delay": 1_000 });
+    let version = &mut seed["kv"]["config/version/test"];
+    let mut config: Value =
+        version.as_str().map_or(Value::Null, |text| serde_json::from_str(text).expect("JSON"));
+    config["vectors"] = json!("host");
+    *version = json!(config.to_string());
+    let gateway = Gateway::start(Host::Cloudflare, &seed);
+    let system = gateway.unique("meant");
+    ask(&gateway, &system, ASKED, &json!({}), "semantic").expect(200);
+    // The operator's purge of another model has the isolate forget what it remembers.
+    let path = format!("/admin/v1/tenants/{}/cache?model=nothing", "meant");
+    gateway.request("DELETE", &path).key(ADMIN_KEY).send().expect(200);
+    let again = found(&gateway, &system, AGAIN, &json!({})).expect("a hit, from the index");
+    assert!(again.expect_header("sluice-cache").starts_with("hit; similarity=0.9"));
+    ask(&gateway, &system, "What is the capital of Spain?", &json!({}), "semantic, only-if-cached")
+        .expect(404);
 }
 
 fn prompts_go_where_their_like_went(gateway: &Gateway) {

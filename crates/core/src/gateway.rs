@@ -17,6 +17,7 @@ mod chat;
 mod configure;
 mod costs;
 mod count;
+mod feedback;
 mod guard;
 mod hook;
 mod images;
@@ -215,6 +216,7 @@ impl Gateway {
             Route::Response(id) => self.response(context, &head.method, id).await,
             Route::InputItems(id) => self.input_items(context, id).await,
             Route::CountTokens => self.count_tokens(context, body).await,
+            Route::Feedback => self.feedback(context, body).await,
             Route::Knowledge(asked) => self.knowledge(context, asked, head, body).await,
             Route::Operation(operation) => self.operate(context, operation, body, gone).await,
         }

@@ -202,6 +202,8 @@ pub struct State {
     pub next_number: u32,
     /// Chunks that have no vector of it yet.
     pub pending: u64,
+    /// The last number of a space.
+    pub spaces: u32,
     /// Files that are seen.
     pub files: u64,
     /// Their chunks.

@@ -28,6 +28,8 @@ pub enum Route<'a> {
     /// `POST /v1/embeddings`, `/v1/rerank` (or `/v2/rerank`), `/v1/moderations`, `/v1/images/generations`,
     /// `/v1/audio/{speech,transcriptions}`
     Operation(Operation),
+    /// `POST /v1/feedback`: whether an answer that was found by meaning was right.
+    Feedback,
     /// `GET /v1/models`, `GET /v1beta/models`
     Models,
     /// `GET /v1/models/{id}`, `GET /v1beta/models/{id}`; ids hold slashes.
@@ -52,6 +54,7 @@ impl Route<'_> {
             | Self::Generate { .. }
             | Self::CountTokens
             | Self::CountContents(_)
+            | Self::Feedback
             | Self::Operation(_) => &[Method::POST],
             Self::Response(_) => &[Method::GET, Method::DELETE],
             Self::Admin(asked) => asked.methods(),
@@ -78,6 +81,7 @@ pub fn find(path: &str) -> Option<Route<'_>> {
         "/v1/responses" => Route::Chat(Protocol::OpenaiResponses),
         "/v1/messages" => Route::Chat(Protocol::AnthropicMessages),
         "/v1/messages/count_tokens" => Route::CountTokens,
+        "/v1/feedback" => Route::Feedback,
         "/v1/models" | "/v1beta/models" => Route::Models,
         "/openapi.json" => Route::OpenApi,
         // Where Cohere's SDKs ask.
@@ -228,8 +232,9 @@ mod tests {
                     Knowledge::BatchFiles(..) => 12,
                 }
             }
+            Route::Feedback => 41,
             Route::Operation(operation) => {
-                41 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
+                42 + Operation::ALL.iter().position(|one| *one == operation).unwrap()
             }
         }
     }
@@ -250,7 +255,7 @@ mod tests {
             assert_eq!(told, methods, "{path}");
             found.insert(number(route));
         }
-        let all: std::collections::BTreeSet<usize> = (0..41 + Operation::ALL.len()).collect();
+        let all: std::collections::BTreeSet<usize> = (0..42 + Operation::ALL.len()).collect();
         assert_eq!(found, all);
     }
 

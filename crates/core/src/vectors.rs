@@ -2,7 +2,9 @@
 //! each service is asked in. Pure; [`gateway::vectors`](crate::gateway::vectors) asks.
 
 pub mod page;
+pub mod pgvector;
 pub mod qdrant;
+pub mod vectorize;
 pub mod wire;
 
 use std::fmt;

@@ -13,6 +13,7 @@
 
 mod data;
 mod measure;
+mod picture;
 mod routing;
 mod table;
 mod trace;

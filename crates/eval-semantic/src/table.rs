@@ -13,7 +13,7 @@ use sluice_semantic::{
 };
 
 use crate::{
-    data, measure, routing,
+    data, measure, picture, routing,
     trace::{self, Step},
 };
 
@@ -35,6 +35,7 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
     pairs(engine, threshold)?;
     contrast(engine, threshold)?;
     stream(&steps);
+    draw(&steps)?;
     passages(engine, threshold)?;
     scripts(engine)?;
     for name in ["clinc150_train", "banking77_train"] {
@@ -42,6 +43,25 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
         print!("routing {name}, 10 examples: head {:.3}, centroid {:.3}", figures.head, figures.centroid);
         println!("{}", figures.outside.map(|auc| format!(", out of scope AUC {auc:.3}")).unwrap_or_default());
     }
+    Ok(())
+}
+
+/// Writes the operating curve into the documentation.
+fn draw(steps: &[Step]) -> Result<()> {
+    let lines = [
+        picture::line("verified (shipped)", "#0b6", steps, |step| step.verified),
+        picture::line("cosine alone", "#06c", steps, |step| step.nearest),
+        picture::line("token overlap", "#c60", steps, |step| step.overlap),
+    ];
+    let share = |part: usize, whole: usize| part as f32 / whole.max(1) as f32;
+    let marks = calibration::rows().map(|(rate, threshold)| {
+        let (hits, wrong) = trace::served(steps, |step| step.verified, threshold);
+        (format!("set to {} %", f64::from(100.0 * rate)), share(wrong, hits), share(hits, steps.len()))
+    });
+    let svg = picture::draw(&lines, &marks.collect::<Vec<_>>());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/semantic-cache.svg");
+    fs::write(path, svg)?;
+    println!("wrote docs/semantic-cache.svg\n");
     Ok(())
 }
 

@@ -41,7 +41,7 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
     };
     if member.status != Status::InProgress {
         // What was taken back or replaced may have left something.
-        clear::clear(work.host, work.tenant(), &member.store, &member.file).await?;
+        clear::clear(work.host, &work.config.vectors, work.tenant(), &member.store, &member.file).await?;
         return Ok(());
     }
     let cut = match member.cut {
@@ -88,7 +88,7 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
             }
         }
     }
-    index::tidy(work.host, place, TIDY).await.map_err(stop)?;
+    index::elsewhere::tidy(work.host, &work.config.vectors, place, TIDY).await.map_err(stop)?;
     clear::discard_texts(
         work.host,
         work.tenant(),
@@ -106,7 +106,7 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
         index::describe(work.host, place, &file.id, after.attributes).await.map_err(stop)?;
     }
     // A stay of the same file before may have left its pages.
-    clear::clear(work.host, work.tenant(), &member.store, &file.id).await?;
+    clear::clear(work.host, &work.config.vectors, work.tenant(), &member.store, &file.id).await?;
     Ok(())
 }
 
@@ -178,7 +178,7 @@ async fn put_page<H: Host>(
     let (space, vectors) = vectors(work, model, &chunks).await?;
     let pieces: Vec<Piece> =
         chunks.into_iter().zip(vectors).map(|(chunk, vectors)| Piece { chunk, vectors }).collect();
-    match index::put(work.host, place, &space, file, &pieces).await {
+    match index::elsewhere::put(work.host, &work.config.vectors, place, &space, file, &pieces).await {
         Ok(_) => Ok(Some(())),
         Err(IndexError::Refused(Refusal::Removed)) => Ok(None),
         // Embedded anew in the meantime: the next try reads the store's model again.

@@ -266,7 +266,7 @@ pub(crate) async fn step<H: Host>(
 
 async fn remove<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
     let note = work.note;
-    while clear::clear(work.host, &note.tenant, &note.store, &note.file).await? {
+    while clear::clear(work.host, &work.config.vectors, &note.tenant, &note.store, &note.file).await? {
         if work.is_over() {
             return work.go_on().await;
         }

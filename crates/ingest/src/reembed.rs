@@ -63,7 +63,16 @@ async fn go_on<H: Host>(work: &Work<'_, H>, store: &Store, next: &mut Next) -> R
                     )));
                 }
                 next.done = next.done.saturating_add(segment.chunks.len() as u64);
-                index::revector(work.host, place, &space, segment.of, &vectors).await.map_err(stop)?;
+                index::elsewhere::revector(
+                    work.host,
+                    &work.config.vectors,
+                    place,
+                    &space,
+                    &segment,
+                    &vectors,
+                )
+                .await
+                .map_err(stop)?;
             }
             let Some(more) = more else { break };
             from = more;
@@ -73,7 +82,7 @@ async fn go_on<H: Host>(work: &Work<'_, H>, store: &Store, next: &mut Next) -> R
                 return Ok(false);
             }
         }
-        match index::switch(work.host, place, &space).await {
+        match index::elsewhere::switch(work.host, &work.config.vectors, place, &space).await {
             Ok(_) => {}
             // Something came in beside us.
             Err(IndexError::Refused(Refusal::Pending(_))) => return Ok(false),
@@ -81,7 +90,7 @@ async fn go_on<H: Host>(work: &Work<'_, H>, store: &Store, next: &mut Next) -> R
         }
     }
     tell(work, store, None, true).await?;
-    index::tidy(work.host, place, TIDY).await.map_err(stop)?;
+    index::elsewhere::tidy(work.host, &work.config.vectors, place, TIDY).await.map_err(stop)?;
     Ok(true)
 }
 

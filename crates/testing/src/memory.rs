@@ -154,6 +154,21 @@ impl MemoryHost {
         self.0.vectors_after.set(span.as_millis() as u64);
     }
 
+    /// How many vectors the host's own service shows, in all namespaces.
+    pub fn vectors(&self) -> usize {
+        let now = self.now().0;
+        let mut points = std::collections::BTreeSet::new();
+        for Written { space, change, .. } in
+            self.0.vectors.borrow().iter().filter(|one| one.visible_at <= now)
+        {
+            match change {
+                Ok(point) => points.insert((space.clone(), point.id.clone())),
+                Err(id) => points.remove(&(space.clone(), id.clone())),
+            };
+        }
+        points.len()
+    }
+
     /// Whether the host's own vectors are away.
     pub fn vectors_down(&self, down: bool) {
         self.0.vectors_down.set(down);

@@ -330,6 +330,55 @@ fn what_is_over_is_taken_out_with_its_answer() {
 }
 
 #[test]
+fn who_hears_that_it_was_wrong_gives_it_to_nobody_and_asks_for_more() {
+    let host = host(12);
+    let gateway = gateway();
+    let judge = |id: &str, right: bool| {
+        let body = json!({"id": id, "right": right}).to_string();
+        let (status, _, body) = send(&gateway, &host, post("/v1/feedback", body));
+        (status, json(&body)["counted"].clone())
+    };
+    let hit = |text: &str| {
+        let (_, headers, _) = send(&gateway, &host, chat("faq", text, &json!({})));
+        let found = told(&headers).starts_with("hit; similarity");
+        (found, headers["sluice-request-id"].to_str().unwrap().to_owned())
+    };
+    assert_eq!(ask(&gateway, &host, "faq", ASKED), "miss");
+    let (found, id) = hit(AGAIN);
+    assert!(found);
+    assert_eq!(judge(&id, false), (200, json!(true)));
+    assert_eq!(judge(&id, false), (200, json!(false)), "once");
+    assert_eq!(judge("req_unknown", false), (200, json!(false)));
+    assert_eq!(judge("no id", false).0, 400);
+    assert_eq!(questions(&host), (0, 0));
+    assert!(!hit(AGAIN).0, "it is given to nobody any more");
+    // A few more, and hits as sure as those are no more tolerated.
+    for _ in 0..3 {
+        let (found, id) = hit(ASKED);
+        if found {
+            assert_eq!(judge(&id, false), (200, json!(true)));
+        }
+        hit(AGAIN);
+    }
+    assert!(!hit(ASKED).0);
+    let missed = notes(&host, "miss");
+    let why = |note: &Value| note["meaning"] == "below_threshold" || note["meaning"] == "wrong_hits";
+    assert!(missed.iter().any(why), "{missed:?}");
+}
+
+#[test]
+fn a_day_sweeps_what_nobody_asks_for_any_more() {
+    let host = host(1);
+    let gateway = gateway();
+    assert_eq!(ask(&gateway, &host, "faq", ASKED), "miss");
+    host.run(gateway.daily(&host));
+    assert_eq!(questions(&host), (1, 1), "not before its time");
+    host.run(host.sleep(Duration::from_secs(61)));
+    host.run(gateway.daily(&host));
+    assert_eq!((questions(&host), host.values("cache/").len()), ((0, 0), 0));
+}
+
+#[test]
 fn vectors_elsewhere_find_as_well() {
     for (vectors, delay) in [(r#""host""#, 30), (r#"{"qdrant":{"url":"http://q.test:6333"}}"#, 0)] {
         let config: &'static str = CONFIG.replacen('{', &format!(r#"{{"vectors": {vectors},"#), 1).leak();

@@ -34,7 +34,6 @@ use super::{
 use crate::{
     admin::{self, AUDIT, Admin},
     cache::{self, Entry, catalogue::Which},
-    config::Config,
     key::{self, KeyRecord, TenantRecord},
     limit::{self, Who},
     port::{Body, CountersError, Host},
@@ -45,6 +44,9 @@ const DELETES: usize = 800;
 
 /// How often one request asks a catalogue of questions to take some out.
 const TAKES: u32 = 8;
+
+/// The same, once a day for a tenant.
+const SWEEPS: u32 = 100;
 
 fn counters_down(error: CountersError) -> Failure {
     Failure::new(ErrorKind::StoreUnavailable, format!("a counter object does not answer: {error}"))
@@ -226,7 +228,9 @@ impl Gateway {
                 if Timestamp::from_date(date).is_none() {
                     return Err(Failure::invalid("date", "must be a day in UTC such as 2026-11-21").into());
                 }
-                told(&roll_up(host, date).await?)
+                let done = roll_up(host, date).await?;
+                self.sweep(host).await?;
+                told(&done)
             }
         })
     }
@@ -234,32 +238,34 @@ impl Gateway {
 
 impl Gateway {
     /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is left
-    /// of deleted, expired and stalled files is swept up.
+    /// of deleted, expired and stalled files, and of what is over in the semantic cache, is swept up.
     pub async fn daily<H: Host>(self: &Rc<Self>, host: &H) {
         let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
         if let Err(failure) = roll_up(host, &yesterday).await {
             host.log(&format!("roll-up of {yesterday}: {failure}"));
         }
-        match self.config(host).await {
-            Ok(config) => sweep_all(host, &config).await,
-            Err(failure) => host.log(&format!("sweep: {failure}")),
+        if let Err(failure) = self.sweep(host).await {
+            host.log(&format!("sweep: {failure}"));
         }
     }
-}
 
-/// Has what is left over of every tenant's files and stores looked at.
-async fn sweep_all<H: Host>(host: &H, config: &Config) {
-    let tenants = match host.list("tenant/").await {
-        Ok(tenants) => tenants,
-        Err(error) => return host.log(&format!("sweep: {error}")),
-    };
-    for listed in tenants {
-        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
-            continue;
-        };
-        if let Err(failure) = knowledge::sweep(host, config, id).await {
-            host.log(&format!("sweep of {id}: {failure}"));
+    /// Has what is left over of every tenant's files and stores looked at, and takes questions out whose time is over, with
+    /// their answers and vectors.
+    async fn sweep<H: Host>(self: &Rc<Self>, host: &H) -> Result<(), Failure> {
+        let config = self.config(host).await?;
+        for listed in host.list("tenant/").await.map_err(admit::store_down)? {
+            let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+                continue;
+            };
+            // What goes wrong with one tenant is nothing to the others.
+            if let Err(failure) = knowledge::sweep(host, &config, id).await {
+                host.log(&format!("sweep of {id}: {failure}"));
+            }
+            if let Err(failure) = catalogue::take(host, id, &config.vectors, None, "", SWEEPS).await {
+                host.log(&format!("sweep of the semantic cache of {id}: {failure}"));
+            }
         }
+        Ok(())
     }
 }
 
@@ -303,7 +309,7 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     }
     object::flush(host, id).await.map_err(counters_down)?;
     object::ask(host, id, &Call::Forget).await.map_err(counters_down)?;
-    let mut more = knowledge::clear::everything(host, id, &mut left).await?;
+    let mut more = knowledge::clear::everything(host, &context.config.vectors, id, &mut left).await?;
     let taken = catalogue::take(host, id, &context.config.vectors, Some(&Which::default()), "", TAKES).await;
     let (_, questions) = taken.map_err(|error| Failure::new(ErrorKind::StoreUnavailable, error))?;
     more |= questions.is_some();

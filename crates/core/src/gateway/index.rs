@@ -2,6 +2,7 @@
 //!
 //! Every call is one call of the index's object, but for [`put`], which sends a file in batches, and [`tidy`].
 
+pub mod elsewhere;
 mod object;
 mod put;
 mod search;

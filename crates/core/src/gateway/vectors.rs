@@ -1,6 +1,7 @@
 //! Where vectors are kept, by the configuration: in objects of the gateway's own, in Qdrant, or with the host.
 
 mod object;
+pub mod pgvector;
 mod qdrant;
 
 pub(super) use self::object::answer;

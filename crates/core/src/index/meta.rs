@@ -171,6 +171,7 @@ impl Meta {
             next,
             next_number,
             pending: self.pending(),
+            spaces: self.last_space,
             files: self.files,
             chunks: self.chunks,
             bytes: self.bytes,

@@ -78,6 +78,15 @@ pub enum Call {
     },
     /// What there is.
     State,
+    /// Versions of files that have chunks, whether they are seen or not: [`Answer::Files`].
+    Files {
+        /// Only those that wait to be taken out; else those that do not.
+        gone: bool,
+        /// The number of the first.
+        from: u32,
+        /// How many at most.
+        most: u32,
+    },
     /// Begin to embed anew for this space. What was made for another one is dropped.
     Reembed(Space),
     /// Segments that have no vectors of the next space, from a version on.
@@ -170,6 +179,13 @@ pub enum Answer {
     },
     /// To [`Call::State`], [`Call::Reembed`], [`Call::Revector`], [`Call::Switch`].
     State(State),
+    /// To [`Call::Files`].
+    Files {
+        /// The versions.
+        files: Vec<File>,
+        /// The number to go on from; `None` at the end.
+        next: Option<u32>,
+    },
     /// To [`Call::Pending`].
     Pending {
         /// The segments.

@@ -106,6 +106,9 @@ impl World {
             match reply.body {
                 ReplyBody::Whole(bytes) => bytes.to_vec(),
                 ReplyBody::Untouched(body) => body.whole(1 << 30).await.unwrap().to_vec(),
+                ReplyBody::Passed(pieces) => {
+                    pieces.map(Result::unwrap).collect::<Vec<Bytes>>().await.concat()
+                }
                 ReplyBody::Stream(pieces) => pieces.collect::<Vec<Bytes>>().await.concat(),
             }
         });

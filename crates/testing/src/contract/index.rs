@@ -318,6 +318,72 @@ mod tests {
         assert_eq!(host.cells("~index/many/vs_1"), ["i/meta"]);
     }
 
+    #[test]
+    fn vectors_elsewhere_find_replace_and_go() {
+        use sluice_core::{config::document::Vectors, gateway::index::elsewhere};
+
+        let host = MemoryHost::at(Timestamp(5_000));
+        host.vectors_visible_after(std::time::Duration::from_secs(5));
+        let (place, chosen) = (Place { tenant: "t", store: "vs_1" }, Vectors::Host);
+        let near = |space: &Space, axis_of: usize| Query {
+            dense: Dense::Vector { space: space.clone(), vector: axis(axis_of) },
+            most: 1,
+            weight: 1.0,
+            ..Query::default()
+        };
+        host.run(async {
+            let (old, new) = (file("file-1", "old", 130), file("file-1", "new", 5));
+            let put = async |file: &File, all: &[Piece]| {
+                elsewhere::put(&host, &chosen, place, &space("one"), file, all).await.unwrap()
+            };
+            assert!(put(&old, &pieces("old", 0..130)).await.live);
+            let find = async |space: &Space, axis_of: usize| {
+                let found = elsewhere::search(&host, &chosen, place, near(space, axis_of)).await.unwrap();
+                found.candidates.first().map(|found| (found.chunk.text.clone(), found.dense))
+            };
+            assert_eq!(find(&space("one"), 3).await, None, "the service does not show it yet");
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            let (text, cosine) = find(&space("one"), 3).await.unwrap();
+            assert!(text.starts_with("common old") && 0.99 < cosine, "{text}");
+            assert!(put(&new, &pieces("new", 0..5)).await.live);
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            assert_eq!(find(&space("one"), 3).await.unwrap().0, "common new chunk3");
+            assert_eq!(host.vectors(), 5, "the old version's vectors are gone");
+
+            let next = space("next");
+            index::reembed(&host, place, &next).await.unwrap();
+            let (segments, _) = index::pending(&host, place, 0, 9).await.unwrap();
+            for waiting in segments {
+                let vectors: Vec<_> =
+                    waiting.chunks.iter().map(|chunk| vec![axis(chunk.ordinal as usize + 1)]).collect();
+                elsewhere::revector(&host, &chosen, place, &next, &waiting, &vectors).await.unwrap();
+            }
+            elsewhere::switch(&host, &chosen, place, &next).await.unwrap();
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            assert_eq!(find(&next, 3).await.unwrap().0, "common new chunk2");
+            assert_eq!(host.vectors(), 5, "those of the space before are gone");
+            let put_next = async |file: &File, all: &[Piece]| {
+                elsewhere::put(&host, &chosen, place, &next, file, all).await.unwrap()
+            };
+            host.vectors_down(true);
+            assert_eq!(find(&next, 3).await, None);
+            let both = Query { words: Words::new("chunk4"), ..near(&next, 3) };
+            let found = elsewhere::search(&host, &chosen, place, both).await.unwrap();
+            assert_eq!(found.candidates[0].chunk.text, "common new chunk4", "words find on");
+            host.vectors_down(false);
+            put_next(&file("file-2", "two", 70), &pieces("two", 0..70)).await;
+            index::remove(&host, place, "file-1", Timestamp(9_000)).await.unwrap();
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            assert_eq!(host.vectors(), 70);
+            index::forget(&host, place).await.unwrap();
+            assert!(!elsewhere::tidy(&host, &chosen, place, 100).await.unwrap());
+            host.sleep(std::time::Duration::from_secs(6)).await;
+            assert_eq!(host.vectors(), 0);
+        });
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
 

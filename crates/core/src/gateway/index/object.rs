@@ -7,8 +7,8 @@ use sluice_types::{knowledge::Chunk, time::Timestamp};
 use super::{put, search, shelve, tidy};
 use crate::{
     index::{
-        Refusal,
-        meta::{Meta, Version, Versions},
+        Refusal, State,
+        meta::{Hidden, Meta, Version, Versions},
         wire::{self, Answer, Call, Known},
     },
     port::{Cells, CountersError},
@@ -94,19 +94,20 @@ async fn done(
             let query = search::Asked { owner, words, space, vector: after, found, filter, most, weight };
             return search::search(&open, query).await;
         }
-        Call::State => Answer::State(open.meta.state()),
+        Call::State => Answer::State(open.state().await?),
+        Call::Files { gone, from, most } => open.files(gone, from, most).await?,
         Call::Reembed(space) => {
             shelve::reembed(&mut open, space);
-            Answer::State(open.meta.state())
+            Answer::State(open.state().await?)
         }
         Call::Pending { from, most } => shelve::pending(&open, from, most).await?,
         Call::Revector { space, of } => {
             shelve::revector(&mut open, &space, of, after).await?;
-            Answer::State(open.meta.state())
+            Answer::State(open.state().await?)
         }
         Call::Switch(space) => {
-            shelve::switch(&mut open, &space)?;
-            Answer::State(open.meta.state())
+            shelve::switch(&mut open, &space).await?;
+            Answer::State(open.state().await?)
         }
         Call::Tidy => {
             tidy::tidy(&mut open).await?;
@@ -201,6 +202,53 @@ impl<'c, C: Cells> Open<'c, C> {
     pub async fn live(&self, file: &str) -> Result<Option<(u32, Version)>, CountersError> {
         let live = self.versions(file).await?.live;
         self.version(live).await
+    }
+
+    /// What callers are told.
+    async fn state(&self) -> Result<State, CountersError> {
+        Ok(State { pending: self.pending().await?, ..self.meta.state() })
+    }
+
+    /// Chunks that have no vectors of the next space and are to have some: those that only wait to be taken out need none.
+    pub async fn pending(&self) -> Result<u64, CountersError> {
+        let Some(next) = &self.meta.next else { return Ok(0) };
+        let gone = self.meta.hidden.iter().filter(|(_, hidden)| **hidden == Hidden::Gone);
+        let keys: Vec<String> = gone.map(|(number, _)| number_key(*number)).collect();
+        let mut pending = self.meta.pending();
+        if pending == 0 || keys.is_empty() {
+            return Ok(pending);
+        }
+        for (_, text) in self.cells.read(&keys).await? {
+            let version: Version = serde_json::from_str(&text).map_err(unreadable)?;
+            let without = version.segments.values().filter(|one| !one.vectors.contains_key(&next.number));
+            pending = pending.saturating_sub(without.map(|one| u64::from(one.chunks)).sum());
+        }
+        Ok(pending)
+    }
+
+    /// Versions of files from a number on: those that wait to be taken out, or the others.
+    async fn files(&self, gone: bool, from: u32, most: u32) -> Result<Answer, CountersError> {
+        let (mut files, mut from, most) = (Vec::new(), from, most.clamp(1, 1_000));
+        loop {
+            let found = self.cells.range(&number_key(from), "n0", most).await?;
+            for (key, text) in &found {
+                let Some(number) = key.strip_prefix("n/").and_then(|number| number.parse::<u32>().ok())
+                else {
+                    continue;
+                };
+                if most as usize <= files.len() {
+                    return Ok(Answer::Files { files, next: Some(number) });
+                }
+                from = number.saturating_add(1);
+                let hidden = self.meta.hidden.get(&number) == Some(&Hidden::Gone);
+                if gone == (hidden || number <= self.meta.forgotten) {
+                    files.push(serde_json::from_str::<Version>(text).map_err(unreadable)?.file);
+                }
+            }
+            if found.len() < most as usize {
+                return Ok(Answer::Files { files, next: None });
+            }
+        }
     }
 
     /// Chunks of a version from an ordinal on.

@@ -163,7 +163,7 @@ pub(super) async fn revector<C: Cells>(
 }
 
 /// Uses the next space from now on.
-pub(super) fn switch<C: Cells>(open: &mut Open<'_, C>, space: &Space) -> Result<(), Stop> {
+pub(super) async fn switch<C: Cells>(open: &mut Open<'_, C>, space: &Space) -> Result<(), Stop> {
     match (&open.meta.next, &open.meta.space) {
         (Some(next), _) if next.space == *space => {}
         (None, Some(has)) if has.space == *space => return Ok(()),
@@ -172,7 +172,7 @@ pub(super) fn switch<C: Cells>(open: &mut Open<'_, C>, space: &Space) -> Result<
         }
         (None, None) => return Err(Refusal::Wrong("nothing was embedded anew".to_owned()).into()),
     }
-    match open.meta.pending() {
+    match open.pending().await? {
         0 => {}
         pending => return Err(Refusal::Pending(pending).into()),
     }

@@ -8,6 +8,7 @@ use sluice_types::{
 };
 
 use crate::{
+    config::document,
     gateway::{
         index::{self, IndexError},
         library::{self, Answer, Call, Left},
@@ -88,7 +89,13 @@ pub(super) async fn hide<H: Host>(host: &H, tenant: &str, left: &Left) -> Result
 /// # Errors
 ///
 /// [`NotCleared`].
-pub async fn clear<H: Host>(host: &H, tenant: &str, store: &str, file: &str) -> Result<bool, NotCleared> {
+pub async fn clear<H: Host>(
+    host: &H,
+    vectors: &document::Vectors,
+    tenant: &str,
+    store: &str,
+    file: &str,
+) -> Result<bool, NotCleared> {
     let (store, file) = (store.to_owned(), file.to_owned());
     let what = match (store.is_empty(), file.is_empty()) {
         (true, _) => Left::File { file, pages: 0, stores: Vec::new() },
@@ -104,14 +111,19 @@ pub async fn clear<H: Host>(host: &H, tenant: &str, store: &str, file: &str) -> 
             return Ok(more);
         }
         for one in left {
-            more |= clear_one(host, tenant, &one).await?;
+            more |= clear_one(host, vectors, tenant, &one).await?;
             library::ask(host, tenant, Call::Cleared(one)).await?;
         }
     }
     Ok(true)
 }
 
-async fn clear_one<H: Host>(host: &H, tenant: &str, left: &Left) -> Result<bool, NotCleared> {
+async fn clear_one<H: Host>(
+    host: &H,
+    vectors: &document::Vectors,
+    tenant: &str,
+    left: &Left,
+) -> Result<bool, NotCleared> {
     hide(host, tenant, left).await?;
     match left {
         Left::File { file, pages, .. } => {
@@ -122,10 +134,10 @@ async fn clear_one<H: Host>(host: &H, tenant: &str, left: &Left) -> Result<bool,
         }
         Left::Member { store, file, attached_at, pages, .. } => {
             discard_texts(host, tenant, store, file, *attached_at, *pages).await?;
-            Ok(index::tidy(host, Place { tenant, store }, TIDY).await?)
+            Ok(index::elsewhere::tidy(host, vectors, Place { tenant, store }, TIDY).await?)
         }
         Left::Store { store } => {
-            while index::tidy(host, Place { tenant, store }, TIDY).await? {}
+            while index::elsewhere::tidy(host, vectors, Place { tenant, store }, TIDY).await? {}
             Ok(false)
         }
     }
@@ -180,6 +192,7 @@ pub async fn sweep_upload<H: Host>(host: &H, tenant: &str, file: &str) -> Result
 /// [`ErrorKind::StoreUnavailable`] if something does not answer.
 pub(in crate::gateway) async fn everything<H: Host>(
     host: &H,
+    vectors: &document::Vectors,
     tenant: &str,
     budget: &mut usize,
 ) -> Result<bool, Failure> {
@@ -223,7 +236,7 @@ pub(in crate::gateway) async fn everything<H: Host>(
             }
             *budget = budget.saturating_sub(cost.saturating_add(1));
             let note = note(tenant, one);
-            while clear(host, tenant, &note.store, &note.file).await.map_err(failed)? {}
+            while clear(host, vectors, tenant, &note.store, &note.file).await.map_err(failed)? {}
         }
     }
 }

@@ -104,7 +104,7 @@ impl Gateway {
                 most: CANDIDATES.max(search.most),
                 weight: STATIC_WEIGHT,
             };
-            match index::search(context.host, place, query).await {
+            match index::elsewhere::search(context.host, &context.config.vectors, place, query).await {
                 Ok(found) => return Ok(found),
                 // The store may have been embedded anew since its record was read.
                 Err(IndexError::Refused(Refusal::OtherSpace { .. })) if models.peek().is_some() => {}
