@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Vectorize index, which no Terraform provider has, and the metadata indexes that filters need. Metadata
-# indexes hold only for vectors written after them, so they come first. Running it again changes nothing.
+# Makes the Vectorize index, which no Terraform provider has. Running it again changes nothing. Tenants are kept apart by
+# namespaces, and what is filtered is filtered by Sluice, so no metadata index is needed.
 #
 #   infra/vectorize.sh [NAME [DIMENSIONS]]     # sluice-vectors, 256: the dimensions of builtin/static
 set -eu
@@ -18,12 +18,10 @@ if printf '%s' "$known" | grep -q "\"name\": *\"$name\""; then
 else
   $wrangler vectorize create "$name" --dimensions="$dimensions" --metric=cosine
 fi
+cat <<END
+for both manifests:
 
-known=$($wrangler vectorize list-metadata-index "$name" --json)
-for property in file:string space:string; do
-  if printf '%s' "$known" | grep -q "\"propertyName\": *\"${property%%:*}\""; then
-    echo "metadata index ${property%%:*} exists"
-  else
-    $wrangler vectorize create-metadata-index "$name" --property-name="${property%%:*}" --type="${property##*:}"
-  fi
-done
+[[vectorize]]
+binding = "VECTORS"
+index_name = "$name"
+END

@@ -3,13 +3,12 @@
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::PROTOCOLS;
+use sluice_tests::seed::FALLBACK_MODELS;
 
 const FAULTS: &[&str] = &["cut=3", "end=3", "end=999", "error=3", "garbage=3"];
-const MODELS: [&str; 3] = ["fallback", "fallback-crossing", "fallback-anthropic"];
-
 fn a_broken_stream_ends_with_an_error_frame(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in FALLBACK_MODELS {
             for fault in FAULTS {
                 let id = gateway.unique("broken");
                 let text = format!("[[tokens 8]] [[id {id}]] [[fault@primary {fault}]]");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
+use sluice_tests::seed::FALLBACK_MODELS;
 
 /// Faults of a provider that are no fault of the request.
 const FAULTS: &[&str] = &[
@@ -42,12 +43,9 @@ const STREAM_FAULTS: &[&str] = &[
 /// Faults of a whole answer's body.
 const WHOLE_FAULTS: &[&str] = &["cut=1", "end=1", "body=truncated"];
 
-/// A fallback to each format from each.
-const MODELS: [&str; 3] = ["fallback", "fallback-crossing", "fallback-anthropic"];
-
 fn a_whole_answer_comes_from_the_next_target(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in FALLBACK_MODELS {
             for fault in FAULTS.iter().chain(WHOLE_FAULTS) {
                 let id = gateway.unique("fall");
                 let text = format!("hello [[id {id}]] [[fault@primary {fault}]]");
@@ -65,7 +63,7 @@ fn a_whole_answer_comes_from_the_next_target(gateway: &Gateway) {
 
 fn a_stream_comes_from_the_next_target(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in FALLBACK_MODELS {
             for fault in FAULTS.iter().chain(STREAM_FAULTS) {
                 let id = gateway.unique("fall");
                 let text = format!("hello [[id {id}]] [[fault@primary {fault}]]");

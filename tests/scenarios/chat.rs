@@ -4,21 +4,11 @@ use serde_json::{Value, json};
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
-
-const MODELS: [&str; 8] = [
-    "chat-openai",
-    "chat-responses",
-    "chat-anthropic",
-    "chat-gemini",
-    "chat-cohere",
-    "chat-bedrock",
-    "chat-ollama",
-    "chat-workers-ai",
-];
+use sluice_tests::seed::CHAT_MODELS;
 
 fn every_protocol_is_answered_by_every_format(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let answer = gateway.ask(protocol, model, "hello é漢🦀").expect(200);
             assert_eq!(answer.expect_header("content-type"), "application/json", "{protocol} {model}");
             assert_eq!(protocol.text(&answer.json()), "You said: hello é漢🦀 é漢🦀.", "{protocol} {model}");
@@ -67,7 +57,7 @@ fn usage_adds_up_in_each_protocols_own_way(gateway: &Gateway) {
 fn parallel_tools_go_there_and_back(gateway: &Gateway) {
     let schema =
         json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] });
-    for model in MODELS {
+    for model in CHAT_MODELS {
         let mut body = Protocol::Chat.ask(model, "[[tools 2]]", false);
         body["tools"] =
             json!([{ "type": "function", "function": { "name": "weather", "parameters": schema } }]);
@@ -118,7 +108,7 @@ fn members_of_the_same_format_pass_untouched(gateway: &Gateway) {
 
 fn a_providers_refusal_of_the_request_is_the_callers_400(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let id = gateway.unique("context");
             let text = format!("[[id {id}]] [[fault status=400,code=context_length_exceeded]]");
             let answer = gateway.ask(protocol, model, &text).expect(400);

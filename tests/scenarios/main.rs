@@ -24,6 +24,7 @@ mod harness;
 mod ingest;
 mod intake;
 mod isolation;
+mod knowledge;
 mod limits;
 mod models;
 mod operations;

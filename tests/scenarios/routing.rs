@@ -105,6 +105,28 @@ fn a_failing_target_is_left_alone(gateway: &Gateway) {
     assert_eq!(ask(""), ["shaky"]);
 }
 
+fn instances_share_a_breaker_that_is_to_be_shared(gateway: &Gateway) {
+    let ask = |text: &str| {
+        let id = gateway.unique("shared");
+        gateway.ask(Protocol::Chat, "guarded-by-all", &format!("hello [[id {id}]] {text}")).expect(200);
+        // What is told to the others is told after the answer.
+        thread::sleep(Duration::from_millis(300));
+        gateway.mock().asked(&id)
+    };
+    for _ in 0..2 {
+        assert_eq!(ask("[[fault@flaky status=503]]"), ["flaky", "secondary"]);
+    }
+    // On Spin each request may have an instance of its own: it asks before it does anything.
+    assert_eq!(ask(""), ["secondary"]);
+    thread::sleep(Duration::from_millis(2_600));
+    assert_eq!(ask("[[fault@flaky status=503]]"), ["flaky", "secondary"], "a probe");
+    assert_eq!(ask(""), ["secondary"], "it rests twice as long");
+    thread::sleep(Duration::from_millis(5_100));
+    for _ in 0..3 {
+        assert_eq!(ask(""), ["flaky"]);
+    }
+}
+
 fn an_operator_drains_and_restores_a_target(gateway: &Gateway) {
     let set = |state: &str| {
         let path = "/admin/v1/targets/drainable%2Fm";
@@ -141,5 +163,6 @@ on_every_host!(
     a_race_ends_with_the_quicker,
     a_copy_goes_to_the_mirror,
     a_failing_target_is_left_alone,
+    instances_share_a_breaker_that_is_to_be_shared,
     an_operator_drains_and_restores_a_target,
 );

@@ -5,22 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use sluice_tests::gateway::Gateway;
 use sluice_tests::on_every_host;
 use sluice_tests::protocol::{PROTOCOLS, Protocol};
+use sluice_tests::seed::CHAT_MODELS;
 use sluice_tests::sse::{self, Event};
-
-const MODELS: [&str; 8] = [
-    "chat-openai",
-    "chat-responses",
-    "chat-anthropic",
-    "chat-gemini",
-    "chat-cohere",
-    "chat-bedrock",
-    "chat-ollama",
-    "chat-workers-ai",
-];
 
 fn every_protocol_streams_from_every_format(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let answer = gateway.stream(protocol, model, "hello é漢🦀").expect(200);
             protocol.expect_whole_stream(&answer);
             assert_eq!(
@@ -38,7 +28,7 @@ fn every_protocol_streams_from_every_format(gateway: &Gateway) {
 
 fn tokens_are_passed_on_as_they_come(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let answer = gateway.stream(protocol, model, "[[tokens 6]] [[fault between=100]]").expect(200);
             assert_eq!(protocol.stream_text(&answer.events()), "w0 w1 w2 w3 w4 w5 ");
             let (first, last) = (answer.pieces.first().unwrap().0, answer.pieces.last().unwrap().0);
@@ -51,7 +41,7 @@ fn tokens_are_passed_on_as_they_come(gateway: &Gateway) {
 }
 
 fn usage_is_the_last_frame_and_only_if_asked_for(gateway: &Gateway) {
-    for model in MODELS {
+    for model in CHAT_MODELS {
         let events = gateway.stream(Protocol::Chat, model, "hello").expect(200).events();
         let usage = events[events.len() - 2].json();
         assert_eq!(usage["choices"], serde_json::json!([]), "{usage}");
@@ -70,7 +60,7 @@ fn usage_is_the_last_frame_and_only_if_asked_for(gateway: &Gateway) {
 
 fn frames_and_characters_may_be_cut_anywhere(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             for size in [1, 7] {
                 let text = format!("漢字🦀é [[fault trickle={size},0]]");
                 let answer = gateway.stream(protocol, model, &text).expect(200);
@@ -86,7 +76,7 @@ fn frames_and_characters_may_be_cut_anywhere(gateway: &Gateway) {
 
 fn a_long_stream_comes_whole(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let mut body = protocol.ask(model, "[[tokens 3000]]", true);
             protocol.limit(&mut body, 8000);
             let answer = gateway.post(&protocol.path(model, true), &body).send().expect(200);
@@ -99,7 +89,7 @@ fn a_long_stream_comes_whole(gateway: &Gateway) {
 
 fn tool_arguments_stream_in_pieces(gateway: &Gateway) {
     let schema = serde_json::json!({ "type": "object", "properties": { "city": { "type": "string" } } });
-    for model in MODELS {
+    for model in CHAT_MODELS {
         let mut body = Protocol::Messages.ask(model, "[[tools 2]] [[preamble]]", true);
         body["tools"] = serde_json::json!([{ "name": "weather", "input_schema": schema }]);
         let events = gateway.post("/v1/messages", &body).send().expect(200).events();
@@ -139,7 +129,7 @@ fn a_silent_provider_does_not_mean_a_silent_gateway(gateway: &Gateway) {
 
 fn a_whole_answer_to_a_request_for_a_stream_is_streamed(gateway: &Gateway) {
     for protocol in PROTOCOLS {
-        for model in MODELS {
+        for model in CHAT_MODELS {
             let answer = gateway.stream(protocol, model, "hello [[fault whole]]").expect(200);
             protocol.expect_whole_stream(&answer);
             assert_eq!(

@@ -8,6 +8,21 @@ use crate::mock::Mock;
 /// The admin key.
 pub const ADMIN_KEY: &str = "sluice-admin-test";
 
+/// A model for each upstream format.
+pub const CHAT_MODELS: [&str; 8] = [
+    "chat-openai",
+    "chat-responses",
+    "chat-anthropic",
+    "chat-gemini",
+    "chat-cohere",
+    "chat-bedrock",
+    "chat-ollama",
+    "chat-workers-ai",
+];
+
+/// A fallback to each format from each.
+pub const FALLBACK_MODELS: [&str; 3] = ["fallback", "fallback-crossing", "fallback-anthropic"];
+
 /// The tenant of scenarios that do not care.
 pub const TENANT: &str = "test";
 
@@ -37,6 +52,8 @@ pub const TENANTS: &[&str] = &[
     "stranger",
     "calm",
     "unledgered",
+    "shelf-one",
+    "shelf-two",
 ];
 
 /// Tenants with limits or budgets of their own, as JSON.
@@ -137,6 +154,7 @@ fn config(mock: &Mock) -> Value {
             // Of their own, for scenarios that look at a target's health.
             "priced": provider("openai_chat", "priced"),
             "shaky": provider("openai_chat", "shaky"),
+            "flaky": provider("openai_chat", "flaky"),
             "drainable": provider("openai_chat", "drainable"),
             "responses-mock": at("openai_responses", "id=responses", "/v1"),
             "gemini-mock": at("gemini", "id=gemini", "/v1beta"),
@@ -199,6 +217,11 @@ fn config(mock: &Mock) -> Value {
             "guarded": {
                 "targets": ["shaky/m", "secondary/m"],
                 "breaker": { "failures": 2, "open": "1500ms" },
+                "retry": once,
+            },
+            "guarded-by-all": {
+                "targets": ["flaky/m", "secondary/m"],
+                "breaker": { "failures": 2, "open": "2500ms", "shared": true },
                 "retry": once,
             },
             "meant": { "targets": ["openai-mock/m"], "cache": { "mode": "semantic" }, "retry": once },

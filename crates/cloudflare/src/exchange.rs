@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use http::{Method, Request, Uri};
-use sluice_core::gateway::{Call, Reply, ReplyBody, VISITOR};
+use sluice_core::{
+    gateway::{Call, Reply, ReplyBody, VISITOR},
+    port::NetworkError,
+};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
@@ -49,12 +52,8 @@ pub fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
     let head = js::with_headers(reply.status.as_str().to_owned(), &reply.headers);
     match reply.body {
         ReplyBody::Whole(bytes) => js::respond(&head, &bytes),
-        ReplyBody::Stream(pieces) => {
-            let pipe = Pipe::new(&head)?;
-            let response = pipe.response();
-            spawn_local(write(pieces, pipe));
-            Ok(response)
-        }
+        ReplyBody::Stream(pieces) => written(&head, pieces.map(Ok).boxed_local()),
+        ReplyBody::Passed(pieces) => written(&head, pieces),
         ReplyBody::Untouched(body) => match body.untouched() {
             Some(owner) => js::forward(&head, &owner),
             None => js::respond("500", &[]),
@@ -62,11 +61,25 @@ pub fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
     }
 }
 
-/// Writes a stream's pieces until it ends or nobody reads them any more.
-async fn write(mut pieces: LocalBoxStream<'static, Bytes>, pipe: Pipe) {
+type Pieces = LocalBoxStream<'static, Result<Bytes, NetworkError>>;
+
+fn written(head: &str, pieces: Pieces) -> Result<web_sys::Response, JsValue> {
+    let pipe = Pipe::new(head)?;
+    let response = pipe.response();
+    spawn_local(write(pieces, pipe));
+    Ok(response)
+}
+
+/// Writes a stream's pieces until it ends or nobody reads them any more; one that breaks off is broken off.
+async fn write(mut pieces: Pieces, pipe: Pipe) {
     while let Some(piece) = pieces.next().await {
-        if pipe.put(&piece).await.is_err() {
-            return;
+        match piece {
+            Ok(piece) => {
+                if pipe.put(&piece).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => return pipe.abort(&error.0),
         }
     }
     pipe.close();

@@ -37,18 +37,114 @@ export function whole(number, owner) {
   wait(number, owner.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
 }
 
+/** How much of a body is read before Rust has asked for it, in bytes. */
+const AHEAD = 65536;
+
+/** Pieces that come within so many milliseconds are a burst: what is there of it is read first, and crosses together. */
+const BURST = 1;
+
+/**
+ * Reads a body ahead of Rust, so that all that has come while Rust was busy crosses at once. A crossing, and a write of what
+ * comes of it, costs more than many pieces do.
+ */
+class Reader {
+  #reader;
+  #tell = tell;
+  /** Pieces that have come, and how many bytes they are. */
+  #pieces = [];
+  #size = 0;
+  #reading = false;
+  /** Whom to tell of the next piece. */
+  #asked;
+  /** When the last piece came, and whether what has come since is given when nothing more is there. */
+  #last = 0;
+  #soon = false;
+  /** How the body ended, and with what error. */
+  #end;
+  #error;
+
+  constructor(stream) {
+    this.#reader = stream.getReader();
+  }
+
+  /** Tells what has come, when something has, or how the body ended. */
+  next(number) {
+    this.#asked = number;
+    this.#give();
+    this.#more();
+  }
+
+  #give() {
+    const number = this.#asked;
+    if (number === undefined) return;
+    if (this.#size > 0) {
+      const piece = this.#pieces.length === 1 ? this.#pieces[0] : join(this.#pieces, this.#size);
+      this.#pieces = [];
+      this.#size = 0;
+      this.#asked = undefined;
+      this.#tell(number, DONE, piece);
+    } else if (this.#end !== undefined) {
+      this.#asked = undefined;
+      this.#tell(number, this.#end, this.#error);
+    }
+  }
+
+  #more() {
+    if (this.#reading || this.#end !== undefined || this.#size >= AHEAD) return;
+    this.#reading = true;
+    this.#reader.read().then(this.#came, this.#failed);
+  }
+
+  #came = ({ done, value }) => {
+    this.#reading = false;
+    if (done) {
+      this.#end = ENDED;
+      this.#give();
+      return;
+    }
+    this.#pieces.push(value);
+    this.#size += value.length;
+    const now = Date.now();
+    if (now - this.#last > BURST) this.#give();
+    else if (this.#asked !== undefined && !this.#soon) {
+      this.#soon = true;
+      setTimeout(this.#given, 0);
+    }
+    this.#last = now;
+    this.#more();
+  };
+
+  #given = () => {
+    this.#soon = false;
+    this.#give();
+  };
+
+  #failed = (error) => {
+    this.#reading = false;
+    this.#end = FAILED;
+    this.#error = error;
+    this.#give();
+  };
+}
+
+function join(pieces, size) {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
 /** What reads the body of a request or an answer piece by piece; nothing if there is none. */
 export function reader(owner) {
-  return owner.body?.getReader();
+  return owner.body ? new Reader(owner.body) : undefined;
 }
 
 /** Tells the next piece, or that there is none. */
 export function read(number, reader) {
-  const to = tell;
-  reader.read().then(
-    ({ done, value }) => to(number, done ? ENDED : DONE, value),
-    (error) => to(number, FAILED, error),
-  );
+  reader.next(number);
 }
 
 /** What a piece, or a whole body, holds. */
@@ -93,6 +189,11 @@ export class Pipe {
 
   close() {
     this.writer.close().catch(() => {});
+  }
+
+  /** Has the caller see that the body is not whole. */
+  abort(reason) {
+    this.writer.abort(new Error(reason)).catch(() => {});
   }
 }
 

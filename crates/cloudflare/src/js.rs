@@ -120,6 +120,10 @@ extern "C" {
     /// Ends the body.
     #[wasm_bindgen(method)]
     pub fn close(this: &Pipe);
+
+    /// Breaks the body off.
+    #[wasm_bindgen(method)]
+    pub fn abort(this: &Pipe, reason: &str);
 }
 
 #[wasm_bindgen]

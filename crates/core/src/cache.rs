@@ -188,7 +188,18 @@ pub enum Freshness {
     Over,
 }
 
-impl Entry<'_> {
+/// What of an [`Entry`] says whether it will do: the answer, which is long, is passed over.
+#[derive(Debug, Deserialize)]
+pub struct Dated {
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+    /// What it cost.
+    pub cost_nano_usd: Option<NanoUsd>,
+}
+
+impl Dated {
     /// How fresh it is at `now`, if it may be given for `stale` beyond its time.
     pub fn freshness(&self, now: Timestamp, stale: Duration) -> Freshness {
         if now < self.expires_at {
@@ -332,6 +343,7 @@ mod tests {
             tags: BTreeMap::new(),
             answer: Answer::default(),
         };
+        let entry: Dated = serde_json::from_slice(&serde_json::to_vec(&entry).unwrap()).unwrap();
         for (now, freshness) in [
             (59_999, Freshness::Fresh),
             (60_000, Freshness::Stale),

@@ -1,6 +1,6 @@
 //! What a request needs of a model, and whether the list says that it has it.
 
-use sluice_providers::{prices::Entry, tokens};
+use sluice_providers::prices::Entry;
 use sluice_types::{
     chat::{Part, Request},
     error::{ErrorKind, Failure},
@@ -9,9 +9,14 @@ use sluice_types::{
 /// By how much an estimate of tokens must exceed a context window to be believed: it goes by length alone.
 const SURELY: f64 = 1.6;
 
-/// What of `request` the model `id` cannot take, if the list says so of its `entry`. What the list does not tell is left to
-/// the provider to refuse.
-pub fn lack(id: &str, entry: Option<&Entry>, request: &Request<'_>) -> Option<Failure> {
+/// What of `request`, whose prompt has `tokens` by our estimate, the model `id` cannot take, if the list says so of its
+/// `entry`. What the list does not tell is left to the provider to refuse.
+pub fn lack(
+    id: &str,
+    entry: Option<&Entry>,
+    request: &Request<'_>,
+    tokens: impl FnOnce() -> u64,
+) -> Option<Failure> {
     let entry = entry?;
     let unsupported = |param: &str, what: &str| {
         let message = format!("`{id}` does not {what}");
@@ -33,7 +38,7 @@ pub fn lack(id: &str, entry: Option<&Entry>, request: &Request<'_>) -> Option<Fa
         return Some(unsupported("messages", lacking));
     }
     let window = f64::from(entry.context_tokens()?);
-    let estimate = tokens::request(request);
+    let estimate = tokens();
     (window * SURELY < estimate as f64).then(|| {
         let message = format!("about {estimate} tokens do not fit into the {window} of `{id}`");
         Failure::new(ErrorKind::ContextLengthExceeded, message)

@@ -18,6 +18,7 @@ mod configure;
 mod costs;
 mod count;
 mod guard;
+mod hook;
 mod images;
 pub mod index;
 pub mod knowledge;
@@ -28,6 +29,7 @@ mod models;
 pub mod object;
 mod operate;
 mod passages;
+mod passing;
 pub mod queue;
 mod receive;
 mod reply;
@@ -90,7 +92,7 @@ pub struct Gateway {
     google: GoogleTokens,
     answers: Answers,
     journal: Journal,
-    routes: Routes,
+    routes: Rc<Routes>,
 }
 
 /// What every stage may want to know of the request at hand.
@@ -103,6 +105,11 @@ struct Context<'a, H> {
     protocol: Protocol,
     headers: &'a HeaderMap,
     config: Rc<Config>,
+}
+
+/// This instance runs, whatever else does not.
+fn health<B>() -> Reply<B> {
+    Reply::json(b"{\"status\":\"ok\"}".as_slice())
 }
 
 /// The model that a path names.
@@ -120,7 +127,7 @@ impl Gateway {
             google: GoogleTokens::default(),
             answers: Answers::default(),
             journal: Journal::default(),
-            routes: Routes::default(),
+            routes: Rc::default(),
         })
     }
 
@@ -129,7 +136,8 @@ impl Gateway {
         let started = host.now();
         let id = format!("req_{:016x}{:016x}", host.random(), host.random());
         let Call { head, body, gone } = call;
-        let protocol = route::protocol(head.uri.path(), &head.headers);
+        let route = route::find(head.uri.path());
+        let protocol = route::protocol(head.uri.path(), route, &head.headers);
         let (config, outcome) = match self.config(host).await {
             Ok(config) => {
                 let context = Context {
@@ -140,8 +148,9 @@ impl Gateway {
                     headers: &head.headers,
                     config: config.clone(),
                 };
-                (Some(config), self.route(&context, &head, body, gone).await)
+                (Some(config), self.route(&context, route, &head, body, gone).await)
             }
+            Err(_) if route == Some(Route::Health) => (None, Ok(health())),
             Err(failure) => (None, Err(failure.into())),
         };
         let mut reply = outcome.unwrap_or_else(|problem| reply::error(protocol, &problem, &id));
@@ -150,7 +159,6 @@ impl Gateway {
             reply::set(headers, name, &id);
         }
         reply::set(headers, "server-timing", &format!("total;dur={}", host.now().since(started).as_millis()));
-        let route = route::find(head.uri.path());
         if let Some(config) = config.filter(|_| route.is_none_or(Route::is_public)) {
             cors::allow(&head.headers, &config.cors.origins, headers);
             if let Some(route) = route.filter(|_| cors::is_preflight(&head.method, &head.headers)) {
@@ -166,12 +174,13 @@ impl Gateway {
     async fn route<H: Host, B: Body>(
         self: &Rc<Self>,
         context: &Context<'_, H>,
+        route: Option<Route<'_>>,
         head: &Parts,
         body: B,
         gone: LocalBoxFuture<'static, ()>,
     ) -> Result<Reply<H::Body>, Problem> {
         let path = head.uri.path();
-        let Some(route) = route::find(path) else {
+        let Some(route) = route else {
             let message = format!("there is no {path} here; docs/api.md lists the routes");
             return Err(Failure::new(ErrorKind::NotFound, message).into());
         };
@@ -189,7 +198,7 @@ impl Gateway {
             return Err(problem);
         }
         match route {
-            Route::Health => Ok(Reply::json(b"{\"status\":\"ok\"}".as_slice())),
+            Route::Health => Ok(health()),
             Route::Ready => self.ready(context).await,
             Route::Admin(asked) => self.admin(context, asked, &head.method, head.uri.query(), body).await,
             Route::OpenApi => Ok(Reply::json(OPENAPI.as_bytes())),

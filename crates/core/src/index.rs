@@ -158,6 +158,8 @@ pub struct Found {
     pub candidates: Vec<Candidate>,
     /// How the scores of all chunks looked at lie.
     pub mix: Mix,
+    /// How much each term of the query weighs.
+    pub weights: Vec<f32>,
     /// The score BM25 could have given at most.
     pub most: f32,
     /// Which state of the index it was.

@@ -13,6 +13,7 @@
 
 pub mod list;
 pub mod message;
+pub mod rank;
 pub mod read;
 pub mod record;
 pub mod route;

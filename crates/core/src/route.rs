@@ -116,13 +116,14 @@ fn below(path: &str) -> Option<Route<'_>> {
     Operation::ALL.into_iter().find(|operation| operation.path() == name).map(Route::Operation)
 }
 
-/// The protocol of a request's caller, for the shape of errors and lists: by the path where it belongs to one protocol,
+/// The protocol of a request's caller, for the shape of errors and lists: by `path` and the `route` that it names where those
+/// belong to one protocol,
 /// Messages wherever its SDKs' version header is sent, OpenAI's elsewhere.
-pub fn protocol(path: &str, headers: &HeaderMap) -> Protocol {
+pub fn protocol(path: &str, route: Option<Route<'_>>, headers: &HeaderMap) -> Protocol {
     if path.starts_with("/v1/messages") {
         Protocol::AnthropicMessages
     } else if path.starts_with("/v1beta/")
-        || matches!(find(path), Some(Route::Generate { .. } | Route::CountContents(_)))
+        || matches!(route, Some(Route::Generate { .. } | Route::CountContents(_)))
     {
         Protocol::Gemini
     } else if path.starts_with("/v1/responses") {
@@ -256,6 +257,7 @@ mod tests {
     #[test]
     fn a_paths_protocol_is_the_callers() {
         let none = HeaderMap::new();
+        let protocol = |path, headers| protocol(path, find(path), headers);
         let mut messages = HeaderMap::new();
         messages.insert("anthropic-version", http::HeaderValue::from_static("2023-06-01"));
         assert_eq!(protocol("/v1beta/models", &none), Protocol::Gemini);

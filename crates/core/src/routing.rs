@@ -28,5 +28,6 @@ pub mod rendezvous;
 pub mod rule;
 pub mod semantic;
 pub mod sensitivity;
+pub mod shared;
 pub mod waiting;
 pub mod window;

@@ -87,8 +87,10 @@ pub(crate) fn read(text: &str, limits: &Limits) -> Result<Document<'static>, Pro
 }
 
 fn line(out: &mut String, depth: usize) {
+    // Indentation past this says no more, and could be most of the text.
+    const DEEPEST: usize = 8;
     out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth));
+    out.extend(std::iter::repeat_n("  ", depth.min(DEEPEST)));
 }
 
 fn record(blocks: &mut Vec<Block>, out: &str, start: usize) {

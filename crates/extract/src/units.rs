@@ -255,20 +255,66 @@ fn fitting(text: &str, most: usize, code: bool) -> (usize, bool) {
         return (text.len(), true);
     }
     let window = floor(text, most);
-    let lines = || text.split_inclusive('\n').map(str::len);
     let fit = if code {
-        filled(lines(), window.len())
+        filled(text.split_inclusive('\n').map(str::len), window.len())
     } else {
-        // One sentence more than fits has to be looked at to know where it begins.
-        filled(floor(text, most.saturating_mul(2)).split_sentence_bounds().map(str::len), window.len())
+        sentence_end(text, window)
     };
     if fit > 0 {
         return (fit, true);
     }
-    let words = filled(floor(text, most.saturating_mul(2)).split_word_bounds().map(str::len), window.len());
     let characters =
         if window.is_empty() { text.chars().next().map_or(0, char::len_utf8) } else { window.len() };
+    let words = word_end(text, window);
     (if words > 0 { words } else { characters }, false)
+}
+
+/// Where the last sentence of a text that ends within its `window` ends, the white space after it included; 0 where none does.
+///
+/// Only places that look like it are put to the rules of Unicode, the last first, and only so many of them: the rules look at
+/// every character and are slow.
+fn sentence_end(text: &str, window: &str) -> usize {
+    const ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '؟', '\n'];
+    const CLOSERS: [char; 8] = ['"', '\'', ')', ']', '”', '’', '»', '」'];
+    const TRIES: usize = 8;
+    let mut within = window;
+    for _ in 0..TRIES {
+        let Some(at) = within.rfind(ENDS) else { return 0 };
+        let after = window.get(at..).unwrap_or_default();
+        let closed = after.trim_start_matches(ENDS).trim_start_matches(CLOSERS);
+        let end = window.len() - closed.trim_start().len();
+        let newline = window.get(at..end).is_some_and(|stop| stop.contains('\n'));
+        if end > 0 && (newline || is_boundary(text, end)) {
+            return end;
+        }
+        within = window.get(..at).unwrap_or_default();
+    }
+    0
+}
+
+/// Whether a sentence ends at a place, by the rules of Unicode, which ask for its neighbourhood alone.
+fn is_boundary(text: &str, at: usize) -> bool {
+    let from = text.floor_char_boundary(at.saturating_sub(96));
+    let near = text.get(from..text.ceil_char_boundary(at + 32)).unwrap_or_default();
+    let mut sum = from;
+    near.split_sentence_bounds().map(str::len).any(|length| {
+        sum += length;
+        sum == at
+    })
+}
+
+/// Where the last word within the `window` of a text ends; 0 where there is but one.
+fn word_end(text: &str, window: &str) -> usize {
+    if let Some(at) = window.rfind(char::is_whitespace).filter(|at| *at > 0) {
+        return window.ceil_char_boundary(at + 1);
+    }
+    // A language without spaces: the rules of Unicode tell, from near the end.
+    let from = window.floor_char_boundary(window.len().saturating_sub(256));
+    let near = text.get(from..text.ceil_char_boundary(window.len() + 32)).unwrap_or_default();
+    match filled(near.split_word_bounds().map(str::len), window.len() - from) {
+        0 => 0,
+        sum => from + sum,
+    }
 }
 
 /// The sum of the first parts that fit.
@@ -295,4 +341,30 @@ pub(crate) fn title(text: &str) -> String {
     let joined = words.collect::<Vec<_>>().join(" ");
     let bare = joined.trim_start_matches('#').trim_end_matches('#').trim();
     bare.chars().take(LONGEST_HEADING).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_at_the_last_sentence_that_fits() {
+        for (text, most, cut) in [
+            ("One is here. Two is there. Three", 30, ("One is here. Two is there. ", true)),
+            (
+                "He paid 3.50 to Mr. Smith. \"Well?\" he said. No",
+                45,
+                ("He paid 3.50 to Mr. Smith. \"Well?\" he said. ", true),
+            ),
+            ("It costs 3.50 and e.g. more than that", 24, ("It costs 3.50 and e.g. ", false)),
+            ("a line\nanother line", 12, ("a line\n", true)),
+            ("これは文です。次の文です。最後", 30, ("これは文です。", true)),
+            ("one two three four", 12, ("one two ", false)),
+            ("unbreakable", 5, ("unbre", false)),
+            ("short", 100, ("short", true)),
+        ] {
+            let (length, whole) = fitting(text, most, false);
+            assert_eq!((text.get(..length).unwrap(), whole), cut, "{text}");
+        }
+    }
 }

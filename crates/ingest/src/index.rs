@@ -64,15 +64,13 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
     };
     let place = Place { tenant: work.tenant(), store: &member.store };
     let first = member.done.checked_div(cut.slice).unwrap_or(0);
-    let mut dims = 0;
     for (page, turn) in (first..cut.pages).zip(0..) {
         if PAGES <= turn || (0 < turn && work.is_over()) {
             return work.go_on().await;
         }
-        let Some(bytes) = put_page(work, place, &store.model, &coming, &member, page).await? else {
+        if put_page(work, place, &store.model, &coming, &member, page).await?.is_none() {
             return Ok(());
-        };
-        dims = bytes;
+        }
         let done = (page + 1).saturating_mul(cut.slice).min(cut.chunks);
         match step(work, &member, Step::Done(done)).await? {
             Some(after) if after.status == Status::InProgress => {}
@@ -100,7 +98,9 @@ pub async fn index<H: Host>(work: &Work<'_, H>) -> Result<(), Stop> {
         Some(cut.pages),
     )
     .await?;
-    let usage_bytes = cut.bytes.saturating_add(u64::from(cut.chunks) * dims);
+    let space = index::state(work.host, place).await.map_err(stop)?.space;
+    let dims = space.map_or(0, |space| u64::from(space.dims));
+    let usage_bytes = cut.bytes.saturating_add(u64::from(cut.chunks).saturating_mul(dims));
     let Some(after) = step(work, &member, Step::Completed { usage_bytes }).await? else { return Ok(()) };
     if after.attributes != member.attributes {
         index::describe(work.host, place, &file.id, after.attributes).await.map_err(stop)?;
@@ -152,7 +152,7 @@ async fn cut_up<H: Host>(
     Ok(after.filter(|after| after.status == Status::InProgress).map(|_| pages.cut))
 }
 
-/// Embeds a page of chunks and puts it into the index; gives the bytes of a vector, `None` if the file is no more wanted.
+/// Embeds a page of chunks and puts it into the index; `None` if the file is no more wanted.
 async fn put_page<H: Host>(
     work: &Work<'_, H>,
     place: Place<'_>,
@@ -160,7 +160,7 @@ async fn put_page<H: Host>(
     file: &File,
     member: &Member,
     page: u32,
-) -> Result<Option<u64>, Stop> {
+) -> Result<Option<()>, Stop> {
     let key = text_key(work.tenant(), &member.store, &member.file, member.attached_at.0, page);
     let Some(bytes) = work.host.load(&key).await? else {
         // Whoever finished it before us has discarded its pages.
@@ -169,18 +169,17 @@ async fn put_page<H: Host>(
             now.is_some_and(|now| now.status == Status::InProgress && now.attached_at == member.attached_at);
         let known = index::known(work.host, place, &file.id).await.map_err(stop)?;
         return match known.live {
-            Some(live) if wanted && live.version == file.version => Ok(Some(0)),
+            Some(live) if wanted && live.version == file.version => Ok(Some(())),
             _ if wanted => Err(Stop::Later("a page of chunks is not to be seen here yet".to_owned())),
             _ => Ok(None),
         };
     };
     let chunks = cut::read(&bytes)?;
     let (space, vectors) = vectors(work, model, &chunks).await?;
-    let dims = u64::from(space.dims);
     let pieces: Vec<Piece> =
         chunks.into_iter().zip(vectors).map(|(chunk, vectors)| Piece { chunk, vectors }).collect();
     match index::put(work.host, place, &space, file, &pieces).await {
-        Ok(_) => Ok(Some(dims)),
+        Ok(_) => Ok(Some(())),
         Err(IndexError::Refused(Refusal::Removed)) => Ok(None),
         // Embedded anew in the meantime: the next try reads the store's model again.
         Err(IndexError::Refused(refusal @ Refusal::OtherSpace { .. })) => {

@@ -340,19 +340,45 @@ impl Chat {
         }
     }
 
-    /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
-    pub fn read_error(self, status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+    /// The header in which a provider of this format tells an error's type, where it is not in the body.
+    pub fn error_type_header(self) -> Option<&'static str> {
+        match self {
+            Self::BedrockConverse => Some("x-amzn-errortype"),
+            Self::OpenaiChat
+            | Self::OpenaiResponses
+            | Self::AnthropicMessages
+            | Self::Gemini
+            | Self::CohereChat
+            | Self::OllamaChat
+            | Self::WorkersAi => None,
+        }
+    }
+
+    /// Reads a provider's error.
+    pub fn read_error(self, head: ErrorHead<'_>, body: &[u8]) -> Failure {
+        let ErrorHead { status, retry_after, error_type } = head;
         match self {
             Self::OpenaiChat => openai_chat::read_error(status, body, retry_after),
             Self::OpenaiResponses => openai_responses::read_error(status, body, retry_after),
             Self::AnthropicMessages => anthropic_messages::read_error(status, body, retry_after),
             Self::Gemini => gemini::read_error(status, body, retry_after),
             Self::CohereChat => cohere_chat::read_error(status, body, retry_after),
-            Self::BedrockConverse => bedrock_converse::read_error(status, body, retry_after),
+            Self::BedrockConverse => bedrock_converse::read_error(status, body, retry_after, error_type),
             Self::OllamaChat => ollama_chat::read_error(status, body, retry_after),
             Self::WorkersAi => workers_ai::read_error(status, body, retry_after),
         }
     }
+}
+
+/// What the head of a provider's error tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErrorHead<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it asks to wait.
+    pub retry_after: Option<Duration>,
+    /// Its type, from the header that [`Chat::error_type_header`] names.
+    pub error_type: Option<&'a str>,
 }
 
 /// Reads a provider's stream, frame by frame.

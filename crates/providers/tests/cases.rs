@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sluice_providers::{
     catalog,
-    format::{Chat, Dialect, Meta, Protocol, Target, Written, embeddings, openai_embeddings, plain},
+    format::{
+        Chat, Dialect, ErrorHead, Meta, Protocol, Target, Written, embeddings, openai_embeddings, plain,
+    },
     frames::Framing,
 };
 use sluice_types::{
@@ -288,7 +290,7 @@ fn errors(upstream: Chat) {
     for (name, body) in folder.cases() {
         let status = name.rsplit('-').next().and_then(|status| status.parse().ok());
         let status = status.unwrap_or_else(|| panic!("{name} does not end with a status"));
-        let failure = upstream.read_error(status, &body, None);
+        let failure = upstream.read_error(ErrorHead { status, ..ErrorHead::default() }, &body);
         folder.expect(&name, "failure", "json", told(&failure).as_bytes());
         for &caller in CALLERS {
             let written = caller.write_error(&failure, "req-1", &attempts);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sluice_providers::{
     forced_tool,
-    format::{Chat, Dialect, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
+    format::{Chat, Dialect, ErrorHead, Meta, Protocol, Reader, Target, Writer, message, openai_embeddings},
     frames::{Decoder, FrameError, Framing, MAX_FRAME},
     tool_names,
 };
@@ -249,7 +249,8 @@ fn read_all(body: &[u8]) {
     }
     for &from in UPSTREAMS {
         let answer = from.read_answer(body);
-        let failure = from.read_error(400, body, Some(Duration::ZERO));
+        let head = ErrorHead { status: 400, retry_after: Some(Duration::ZERO), error_type: Some("a:b") };
+        let failure = from.read_error(head, body);
         assert!(failure.message.chars().count() <= 1001);
         for &to in CALLERS {
             let same_format = from == to.format();

@@ -1,7 +1,7 @@
 //! Bodies that come in: a caller's request, a provider's answer.
 
 use bytes::Bytes;
-use futures::{StreamExt, future::ready, stream::LocalBoxStream};
+use futures::{StreamExt, stream::LocalBoxStream};
 use http_body_util::BodyDataStream;
 use sluice_core::port::{Body, NetworkError};
 use spin_sdk::{
@@ -20,9 +20,9 @@ impl<T: IncomingMessage> Incoming<T> {
 }
 
 impl<T: IncomingMessage + 'static> Incoming<T> {
-    /// The pieces, to be handed on as they are; they end where the other side breaks off.
-    pub fn untouched(self) -> LocalBoxStream<'static, Bytes> {
-        self.0.take_while(|piece| ready(piece.is_ok())).filter_map(|piece| ready(piece.ok())).boxed_local()
+    /// The pieces, to be handed on as they are.
+    pub fn untouched(self) -> LocalBoxStream<'static, Result<Bytes, NetworkError>> {
+        self.0.map(|piece| piece.map_err(|error| NetworkError(error.to_string()))).boxed_local()
     }
 }
 

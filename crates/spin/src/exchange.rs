@@ -1,27 +1,25 @@
 //! A request of Spin's in, an answer out: what both components' entry points share.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use futures::{StreamExt, future::pending, stream::LocalBoxStream};
 use http_body::Frame;
 use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
     gateway::{Call, Reply, ReplyBody, VISITOR},
-    port::Http,
+    port::{Http, NetworkError},
 };
 use spin_sdk::{http::Request, wasip3};
 
 use crate::{Spin, body::Incoming};
 
-/// A frame of a streamed answer.
-type Piece = Result<Frame<Bytes>, Infallible>;
+/// A frame of a streamed answer; an error breaks it off.
+type Piece = Result<Frame<Bytes>, NetworkError>;
 
 /// An answer's body.
 pub type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
 
-fn pieces_of(pieces: LocalBoxStream<'static, Bytes>) -> Outgoing {
-    Either::Right(StreamBody::new(pieces.map(|piece| Ok(Frame::data(piece))).boxed_local()))
+fn pieces_of(pieces: LocalBoxStream<'static, Result<Bytes, NetworkError>>) -> Outgoing {
+    Either::Right(StreamBody::new(pieces.map(|piece| piece.map(Frame::data)).boxed_local()))
 }
 
 /// A request as the gateway takes it.
@@ -49,7 +47,8 @@ pub fn call(request: Request) -> Call<Incoming<wasip3::http::types::Request>> {
 pub fn answer(reply: Reply<<Spin as Http>::Body>) -> http::Response<Outgoing> {
     let body = match reply.body {
         ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-        ReplyBody::Stream(pieces) => pieces_of(pieces),
+        ReplyBody::Stream(pieces) => pieces_of(pieces.map(Ok).boxed_local()),
+        ReplyBody::Passed(pieces) => pieces_of(pieces),
         ReplyBody::Untouched(body) => pieces_of(body.untouched()),
     };
     let mut response = http::Response::new(body);

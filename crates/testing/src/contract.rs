@@ -16,8 +16,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use sluice_core::{
-    gateway::object,
-    port::{Clock, Counters, Kv, Rng},
+    gateway::{object, queue},
+    port::{Clock, Counters, Kv, Objects, PAGE, Rng},
 };
 use sluice_types::quota::{Amounts, Ask, Rule, Unit, Verdict, Window};
 
@@ -224,6 +224,70 @@ pub async fn journals_are_chained(counters: &impl Counters) {
     }
 }
 
+/// Raw data comes back as it was saved, whole pages too, and goes when it is discarded.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn objects_give_back_what_they_were_given(objects: &impl Objects) {
+    assert_eq!(objects.load("contract/raw/absent").await.unwrap(), None);
+    let page: Vec<u8> = (0..PAGE).map(|at| (at % 251) as u8).collect();
+    for value in [&b""[..], b"\x00\xff\r\n", &page] {
+        for _ in 0..2 {
+            objects.save("contract/raw/0000", Bytes::copy_from_slice(value)).await.unwrap();
+        }
+        assert_eq!(objects.load("contract/raw/0000").await.unwrap().as_deref(), Some(value));
+    }
+    for _ in 0..2 {
+        objects.discard("contract/raw/0000").await.unwrap();
+        assert_eq!(objects.load("contract/raw/0000").await.unwrap(), None);
+    }
+}
+
+async fn taken(counters: &impl Counters, most: u32, hidden: u64) -> Vec<queue::Taken> {
+    match queue::ask(counters, queue::Call::Take { most, hidden }).await.unwrap() {
+        queue::Answer::Taken(taken) => taken,
+        other => panic!("not messages: {other:?}"),
+    }
+}
+
+/// The gateway's own queue hides what is taken, brings back what nobody speaks of again, counts how often, and forgets
+/// what is done with; however many take at once, each gets others.
+///
+/// # Panics
+///
+/// If the contract is broken, or something is in the queue beforehand.
+pub async fn the_own_queue_loses_nothing(host: &(impl Counters + Clock)) {
+    let messages: Vec<String> = (0..20).map(|number| format!("message {number}")).collect();
+    let put = queue::Call::Put { messages: messages.clone(), delay: 0 };
+    queue::ask(host, put).await.unwrap();
+    let late = queue::Call::Put { messages: vec!["late".to_owned()], delay: 60_000 };
+    queue::ask(host, late).await.unwrap();
+    let all = join_all((0..5).map(|_| taken(host, 4, 300))).await.concat();
+    let mut texts: Vec<&String> = all.iter().map(|one| &one.message).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    assert_eq!(texts.len(), 20);
+    assert!(all.iter().all(|one| one.attempts == 1));
+    assert_eq!(taken(host, 10, 300).await, Vec::new(), "what is taken is hidden");
+    let (done, rest) = all.split_at(10);
+    let receipts = done.iter().map(|one| one.receipt.clone()).collect();
+    queue::ask(host, queue::Call::Done(receipts)).await.unwrap();
+    let back = queue::Call::Back { receipt: rest[0].receipt.clone(), delay: 0 };
+    queue::ask(host, back).await.unwrap();
+    let again = taken(host, 10, 60_000).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!((&again[0].message, again[0].attempts), (&rest[0].message, 2));
+    host.sleep(Duration::from_millis(500)).await;
+    let lapsed = taken(host, 100, 60_000).await;
+    assert_eq!(lapsed.len(), 9, "nobody spoke of them again");
+    // Its first receipt is good no more: it is done with by whoever has it now.
+    queue::ask(host, queue::Call::Done(vec![rest[0].receipt.clone()])).await.unwrap();
+    let receipts = lapsed.iter().chain(&again).map(|one| one.receipt.clone()).collect();
+    queue::ask(host, queue::Call::Done(receipts)).await.unwrap();
+    assert_eq!(taken(host, 10, 1).await, Vec::new());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +307,8 @@ mod tests {
             counters_give_back_what_lapses(&host).await;
             rows_reach_the_store_once(&host).await;
             journals_are_chained(&host).await;
+            objects_give_back_what_they_were_given(&host).await;
+            the_own_queue_loses_nothing(&host).await;
         });
     }
 }

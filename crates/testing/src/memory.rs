@@ -478,7 +478,11 @@ struct MemoryCells {
 impl Cells for MemoryCells {
     async fn read(&self, keys: &[String]) -> Result<Vec<(String, String)>, CountersError> {
         let cells = self.cells.borrow();
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone()))).collect())
+        let found = keys.iter().filter_map(|key| Some((key.clone(), cells.get(key)?.clone())));
+        let mut found: Vec<_> = found.collect();
+        // As the hosts' databases do, not as it was asked.
+        found.sort();
+        Ok(found)
     }
 
     async fn range(&self, from: &str, to: &str, most: u32) -> Result<Vec<(String, String)>, CountersError> {

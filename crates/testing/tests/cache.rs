@@ -11,7 +11,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock as _};
 use sluice_testing::memory::{Leaving, Step, answer, stream};
-use support::{KEY, WHOLE, host, json, post, rows, send};
+use support::{KEY, WHOLE, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -64,7 +64,7 @@ fn the_same_is_answered_once_in_every_protocol_and_form() {
     assert_eq!(headers["sluice-target"], "a/m");
     assert_eq!(headers["sluice-attempts"], "0");
     assert_eq!(headers["sluice-cost-usd"], "0.000000000");
-    let body = json(&body);
+    let body = parsed(&body);
     assert_eq!(body["choices"][0]["message"]["content"], "Hello.");
     assert_eq!(
         (&body["usage"]["prompt_tokens"], &body["usage"]["completion_tokens"]),
@@ -81,7 +81,7 @@ fn the_same_is_answered_once_in_every_protocol_and_form() {
     let messages = json!({"model": "kept", "input": "hi"});
     let (_, headers, body) = send(&gateway, &host, post("/v1/responses", messages.to_string()));
     assert_eq!(told(&headers), "hit; age=0", "{body}");
-    assert_eq!(json(&body)["output"][0]["content"][0]["text"], "Hello.");
+    assert_eq!(parsed(&body)["output"][0]["content"][0]["text"], "Hello.");
 
     assert_eq!(host.asked().len(), 1);
     let rows = rows(&host);
@@ -108,7 +108,7 @@ fn a_stream_is_kept_when_it_is_whole() {
     }
     let (_, headers, body) = send(&gateway, &host, chat("kept", &json!({})));
     assert_eq!(told(&headers), "hit; age=0");
-    assert_eq!(json(&body)["choices"][0]["message"]["content"], "Hello.");
+    assert_eq!(parsed(&body)["choices"][0]["message"]["content"], "Hello.");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn an_answer_ends_and_headers_are_obeyed() {
         (status, told(&headers).to_owned(), body)
     };
     let (status, _, body) = ask("sluice-cache", "only-if-cached");
-    assert_eq!((status, &json(&body)["error"]["code"]), (404, &json!("cache_miss")), "{body}");
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (404, &json!("cache_miss")), "{body}");
     assert_eq!(ask("sluice-cache", "no-store").1, "");
     assert_eq!(ask("x-none", "-").1, "miss");
     assert_eq!(ask("sluice-cache", "only-if-cached").1, "hit; age=0");
@@ -267,7 +267,7 @@ fn an_operator_purges_by_model_tag_and_time() {
         let uri = format!("/admin/v1/tenants/acme/cache{query}");
         let request =
             http::Request::delete(uri).header("authorization", "Bearer root").body(Bytes::new()).unwrap();
-        json(&send(&gateway, &host, request).2)["deleted"].clone()
+        parsed(&send(&gateway, &host, request).2)["deleted"].clone()
     };
     let fill = || {
         for (model, tags) in [("kept", "team=a"), ("kept", "team=bb"), ("stale", "team=a")] {

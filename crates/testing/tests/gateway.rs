@@ -19,7 +19,7 @@ use sluice_core::{
     key,
 };
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Scripted, Step, answer, stream};
-use support::{KEY, NOON, WHOLE, call, chat, gateway, host, json, post, rows, send};
+use support::{KEY, NOON, WHOLE, call, chat, gateway, host, parsed, post, rows, send};
 
 fn chunk(text: &str) -> Step {
     Step::Send(Bytes::from(format!(
@@ -484,6 +484,25 @@ fn a_new_version_of_the_configuration_takes_over_and_a_broken_one_does_not() {
     names(&host, &gateway);
     assert_eq!(names(&host, &gateway), fresh);
     assert!(host.logged().iter().any(|line| line.contains("version v3 is not used")));
+}
+
+#[test]
+fn an_instance_that_begins_while_the_store_is_silent_does_not_go_by_what_is_embedded() {
+    let host = host()
+        .with_value("config/version/v2", r#"{"models":{"fresh":{"targets":["builtin/extractive"]}}}"#)
+        .with_value("config/active", "v2");
+    host.store_down(true);
+    let gateway = gateway();
+    let (status, _, body) = send(&gateway, &host, chat("one", false));
+    assert_eq!((status, &json(&body)["error"]["code"]), (503, &"store_unavailable".into()));
+    let alive = || http::Request::get("/healthz").body(Bytes::new()).unwrap();
+    assert_eq!(send(&gateway, &host, alive()).0, 200);
+    host.store_down(false);
+    assert_eq!(send(&gateway, &host, chat("one", false)).0, 404, "`one` is of the embedded configuration");
+    assert_eq!(send(&gateway, &host, chat("fresh", false)).0, 200);
+    // A version that other places can see already and this one cannot.
+    let host = support::host().with_value("config/active", "v9");
+    assert_eq!(send(&support::gateway(), &host, chat("one", false)).0, 503);
 }
 
 /// Providers that no caller speaks like.

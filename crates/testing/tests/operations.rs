@@ -7,9 +7,11 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use serde_json::json;
-use sluice_testing::memory::{Script, Step, answer, stream};
-use support::{KEY, gateway, host, post, rows, send};
+use sluice_core::gateway::ReplyBody;
+use sluice_testing::memory::{Leaving, Script, Step, answer, stream};
+use support::{KEY, call, gateway, host, post, rows, send};
 
 fn sound(steps: impl IntoIterator<Item = Step>) -> Script {
     stream(steps).header("content-disposition", "attachment")
@@ -22,7 +24,7 @@ fn documents_are_ranked_in_coheres_words_whoever_ranks_them() {
     let body = r#"{"model":"one","query":"q","documents":["a","b"],"top_n":2,"odd":1}"#;
     let (status, headers, body) = send(&gateway(), &host, post("/v1/rerank", body));
     assert_eq!(status, 200, "{body}");
-    let body = support::json(&body);
+    let body = support::parsed(&body);
     assert_eq!(body["results"][0], json!({"index": 1, "relevance_score": 0.8}));
     assert_eq!(headers["sluice-cost-usd"], "0.000009000");
     let sent = &host.asked()[0];
@@ -71,17 +73,44 @@ fn pictures_pass_by_and_are_charged_by_what_their_end_says() {
     assert_eq!(row["partial"], false);
 }
 
+fn a_picture() -> http::Request<Bytes> {
+    post("/v1/images/generations", r#"{"model":"one","prompt":"a cat"}"#)
+}
+
 #[test]
-fn a_picture_that_breaks_off_is_told_in_the_log() {
+fn a_picture_that_breaks_off_is_told_to_the_caller_and_in_the_log() {
     for last in [Step::Break, Step::Hang] {
         let steps =
             [Step::Send(Bytes::from_static(b"{\"data\":[")), Step::Wait(Duration::from_secs(1)), last];
         let host = host().reply("a.test", stream(steps));
-        let request = post("/v1/images/generations", r#"{"model":"one","prompt":"a cat"}"#);
-        let (status, _, body) = send(&gateway(), &host, request);
-        assert_eq!((status, body.as_str()), (200, "{\"data\":["));
+        let reply = host.run(gateway().handle(&host, call(&host, a_picture(), &Leaving::default())));
+        let ReplyBody::Passed(pieces) = reply.body else { panic!("it passes by") };
+        let pieces: Vec<_> = host.run(pieces.collect());
+        assert_eq!(pieces[0].as_deref().unwrap(), b"{\"data\":[");
+        assert!(pieces.len() == 2 && pieces[1].is_err(), "{pieces:?}");
+        host.settle();
         let row = &rows(&host)[0];
         assert_eq!((&row["partial"], row["error.type"].is_string()), (&json!(true), true), "{row}");
+    }
+}
+
+#[test]
+fn a_caller_who_leaves_a_picture_cancels_it() {
+    for polled in [true, false] {
+        let host = host().reply("a.test", stream([Step::Send(Bytes::from_static(b"{")), Step::Hang]));
+        let (gateway, leaving) = (gateway(), Leaving::default());
+        let reply = host.run(gateway.handle(&host, call(&host, a_picture(), &leaving)));
+        let ReplyBody::Passed(mut pieces) = reply.body else { panic!("it passes by") };
+        assert!(host.run(pieces.next()).is_some());
+        leaving.leave();
+        if polled {
+            assert!(host.run(pieces.next()).is_none());
+        }
+        host.settle();
+        assert_eq!(host.cancelled(), 1, "polled: {polled}");
+        let rows = rows(&host);
+        assert_eq!(rows.len(), 1);
+        assert_eq!((&rows[0]["partial"], &rows[0]["status"]), (&json!(true), &json!(499)));
     }
 }
 

@@ -8,8 +8,8 @@ use std::{rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use sluice_core::{gateway::Gateway, port::Clock};
-use sluice_testing::memory::{Leaving, MemoryHost, Script, Step, answer, stream};
-use support::{WHOLE, call, chat, host, json, post, rows, send};
+use sluice_testing::memory::{Fails, Leaving, MemoryHost, Script, Step, answer, stream};
+use support::{WHOLE, call, chat, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -22,6 +22,8 @@ const CONFIG: &str = r#"{
     "two": {"targets": ["a/m", "b/m"], "retry": {"attempts": 1},
             "breaker": {"failures": 2, "open": "20s"}},
     "alone": {"targets": ["a/m"], "retry": {"attempts": 1}, "breaker": {"failures": 2, "open": "20s"}},
+    "common": {"targets": ["a/m", "b/m"], "retry": {"attempts": 1},
+               "breaker": {"failures": 2, "open": "20s", "shared": true}},
     "hurried": {"targets": ["a/m", "b/m"], "retry": {"attempts": 3, "backoff": "3s..4s"}, "deadline": "5s",
                 "breaker": {"enabled": false}},
     "raced": {"targets": ["a/m", "b/m", "c/m"], "retry": {"attempts": 1}, "hedge": {"after": "500ms"}},
@@ -103,7 +105,7 @@ fn when_all_targets_rest_the_caller_is_told_when_to_come_back() {
     pass(&host, 5);
     let (status, headers, body) = send(&gateway, &host, chat("alone", false));
     assert_eq!((status, headers["retry-after"].to_str().unwrap()), (503, "15"));
-    assert!(json(&body)["error"]["message"].as_str().unwrap().contains("a/m open"), "{body}");
+    assert!(parsed(&body)["error"]["message"].as_str().unwrap().contains("a/m open"), "{body}");
     assert_eq!(host.asked().len(), 2);
     assert_eq!(rows(&host).len(), 3);
 }
@@ -123,6 +125,85 @@ fn retry_after_opens_a_breaker_for_so_long() {
 }
 
 #[test]
+fn instances_that_share_a_breaker_learn_from_one_anothers_failures_and_send_one_probe() {
+    let host = (0..20).fold(host(), |host, _| host.reply("b.test", good()));
+    let instances: Vec<_> = (0..4).map(|_| gateway()).collect();
+    let to_a = |host: &MemoryHost| host.asked_hosts().iter().filter(|name| *name == "a.test").count();
+    // Two failures, each seen by another instance, open it for all.
+    let host = host.reply("a.test", down()).reply("a.test", down());
+    for instance in &instances[..2] {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "b/m");
+    }
+    assert_eq!(to_a(&host), 2);
+    // The second heard so in answer to what it told, and one that has just begun asks before it does anything.
+    for instance in &instances[1..3] {
+        send(instance, &host, chat("common", false));
+    }
+    assert_eq!(to_a(&host), 2);
+    // The first hears of it when it fails there once more, or looks after some seconds.
+    let host = host.reply("a.test", down());
+    for _ in 0..2 {
+        send(&instances[0], &host, chat("common", false));
+    }
+    assert_eq!(to_a(&host), 3);
+    // When its time is over, one probe goes out, from whichever instance asks first.
+    pass(&host, 21);
+    let host = host.reply("a.test", down().after(Duration::from_secs(2)));
+    let all = instances[..3]
+        .iter()
+        .map(|instance| instance.handle(&host, call(&host, chat("common", false), &Leaving::default())));
+    host.run(futures::future::join_all(all));
+    host.settle();
+    assert_eq!(to_a(&host), 4);
+    // It failed, so it rests twice as long; then a good one lets all instances in again.
+    pass(&host, 30);
+    send(&instances[0], &host, chat("common", false));
+    assert_eq!(to_a(&host), 4);
+    pass(&host, 12);
+    let host = (0..5).fold(host, |host, _| host.reply("a.test", good()));
+    for instance in &instances {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "a/m");
+    }
+    assert_eq!(to_a(&host), 8);
+}
+
+#[test]
+fn a_probe_whose_caller_leaves_gives_its_place_back() {
+    let host = host().reply("a.test", down()).reply("a.test", down());
+    let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
+    let (one, two) = (gateway(), gateway());
+    send(&one, &host, chat("common", false));
+    send(&one, &host, chat("common", false));
+    pass(&host, 21);
+    let host = host.reply("a.test", good().after(Duration::from_secs(50))).reply("a.test", good());
+    let leaving = Leaving::default();
+    let (watcher, sleeper) = (leaving.clone(), host.clone());
+    let left = async move {
+        sleeper.sleep(Duration::from_secs(1)).await;
+        watcher.leave();
+    };
+    let handle = one.handle(&host, call(&host, chat("common", false), &leaving));
+    host.run(futures::future::join(handle, left));
+    host.settle();
+    assert_eq!(target(&send(&two, &host, chat("common", false)).1), "a/m");
+}
+
+#[test]
+fn a_shared_breaker_that_does_not_answer_leaves_each_instance_its_own() {
+    let host = host().reply("a.test", down()).reply("a.test", down());
+    let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
+    let gateway = gateway();
+    host.counters_fail((0..30).map(|_| Fails::Before));
+    send(&gateway, &host, chat("common", false));
+    send(&gateway, &host, chat("common", false));
+    send(&gateway, &host, chat("common", false));
+    assert_eq!(host.asked_hosts(), ["a.test", "b.test", "a.test", "b.test", "b.test"]);
+    pass(&host, 21);
+    let host = host.reply("a.test", good());
+    assert_eq!(target(&send(&gateway, &host, chat("common", false)).1), "a/m");
+}
+
+#[test]
 fn all_attempts_share_the_deadline() {
     let slow = || down().after(Duration::from_secs(2));
     let host = host()
@@ -131,7 +212,7 @@ fn all_attempts_share_the_deadline() {
         .reply("b.test", good().after(Duration::from_secs(60)));
     let begun = host.now();
     let (status, _, body) = send(&gateway(), &host, chat("hurried", false));
-    assert_eq!((status, &json(&body)["error"]["code"]), (504, &"upstream_timeout".into()), "{body}");
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (504, &"upstream_timeout".into()), "{body}");
     assert!(host.now().since(begun) <= Duration::from_millis(5_200), "{:?}", host.now().since(begun));
 }
 
@@ -217,7 +298,7 @@ fn a_refused_key_rests_and_a_limited_one_makes_room() {
 fn an_operator_sees_why_it_went_there() {
     let host = host().reply("c.test", down()).reply("a.test", good());
     let (_, headers, _) = send(&gateway(), &host, with(chat("nested", false), "sluice-explain", "1"));
-    let told = json(headers["sluice-explain"].to_str().unwrap());
+    let told = parsed(headers["sluice-explain"].to_str().unwrap());
     assert_eq!((&told["model"], &told["strategy"]), (&"nested".into(), &"fallback".into()));
     let inner = &told["nested"][0];
     assert_eq!((&inner["model"], &inner["strategy"]), (&"cheap".into(), &"least_cost".into()));
@@ -254,7 +335,7 @@ fn a_user_stays_in_an_arm_and_the_row_tells_which() {
 fn a_request_that_no_rule_is_for_is_refused() {
     let host = host().reply("a.test", good());
     let (status, _, body) = send(&gateway(), &host, chat("eu", false));
-    assert_eq!((status, &json(&body)["error"]["code"]), (400, &"unsupported".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (400, &"unsupported".into()));
     assert_eq!(send(&gateway(), &host, with(chat("eu", false), "sluice-region", "EU")).0, 200);
 }
 
@@ -280,7 +361,7 @@ fn a_copy_goes_to_the_mirror_and_is_in_no_sum() {
         request.headers_mut().insert("authorization", "Bearer root".parse().unwrap());
         let (_, _, costs) = send(&gateway, &host, request);
         assert_eq!(
-            (&json(&costs)["sum"]["requests"], &json(&costs)["sum"]["cost_nano_usd"]),
+            (&parsed(&costs)["sum"]["requests"], &parsed(&costs)["sum"]["cost_nano_usd"]),
             (&1.into(), &own["cost_nano_usd"])
         );
     }
@@ -325,7 +406,7 @@ fn a_drained_target_is_not_asked_here_at_once_and_elsewhere_within_a_minute() {
     assert_eq!(target(&send(&there, &host, chat("two", false)).1), "a/m");
     let drain = admin(post("/admin/v1/targets/a/m", r#"{"state":"drained"}"#));
     let (status, _, body) = send(&here, &host, drain);
-    assert_eq!((status, &json(&body)["state"]), (200, &"drained".into()));
+    assert_eq!((status, &parsed(&body)["state"]), (200, &"drained".into()));
     assert_eq!(target(&send(&here, &host, chat("two", false)).1), "b/m");
     pass(&host, 31);
     // This request has it looked up, the next one knows.
@@ -333,7 +414,7 @@ fn a_drained_target_is_not_asked_here_at_once_and_elsewhere_within_a_minute() {
     assert_eq!(target(&send(&there, &host, chat("two", false)).1), "b/m");
     let list = admin(http::Request::get("/admin/v1/targets").body(Bytes::new()).unwrap());
     let (_, _, body) = send(&here, &host, list);
-    let list = json(&body);
+    let list = parsed(&body);
     let a = list["data"].as_array().unwrap().iter().find(|target| target["id"] == "a/m").unwrap();
     assert_eq!((&a["state"], &a["breaker"]), (&"drained".into(), &"closed".into()));
     send(&here, &host, admin(post("/admin/v1/targets/a%2Fm", r#"{"state":"active"}"#)));

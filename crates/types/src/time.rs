@@ -60,6 +60,28 @@ impl Timestamp {
         let midnight = Self((era * 146_097 + day_of_era - 719_468) * 86_400_000);
         (midnight.date() == date).then_some(midnight)
     }
+
+    /// A time as HTTP writes it (RFC 9110, IMF-fixdate): `Sun, 06 Nov 1994 08:49:37 GMT`; `None` if it is none.
+    pub fn from_http(text: &str) -> Option<Self> {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let mut fields = text.split(", ").nth(1)?.split(' ');
+        let (day, month, year, time) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        if fields.next() != Some("GMT") || fields.next().is_some() {
+            return None;
+        }
+        let month = MONTHS.iter().position(|name| *name == month)? + 1;
+        let midnight = Self::from_date(&format!("{year}-{month:02}-{day}"))?;
+        let mut parts = time.split(':');
+        let mut number = |below: u64| {
+            let part =
+                parts.next().filter(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()))?;
+            part.parse::<u64>().ok().filter(|number| *number < below)
+        };
+        // Sixty seconds where one is put in.
+        let seconds = number(24)? * 3_600 + number(60)? * 60 + number(61)?;
+        parts.next().is_none().then_some(Self(midnight.0 + seconds * 1_000))
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +95,23 @@ mod tests {
             assert_eq!(Timestamp::from_date(&midnight.date()), Some(midnight));
         }
         assert_eq!(Timestamp(1_795_219_200_000).date(), "2026-11-21");
+    }
+
+    #[test]
+    fn times_of_http_are_read() {
+        let time = |text| Timestamp::from_http(text).map(|time| time.0);
+        assert_eq!(time("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
+        for wrong in [
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "06 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "",
+        ] {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -149,7 +149,6 @@ pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
 
 fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
     let bindgen = setup::ensure_wasm_bindgen()?;
-    let worker_build = setup::ensure_worker_build()?;
     let node_tools = setup::ensure_node_tools()?;
     let folder = match entry {
         Entry::Gateway => bundle_dir(Host::Cloudflare, mode),
@@ -169,28 +168,33 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
     ]);
     cargo.args(entry.features());
     wasm_environment(toolchain, &mut cargo);
-    let configuration = configuration(mode)?;
-    cargo.envs(configuration.clone());
+    cargo.envs(configuration(mode)?);
     show(&format!("compiling crates/cloudflare as {}", entry.name()), &mut cargo)?;
 
     let compiled =
         target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
-    let stamp = Stamp::of(&[&compiled, &bindgen, &worker_build, &root().join("tools/package-lock.json")])?;
+    let shim = root().join("crates/cloudflare/src/shim.js");
+    let stamp = Stamp::of(&[&compiled, &bindgen, &shim, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
         return Ok(());
     }
 
-    let staging = root().join("target/worker-build").join(profile_dir).join(entry.name());
-    let mut build = command(&worker_build);
-    build.current_dir(root().join("crates/cloudflare"));
-    build.arg(if mode == Mode::Dev { "--dev" } else { "--release" });
-    // What follows the crate's folder is cargo's.
-    build.arg("--no-opt").arg("--out-dir").arg(&staging).arg(".").arg("--").args(entry.features());
-    wasm_environment(toolchain, &mut build);
-    build.envs(configuration);
-    build.env("WASM_BINDGEN_BIN", &bindgen);
-    build.env("ESBUILD_BIN", node_tools.join("esbuild")).env("WASM_OPT_BIN", node_tools.join("wasm-opt"));
-    step("worker-build", &mut build)?;
+    let staging = root().join("target/worker").join(profile_dir).join(entry.name());
+    let _ = fs::remove_dir_all(&staging);
+    let mut glue = command(&bindgen);
+    glue.arg(&compiled).arg("--out-dir").arg(&staging).args(["--target", "module", "--out-name", "index"]);
+    // So that a new instance can be begun when one has ended with a panic.
+    glue.args(["--no-typescript", "--experimental-reset-state-function", "--force-enable-abort-handler"]);
+    step("wasm-bindgen", &mut glue)?;
+    copy(&shim, &staging.join("shim.js"))?;
+    let mut script = command(node_tools.join("esbuild"));
+    script.current_dir(&staging);
+    script.args(["shim.js", "--bundle", "--format=esm", "--outfile=bundled.js", "--log-level=warning"]);
+    script.args(["--external:./index_bg.wasm", "--external:cloudflare:*"]);
+    if mode == Mode::Release {
+        script.arg("--minify");
+    }
+    step("esbuild", &mut script)?;
 
     prepare(&folder)?;
     let (from, to) = (staging.join("index_bg.wasm"), folder.join("index_bg.wasm"));
@@ -198,7 +202,10 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
         Mode::Dev => copy(&from, &to)?,
         Mode::Release => optimise(&node_tools, &from, &to)?,
     }
-    copy(&staging.join("index.js"), &folder.join("index.js"))?;
+    let script = fs::read_to_string(staging.join("bundled.js")).context("cannot read esbuild's output")?;
+    // Compiled modules are what workerd imports anyway; it does not know the new word for it.
+    let script = script.replace("import source ", "import ");
+    fs::write(folder.join("index.js"), script).context("cannot write index.js")?;
     stamp.put_on(&folder)
 }
 

@@ -34,7 +34,7 @@ struct Arguments {
 enum Command {
     /// Install what is missing, build, and serve the gateway on this machine with a ready dev tenant
     Dev(dev::Arguments),
-    /// Run every check: lints, unit tests, scenarios on both hosts, SDK clients, browser
+    /// Run every check: lints, unit tests, scenarios on both hosts, SDK clients, browser, Terraform
     Test(test::Arguments),
     /// Build the bundles of both hosts and print their sizes
     Build(build::Arguments),

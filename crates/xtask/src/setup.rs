@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 pub use browser::ensure_chromium;
-pub use cargo_tools::{ensure_wasm_bindgen, ensure_worker_build};
+pub use cargo_tools::ensure_wasm_bindgen;
 pub use node::{ensure_node_modules, ensure_node_tools};
 pub use python::ensure_python;
 pub use wasm::{WasmToolchain, ensure_wasm};

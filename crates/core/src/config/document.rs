@@ -4,6 +4,7 @@
 //! descriptions in the JSON Schema.
 
 mod guardrail;
+mod hook;
 mod knowledge;
 mod model;
 mod one_or_more;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
+pub use hook::{Hook, HookFormat, HookStreams, OnError};
 pub use knowledge::{Files, Ingest, Queue, Sqs};
 pub use model::{
     Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Knowledge, Mirror, Model, Retry, RetryClass,

@@ -3,22 +3,28 @@
 //! Records live in the store, where requests look them up; every change is written into the audit log before it is made,
 //! so that nothing changes without a trace.
 
+mod keys;
+mod usage;
+
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use http::{Method, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sluice_types::{
     error::{ErrorKind, Failure},
     time::Timestamp,
 };
 
+use self::{
+    keys::{Digests, create_key, index_key, key_record, record_key, rewrite, rotate},
+    usage::{roll_up, usage},
+};
 use super::{
     Context, Gateway, Reply,
     admit::{self, read},
     catalogue,
-    costs::Range,
     knowledge::{self, replay},
     object::{self, Answer, Call},
     receive,
@@ -29,10 +35,9 @@ use crate::{
     admin::{self, AUDIT, Admin},
     cache::{self, Entry, catalogue::Which},
     config::Config,
-    key::{self, KeyKind, KeyRecord, TenantRecord},
+    key::{self, KeyRecord, TenantRecord},
     limit::{self, Who},
-    port::{Body, CountersError, Host, Kv, KvError},
-    usage::{By, Day, Report, Summing},
+    port::{Body, CountersError, Host},
 };
 
 /// The most keys one request deletes from the store: hosts limit what one request may do.
@@ -40,27 +45,6 @@ const DELETES: usize = 800;
 
 /// How often one request asks a catalogue of questions to take some out.
 const TAKES: u32 = 8;
-
-/// How long a key that was replaced works on, unless the request says otherwise.
-const OVERLAP_S: u64 = 86_400;
-
-/// The digests of one key's plain forms, the one in use last.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Digests {
-    digests: Vec<String>,
-}
-
-fn index_key(tenant: &str, key: &str) -> String {
-    format!("keys/{tenant}/{key}")
-}
-
-fn record_key(digest: &str) -> String {
-    format!("key/{digest}")
-}
-
-fn usage_key(tenant: &str, date: &str) -> String {
-    format!("usage/{tenant}/{date}")
-}
 
 fn counters_down(error: CountersError) -> Failure {
     Failure::new(ErrorKind::StoreUnavailable, format!("a counter object does not answer: {error}"))
@@ -231,7 +215,7 @@ impl Gateway {
             }
             Admin::Dead => replay::dead(host, query).await?,
             Admin::Replay => {
-                let ids = admin::object(&body, &["ids"])?;
+                let ids = if body.is_empty() { Default::default() } else { admin::object(&body, &["ids"])? };
                 audit(context, "ingest.replay", "dead letters", None, Some(&json!(ids))).await?;
                 replay::replay(host, &context.config, &ids).await?
             }
@@ -279,41 +263,6 @@ async fn sweep_all<H: Host>(host: &H, config: &Config) {
     }
 }
 
-/// Rolls a day of every tenant up: its sums by kind, from its rows. Doing it again gives the same.
-///
-/// # Errors
-///
-/// If the store does not answer.
-pub(super) async fn roll_up<H: Host>(host: &H, date: &str) -> Result<Value, Failure> {
-    let (mut tenants, mut failed) = (Vec::new(), Vec::new());
-    for listed in host.list("tenant/").await.map_err(admit::store_down)? {
-        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
-            continue;
-        };
-        // What goes wrong with one tenant is nothing to the others: the day can be rolled up again.
-        match roll_up_tenant(host, id, date).await {
-            Ok(0) => {}
-            Ok(requests) => tenants.push(json!({"tenant": id, "requests": requests})),
-            Err(failure) => failed.push(json!({"tenant": id, "error": failure.to_string()})),
-        }
-    }
-    for failure in &failed {
-        host.log(&format!("roll-up of {date}: {failure}"));
-    }
-    Ok(json!({"object": "rollup", "date": date, "tenants": tenants, "failed": failed}))
-}
-
-/// Rolls a day of one tenant up; gives its requests.
-async fn roll_up_tenant<H: Host>(host: &H, id: &str, date: &str) -> Result<u64, Failure> {
-    object::flush(host, id).await.map_err(counters_down)?;
-    let day = live(host, id, date).await.map_err(admit::store_down)?;
-    let requests: u64 = day.groups.iter().map(|(_, sum)| sum.requests).sum();
-    if 0 < requests {
-        put(host, &usage_key(id, date), &day).await?;
-    }
-    Ok(requests)
-}
-
 async fn put<H: Host>(host: &H, key: &str, record: &impl Serialize) -> Result<(), Failure> {
     let bytes = serde_json::to_vec(record).unwrap_or_default();
     host.put(key, bytes.into(), None).await.map_err(admit::store_down)
@@ -338,113 +287,6 @@ async fn audit<H: Host>(
 ) -> Result<(), Failure> {
     let text = admin::entry(context.started, action, about, before, after);
     object::ask(context.host, AUDIT, &Call::Append(text)).await.map_err(counters_down).map(drop)
-}
-
-/// A fresh plain key.
-fn plain_key<H: Host>(host: &H, kind: KeyKind) -> String {
-    let prefix = match kind {
-        KeyKind::Secret => key::SECRET_PREFIX,
-        KeyKind::Publishable => key::PUBLISHABLE_PREFIX,
-    };
-    let random: String = (0..4).map(|_| format!("{:016x}", host.random())).collect();
-    format!("{prefix}{random}")
-}
-
-/// A key's record with the plain key, which is told this once.
-fn shown(record: &KeyRecord, plain: &str) -> Value {
-    let mut told = value(record);
-    if let Value::Object(members) = &mut told {
-        members.insert("key".to_owned(), plain.into());
-    }
-    told
-}
-
-async fn create_key<H: Host>(
-    context: &Context<'_, H>,
-    tenant: &str,
-    body: &[u8],
-) -> Result<Reply<H::Body>, Failure> {
-    let host = context.host;
-    let id = format!("key_{:016x}", host.random());
-    let record = admin::new_key(tenant, id, body, context.started)?;
-    let plain = plain_key(host, record.kind);
-    let digest = key::hex(&key::digest(&plain));
-    audit(context, "key.create", &record.id, None, Some(&value(&record))).await?;
-    // The index first: a key that works is always found.
-    put(host, &index_key(tenant, &record.id), &Digests { digests: vec![digest.clone()] }).await?;
-    put(host, &record_key(&digest), &record).await?;
-    Ok(created(&shown(&record, &plain)))
-}
-
-/// A key's digests, and the record of the one in use.
-async fn key_record<H: Host>(
-    host: &H,
-    tenant: &str,
-    id: &str,
-) -> Result<Option<(Digests, KeyRecord)>, Failure> {
-    let found = read::<H, Digests>(host, &index_key(tenant, id)).await.map_err(admit::store_down)?;
-    let Some(digests) = found else { return Ok(None) };
-    let Some(last) = digests.digests.last() else { return Ok(None) };
-    let record = read::<H, KeyRecord>(host, &record_key(last)).await.map_err(admit::store_down)?;
-    Ok(record.filter(|record| record.tenant == tenant).map(|record| (digests, record)))
-}
-
-/// Writes `record` under all of a key's digests; those that were replaced keep the end they have.
-async fn rewrite<H: Host>(host: &H, digests: &Digests, record: &KeyRecord) -> Result<(), Failure> {
-    let (last, replaced) = match digests.digests.split_last() {
-        Some(found) => found,
-        None => return Ok(()),
-    };
-    for digest in replaced {
-        let old = read::<H, KeyRecord>(host, &record_key(digest)).await.map_err(admit::store_down)?;
-        let Some(old) = old else { continue };
-        put(host, &record_key(digest), &KeyRecord { expires_at: old.expires_at, ..record.clone() }).await?;
-    }
-    put(host, &record_key(last), record).await
-}
-
-/// Gives a key another plain form; the one before works on for a while.
-async fn rotate<H: Host>(
-    context: &Context<'_, H>,
-    digests: Digests,
-    record: KeyRecord,
-    body: &[u8],
-) -> Result<Reply<H::Body>, Failure> {
-    let host = context.host;
-    let body =
-        if body.is_empty() { serde_json::Map::new() } else { admin::object(body, &["overlap_seconds"])? };
-    let overlap = match body.get("overlap_seconds") {
-        None => OVERLAP_S,
-        Some(value) => value.as_u64().filter(|seconds| *seconds <= 90 * 86_400).ok_or_else(|| {
-            Failure::invalid("overlap_seconds", "must be a whole number of at most 90 days")
-        })?,
-    };
-    let end = context.started.plus(std::time::Duration::from_secs(overlap));
-    let end = record.expires_at.map_or(end, |own| own.min(end));
-    let plain = plain_key(host, record.kind);
-    let digest = key::hex(&key::digest(&plain));
-    let told_before = json!({"old_works_until": end});
-    audit(context, "key.rotate", &record.id, None, Some(&told_before)).await?;
-    let mut all = Digests::default();
-    for old in digests.digests {
-        let found = read::<H, KeyRecord>(host, &record_key(&old)).await.map_err(admit::store_down)?;
-        let Some(found) = found else { continue };
-        let ends = found.expires_at.map_or(end, |own| own.min(end));
-        if ends <= context.started {
-            host.delete(&record_key(&old)).await.map_err(admit::store_down)?;
-            continue;
-        }
-        put(host, &record_key(&old), &KeyRecord { expires_at: Some(ends), ..found }).await?;
-        all.digests.push(old);
-    }
-    all.digests.push(digest.clone());
-    put(host, &record_key(&digest), &record).await?;
-    put(host, &index_key(&record.tenant, &record.id), &all).await?;
-    let mut answer = shown(&record, &plain);
-    if let Value::Object(members) = &mut answer {
-        members.insert("old_works_until".to_owned(), json!(end));
-    }
-    Ok(told(&answer))
 }
 
 /// Deletes a tenant and everything under its prefix: first what lets requests in, then the rest.
@@ -591,74 +433,4 @@ async fn budgets<H: Host>(
         })
         .collect();
     Ok(list(&data))
-}
-
-/// A day of a tenant from its rows.
-async fn live<H: Host>(host: &H, tenant: &str, date: &str) -> Result<Day, KvError> {
-    let mut summing = Summing::default();
-    for listed in host.list(&crate::cost_log::day_prefix(tenant, date)).await? {
-        summing.add(&Kv::get(host, &listed.key).await?.unwrap_or_default());
-    }
-    Ok(summing.day())
-}
-
-/// Requests, tokens and money by what is asked for; as JSON, or as CSV with `format=csv`.
-async fn usage<H: Host>(context: &Context<'_, H>, query: &str) -> Result<Reply<H::Body>, Failure> {
-    let host = context.host;
-    let found = admin::query(query, &["tenant", "from", "to", "by", "format"])?;
-    let named = |name: &str| found.get(name).and_then(Value::as_str);
-    let range = Range::days(named("from"), named("to"), context.started)?;
-    let by = named("by").unwrap_or("tenant");
-    let by = By::parse(by).ok_or_else(|| Failure::invalid("by", format!("must list {}", By::ALLOWED)))?;
-    let tenants = match named("tenant") {
-        Some(id) if key::is_tenant_id(id) => vec![id.to_owned()],
-        Some(_) => return Err(Failure::invalid("tenant", "must be a tenant's id")),
-        None => {
-            let listed = host.list("tenant/").await.map_err(admit::store_down)?;
-            listed
-                .into_iter()
-                .filter_map(|listed| Some(listed.key.strip_prefix("tenant/")?.to_owned()))
-                .collect()
-        }
-    };
-    let fresh = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
-    let (mut report, mut unreadable) = (Report::default(), 0);
-    for tenant in &tenants {
-        object::flush(host, tenant).await.map_err(counters_down)?;
-        for date in &range {
-            // Today's and yesterday's rows may still come in: only older days are taken from their roll-up.
-            let rolled = if *date < fresh {
-                read::<H, Day>(host, &usage_key(tenant, date)).await.map_err(admit::store_down)?
-            } else {
-                None
-            };
-            let day = match rolled {
-                Some(day) => day,
-                None => live(host, tenant, date).await.map_err(admit::store_down)?,
-            };
-            unreadable += day.unreadable;
-            report.add(tenant, date, &day, &by);
-        }
-    }
-    match named("format") {
-        Some("csv") => {
-            let mut reply = Reply::json(report.csv(&by).into_bytes());
-            reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
-            Ok(reply)
-        }
-        None | Some("json") => {
-            let total = report.total();
-            Ok(told(&json!({
-                "object": "usage",
-                "from": range.first(),
-                "to": range.last(),
-                "by": by.iter().map(By::name).collect::<Vec<_>>(),
-                "data": report.json(&by),
-                "cost_usd": total.cost_nano_usd.to_string(),
-                "sum": total,
-                "unreadable_records": unreadable,
-            })))
-        }
-        Some(_) => Err(Failure::invalid("format", "must be json or csv")),
-    }
 }

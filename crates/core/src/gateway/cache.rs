@@ -19,7 +19,7 @@ use super::{
     settle::Session,
 };
 use crate::{
-    cache::{self, Entry, Freshness, Note, Partition, Policy},
+    cache::{self, Dated, Entry, Freshness, Note, Partition, Policy},
     config::{
         Model,
         document::{self, CacheMode, CacheScope},
@@ -130,7 +130,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// What was kept.
+    /// What was kept; `None` where it cannot be read, and counts as nothing.
     pub fn entry(&self) -> Option<Entry<'_>> {
         serde_json::from_slice(&self.bytes).ok()
     }
@@ -347,7 +347,7 @@ impl Gateway {
 /// `bytes` as an answer that will do at `now`.
 fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
     let (stale, note) = {
-        let entry: Entry<'_> = serde_json::from_slice(&bytes).ok()?;
+        let entry: Dated = serde_json::from_slice(&bytes).ok()?;
         let stale = match entry.freshness(now, policy.stale) {
             Freshness::Fresh => false,
             Freshness::Stale => true,

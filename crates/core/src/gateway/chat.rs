@@ -1,6 +1,6 @@
 //! Chat, from either protocol to any target.
 
-use std::rc::Rc;
+use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::future::{LocalBoxFuture, try_join};
@@ -23,7 +23,7 @@ use super::{
     attempt::Deadline,
     cache::{self, Ticket},
     guard::{self, Guarded},
-    receive,
+    hook, receive,
     reply::{self, Problem},
     reserve::Need,
     retrieve,
@@ -34,9 +34,9 @@ use super::{
     walk::Subject,
 };
 use crate::{
-    config::{HttpProvider, Target, Upstream},
+    config::{HttpProvider, Target, Upstream, document::Stage},
     grounded::{Grounds, cite, extract, item, place, wish},
-    guardrail::answer::Guard,
+    guardrail::{Plans, answer::Guard, hook::Hook, plan::Act},
     port::{Body, Host},
     relay::Relay,
 };
@@ -45,6 +45,8 @@ use crate::{
 pub(super) struct Ask<'a> {
     pub protocol: Protocol,
     pub body: &'a Bytes,
+    /// Whether the caller wants a stream. A provider is asked for one where the request says so.
+    pub stream: bool,
     pub request: chat::Request<'a>,
     pub strict: bool,
     /// Whether a stream is a JSON list, as Gemini's may be.
@@ -53,12 +55,35 @@ pub(super) struct Ask<'a> {
     pub changed: bool,
     /// What goes over the answer.
     pub guard: Option<Guard>,
+    /// Who else judges the answer, when it is whole.
+    pub hooks: Vec<(Rc<Hook>, Act)>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+    /// The prompt's tokens by our estimate, once somebody has asked.
+    pub counted: OnceCell<u64>,
     /// What the answer is to rest on.
     pub grounds: Option<Rc<Grounds>>,
     /// The search, as an item of Responses.
     pub searched: Option<Raw<'static>>,
+}
+
+impl Ask<'_> {
+    /// Where streams are held until they are judged, a provider is asked for a whole answer in the first place.
+    pub fn hold(&mut self, plans: &Plans) {
+        if self.stream && plans.holds_streams() {
+            self.request.stream = false;
+            self.changed = true;
+        } else if self.stream && !self.hooks.is_empty() {
+            // What is not judged must not be given later to those whose answers are.
+            self.hooks.clear();
+            self.ticket = None;
+        }
+    }
+
+    /// The prompt's tokens by our estimate.
+    pub fn tokens(&self) -> u64 {
+        *self.counted.get_or_init(|| tokens::request(&self.request))
+    }
 }
 
 /// Where a caller says which model is to answer.
@@ -105,9 +130,9 @@ impl Gateway {
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
-        let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
+        let every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
             Ok(plans) if plans.versions.is_empty() && wish.is_none() => {
                 Some(self.ticket(context, &caller, &model, &request, plans, true, None)?)
@@ -118,14 +143,23 @@ impl Gateway {
             let ticket = early.as_ref().and_then(Option::as_deref);
             Ok(self.look_up(context.host, ticket, request.stream).await)
         };
-        let reserved = self.reserve(context, &caller, model.clone(), &session, &need);
+        let reserved = self.reserve(
+            context,
+            &caller,
+            model.clone(),
+            &session,
+            Need::Chat { request: &request, every_target },
+        );
         let (reserved, found) = try_join(reserved, asked).await?;
         let moved = !Rc::ptr_eq(&model, &reserved);
         let model = reserved;
         let refused = |failure| self.refused(context.host, &session, failure);
         let plans = if moved { guard::plans(context, &caller, &model, &[]) } else { plans };
         let plans = plans.map_err(refused)?;
-        let guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let mut guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let altered = hook::before(context, &plans, &mut request, &session).await.map_err(refused)?;
+        guarded.changed |= altered;
+        guarded.may_be_kept &= !altered;
         let wished = wish.is_some();
         let retrieved = match wish {
             None => None,
@@ -160,43 +194,59 @@ impl Gateway {
         if let Some(grounds) = grounds.as_ref().filter(|grounds| !grounds.text.is_empty()) {
             place::put(&mut request, &grounds.text);
         }
-        let ask = Ask {
+        let mut ask = Ask {
             protocol,
             body: &body,
+            stream: request.stream,
             request,
             strict,
             as_list,
             changed,
             guard,
+            hooks: plans.hooks(Stage::Output).to_vec(),
             ticket,
             grounds,
             searched,
+            counted: OnceCell::new(),
         };
+        ask.hold(&plans);
+        session.borrow_mut().record.stream = ask.request.stream;
+        let judging = hook::beside(context, &plans, &ask.request, &session);
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
-        let outcome = match (kept, &ask.ticket) {
-            (Some((found, entry)), _) => {
-                session.borrow_mut().hit(&entry, found.note.clone());
-                if let Some(grounds) = &ask.grounds {
-                    grounds.kept(&entry.answer);
+        let answered = async {
+            match (kept, &ask.ticket) {
+                (Some((found, entry)), _) => {
+                    session.borrow_mut().hit(&entry, found.note.clone());
+                    if let Some(grounds) = &ask.grounds {
+                        grounds.kept(&entry.answer);
+                    }
+                    if found.stale && !wished {
+                        self.refresh(context, &caller, &model, &ask);
+                    }
+                    Some(Ok(replayed(context, &ask, &entry.answer, &session)))
                 }
-                if found.stale && !wished {
-                    self.refresh(context, &caller, &model, &ask);
+                (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
+                (None, ticket) => {
+                    session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
+                    let attempt = async |target: &Target, session: &Shared| {
+                        self.attempt_chat(context, &ask, target, session).await
+                    };
+                    let subject = Subject::Chat(&ask);
+                    self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
                 }
-                Some(Ok(replayed(context, &ask, &entry.answer, &session)))
-            }
-            (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
-            (None, ticket) => {
-                session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
-                let attempt = async |target: &Target, session: &Shared| {
-                    self.attempt_chat(context, &ask, target, session).await
-                };
-                let subject = Subject::Chat(&ask.request);
-                self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
             }
         };
+        let outcome = match hook::while_judged(judging, answered).await {
+            Ok(outcome) => outcome,
+            Err((failure, outcome)) => {
+                unheard(&ask, outcome, &session);
+                return Err(refused(failure));
+            }
+        };
+        session.borrow_mut().record.stream = ask.stream;
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
-            let input_uncached = tokens::request(&ask.request);
+            let input_uncached = ask.tokens();
             let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
             session.borrow_mut().left(usage);
             self.settle(context.host, &session);
@@ -264,10 +314,11 @@ impl Gateway {
                     Some(grounds) => from_passages(grounds, answer),
                     None => answer,
                 };
-                let answer = match &ask.guard {
+                let mut answer = match &ask.guard {
                     Some(guard) => guard.answer(answer)?.0,
                     None => answer,
                 };
+                hook::answer(context, &ask.hooks, &mut answer, session).await?;
                 let answer = ask.cited(answer);
                 session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
                 Ok(replayed(context, ask, &answer, session))
@@ -302,7 +353,7 @@ impl Gateway {
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
         let response = self.send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {
-            let estimate = tokens::request(&ask.request);
+            let estimate = ask.tokens();
             session.borrow_mut().input_estimate = estimate;
             let gathered = ask.ticket.as_ref().map(|_| cache::MAX_ANSWER);
             let relay = Relay::new(upstream, ask.protocol, true, &meta(context, ask), estimate);
@@ -326,14 +377,39 @@ impl Gateway {
             })?;
             (answer, same) = (guarded, same && !changed);
         }
+        let judged = hook::answer(context, &ask.hooks, &mut answer, session).await;
+        same &= !judged.inspect_err(|failure| {
+            if failure.kind == ErrorKind::AnswerRejected {
+                session.borrow_mut().rejected(&used);
+            }
+        })?;
         same &= ask.cites().is_none() && ask.searched.is_none();
         let answer = ask.cited(answer);
         self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
-        if ask.request.stream {
+        if ask.stream {
             return Ok(replayed(context, ask, &answer, session));
         }
         let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
+    }
+}
+
+/// A hook refused the request while it was being answered: what came of it is not told, but may be charged for.
+fn unheard<B>(ask: &Ask<'_>, outcome: Option<Option<Result<Outcome<B>, Problem>>>, session: &Shared) {
+    session.borrow_mut().refused = true;
+    match outcome {
+        Some(Some(Ok(Outcome::Stream { opened, .. }))) => opened.abandoned(session),
+        Some(Some(Ok(Outcome::Whole { .. } | Outcome::Events { .. }) | Err(_))) => {}
+        None | Some(None) => {
+            let input_uncached = ask.tokens();
+            let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
+            let mut session = session.borrow_mut();
+            // Nobody was asked yet where no attempt had begun.
+            if session.calls() != 0 {
+                session.used(usage, None);
+            }
+            session.record.partial = true;
+        }
     }
 }
 
@@ -376,7 +452,7 @@ fn replayed<H: Host, B>(
 ) -> Outcome<B> {
     let mut session = session.borrow_mut();
     let meta = meta(context, ask);
-    if !ask.request.stream {
+    if !ask.stream {
         let body = ask.protocol.write_answer(answer, &meta).into();
         return Outcome::Whole { body, dropped: Vec::new() };
     }
@@ -411,7 +487,7 @@ fn meta<'a, H>(context: &'a Context<'_, H>, ask: &'a Ask<'_>) -> Meta<'a> {
 /// Tokens as the provider counted them, else by length.
 fn usage(ask: &Ask<'_>, answer: &Answer<'_>) -> Usage {
     answer.usage.unwrap_or_else(|| Usage {
-        input_uncached: tokens::request(&ask.request),
+        input_uncached: ask.tokens(),
         output_text: tokens::answer(answer),
         source: Source::Estimated,
         ..Usage::default()

@@ -8,10 +8,10 @@ use sluice_types::{
     time::Timestamp,
 };
 
-use super::Gateway;
+use super::{Gateway, admit::store_down};
 use crate::{
     config::Config,
-    port::{Host, Kv},
+    port::{Host, Kv, KvError},
 };
 
 /// The store's key for the id of the active version.
@@ -62,47 +62,51 @@ impl Gateway {
             (state.config.clone(), CHECKED <= now.since(state.checked_at))
         };
         let Some(config) = config else {
-            join(self.look(host), self.look_for_drained(host)).await;
-            return self.or_embedded();
+            // Which configuration is in force is not known while the store is silent: the embedded one may be old.
+            let (known, ()) = join(self.look(host), self.look_for_drained(host)).await;
+            return known.map_err(store_down).and_then(|()| self.or_embedded());
         };
         if due {
             self.config.state.borrow_mut().checked_at = now;
             let (gateway, host_later) = (self.clone(), host.clone());
             host.later(Box::pin(async move {
-                join(gateway.look(&host_later), gateway.look_for_drained(&host_later)).await;
+                let (known, ()) =
+                    join(gateway.look(&host_later), gateway.look_for_drained(&host_later)).await;
+                if let Err(error) = known {
+                    host_later.log(&format!("config: {error}; the last good one stays"));
+                }
             }));
         }
         Ok(config)
     }
 
-    /// Takes the store's active version over, if it is another and can be read; else says why not and changes nothing.
-    async fn look<H: Host>(&self, host: &H) {
+    /// Takes the store's active version over, if it is another. One that cannot be read changes nothing, and the log says why.
+    ///
+    /// # Errors
+    ///
+    /// If the store does not tell which version is in force, or does not have it yet.
+    async fn look<H: Host>(&self, host: &H) -> Result<(), KvError> {
         self.config.state.borrow_mut().checked_at = host.now();
-        let version = match Kv::get(host, ACTIVE).await {
-            Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-            Ok(None) => return,
-            Err(error) => {
-                return host
-                    .log(&format!("config: the store does not answer: {error}; the last good one stays"));
-            }
-        };
+        let Some(version) = Kv::get(host, ACTIVE).await? else { return Ok(()) };
+        let version = String::from_utf8_lossy(&version).trim().to_owned();
         if self.config.state.borrow().version.as_deref() == Some(version.as_str()) {
-            return;
+            return Ok(());
         }
-        let fault = match Kv::get(host, &version_key(&version)).await {
-            Ok(Some(bytes)) => match Config::from_json(&bytes) {
-                Ok(config) => {
-                    let mut state = self.config.state.borrow_mut();
-                    state.config = Some(Rc::new(config));
-                    state.version = Some(version);
-                    return;
-                }
-                Err(problems) => problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            },
-            Ok(None) => "it is not in the store".to_owned(),
-            Err(error) => error.to_string(),
+        let Some(bytes) = Kv::get(host, &version_key(&version)).await? else {
+            return Err(KvError(format!("version {version} is not in the store")));
         };
-        host.log(&format!("config: version {version} is not used: {fault}; the last good one stays"));
+        match Config::from_json(&bytes) {
+            Ok(config) => {
+                let mut state = self.config.state.borrow_mut();
+                state.config = Some(Rc::new(config));
+                state.version = Some(version);
+            }
+            Err(problems) => {
+                let fault = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                host.log(&format!("config: version {version} is not used: {fault}; the last good one stays"));
+            }
+        }
+        Ok(())
     }
 
     fn or_embedded(&self) -> Result<Rc<Config>, Failure> {

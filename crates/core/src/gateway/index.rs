@@ -256,7 +256,7 @@ pub async fn search(host: &impl Counters, place: Place<'_>, query: Query) -> Res
     let most = most.min(CANDIDATES as u32);
     let call = Call::Search { owner: place.owner(), words, space, found, filter, most, weight };
     let (answer, after) = ask(host, place, &call, &vector).await?;
-    let Answer::Found { candidates, dims, lexical, dense, weight, most, generation } = answer else {
+    let Answer::Found { candidates, dims, lexical, dense, weight, weights, most, generation } = answer else {
         return other();
     };
     let spread = |(mean, deviation)| Spread { mean, deviation };
@@ -271,6 +271,7 @@ pub async fn search(host: &impl Counters, place: Place<'_>, query: Query) -> Res
         candidates: candidates.collect(),
         mix: Mix { lexical: spread(lexical), dense: spread(dense), weight },
         most,
+        weights,
         generation,
     })
 }

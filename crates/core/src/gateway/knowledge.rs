@@ -1,7 +1,7 @@
 //! Files and stores: what callers ask for, over a tenant's [`library`](super::library).
 //!
 //! Changes are made in the library first and told to the queue then. A note that is lost on the way is written again when
-//! somebody asks how far the file is, and by the daily sweep.
+//! somebody asks how far the file is, and by the daily sweep; deletions write one that comes later before they begin.
 
 pub mod clear;
 pub mod embed;
@@ -21,7 +21,7 @@ pub use self::sweep::sweep;
 use super::{
     Context, Gateway, Reply,
     admit::Caller,
-    library::{self, Answer, Call, Left},
+    library::{self, Answer, Call},
     queue, receive,
     reply::Problem,
 };
@@ -33,6 +33,9 @@ use crate::{
     },
     port::{Body, CountersError, Host, QueueError},
 };
+
+/// After so long a deletion that has begun is gone on with, whoever began it.
+const GUARD: Duration = Duration::from_secs(60);
 
 impl Gateway {
     /// Answers a request for files or stores.
@@ -115,17 +118,25 @@ impl<H: Host> Asking<'_, H> {
         queue::send(self.host(), &self.context.config, notes, delay).await.map_err(queue_down)
     }
 
-    /// Has what is left of something deleted cleared away: what can be searched at once, the rest by the queue.
-    async fn clear(&self, left: &[Left]) -> Result<(), Failure> {
-        let notes: Vec<Message> = left.iter().map(|left| clear::note(self.tenant(), left)).collect();
+    /// Deletes something by `call`: a store, a file, or a file in a store; either may be empty. What can be searched goes at
+    /// once, the rest by the queue. False if there is no such thing.
+    async fn delete(&self, call: Call, store: &str, file: &str) -> Result<bool, Failure> {
+        let notes = [self.note(Job::Remove, store, file)];
+        // Should this request die after the first step, this note finds what is left.
+        self.send(&notes, GUARD).await?;
+        let left = match self.library(call).await? {
+            Answer::Left(left) => left,
+            Answer::Absent(_) => return Ok(false),
+            _ => return Err(unexpected()),
+        };
         self.send(&notes, Duration::ZERO).await?;
-        for one in left {
+        for one in &left {
             // The queue does it again.
             if let Err(error) = clear::hide(self.host(), self.tenant(), one).await {
                 self.host().log(&format!("knowledge: a deletion is left to the queue: {error}"));
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -393,9 +393,11 @@ impl<C: Cells> Open<'_, C> {
     /// A member of a store that is there.
     async fn member(&self, store: &str, file: &str) -> Result<Option<Member>, CountersError> {
         let keys = [format!("s/{store}"), format!("m/{store}/{file}")];
-        match self.cells.read(&keys).await?.as_slice() {
-            [_, (_, member)] => serde_json::from_str(member).map(Some).map_err(wrong),
-            _ => Ok(None),
+        // Cells come in the order of the host.
+        let found = self.cells.read(&keys).await?;
+        match found.iter().find(|(key, _)| key.starts_with("m/")).filter(|_| found.len() == keys.len()) {
+            Some((_, member)) => serde_json::from_str(member).map(Some).map_err(wrong),
+            None => Ok(None),
         }
     }
 

@@ -8,6 +8,7 @@
 //! o/{prefix}|{id}              a row of the cost log that waits; f/due says since when somebody is to write them out
 //! b/{key}                      rows on their way to the store, under the key they will have there
 //! a/{number}                   an entry of a journal; a-head its last number and hash
+//! s/{target}                   the breaker of a target that all instances share
 //! ```
 //!
 //! **Each row exactly once.** Rows become a batch with its key and content fixed in the object before anything is
@@ -31,6 +32,7 @@ use crate::{
     key::{digest, hex},
     ledger::{Hold, Ledger, Meter},
     port::{Cells, Clock, Counters, CountersError, Kv, KvError},
+    routing::shared,
     vectors::wire::VECTORS,
 };
 
@@ -79,6 +81,8 @@ pub enum Call {
     },
     /// Forget everything, but for rows that wait: those are written out.
     Forget,
+    /// About a breaker that all instances share.
+    Breaker(shared::Ask),
     /// Of the queue of documents.
     Queue(queue::Call),
     /// Of a tenant's files and stores.
@@ -134,6 +138,8 @@ pub enum Answer {
     Entries(Vec<Entry>),
     /// To [`Call::Written`] and [`Call::Forget`].
     Done,
+    /// To [`Call::Breaker`].
+    Breaker(shared::Told),
     /// To [`Call::Queue`].
     Queue(queue::Answer),
     /// To [`Call::Library`].
@@ -228,9 +234,30 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
             }
             Answer::Done
         }
+        Call::Breaker(ask) => Answer::Breaker(breaker(cells, &ask, now).await?),
     };
     let answer = serde_json::to_vec(&answer).map_err(wrong)?.into();
     Ok(Outcome { answer, flush_after })
+}
+
+/// Asks a breaker that all instances share, and keeps what has changed.
+async fn breaker(
+    cells: &impl Cells,
+    ask: &shared::Ask,
+    now: Timestamp,
+) -> Result<shared::Told, CountersError> {
+    let key = format!("s/{}", ask.target);
+    let found = cells.read(std::slice::from_ref(&key)).await?;
+    // One that cannot be read is of another version: it begins anew.
+    let mut state: shared::Shared =
+        found.first().and_then(|(_, text)| serde_json::from_str(text).ok()).unwrap_or_default();
+    let before = state.clone();
+    let told = state.answer(&ask.policy, ask.what, now);
+    if state != before {
+        let text = serde_json::to_string(&state).map_err(wrong)?;
+        cells.write(&[(key, Some(text))]).await?;
+    }
+    Ok(told)
 }
 
 /// Asks the object of `owner`.

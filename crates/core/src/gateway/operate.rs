@@ -6,10 +6,7 @@
 use std::{borrow::Cow, rc::Rc};
 
 use bytes::Bytes;
-use futures::{
-    future::LocalBoxFuture,
-    stream::{LocalBoxStream, unfold},
-};
+use futures::future::LocalBoxFuture;
 use http::{HeaderValue, Response, StatusCode, header};
 use sluice_providers::{
     catalog,
@@ -27,7 +24,7 @@ use super::{
     Context, Gateway, Reply, ReplyBody,
     admit::Caller,
     attempt::{self, Deadline},
-    receive,
+    passing, receive,
     reply::Problem,
     reserve::Need,
     send::Outgoing,
@@ -39,9 +36,6 @@ use crate::{
     embedding, moderation,
     port::{Body, Host},
 };
-
-/// How much of an answer's end is kept while it passes by: its usage stands there.
-const TAIL: usize = 4 << 10;
 
 /// What a caller asked, read once.
 struct Ask<'a> {
@@ -101,8 +95,8 @@ impl Gateway {
         let (operation, body) = (ask.operation, ask.body);
         let user = ask.plain.user.as_deref();
         let session = Session::begin(context, caller, operation.name(), &ask.plain.model, user)?;
-        let need = Need::of_operation(operation, ask.plain.input_estimate, body.len());
-        let model = self.reserve(context, caller, model, &session, &need).await?;
+        let need = Need::Operation { operation, input: ask.plain.input_estimate, bytes: body.len() };
+        let model = self.reserve(context, caller, model, &session, need).await?;
 
         let attempt = async |target: &Target, session: &Shared| {
             self.attempt_operation(context, &ask, target, session).await
@@ -134,10 +128,14 @@ impl Gateway {
                 }
                 attempt::stamp(&mut reply.headers, &session, &dropped);
                 reply.body = if tells_usage {
-                    let gateway = self.clone();
-                    let (host, tail) = (context.host.clone(), Vec::new());
-                    session.borrow_mut().record.partial = true;
-                    ReplyBody::Stream(pass(Passing { gateway, host, session, body, total, tail }))
+                    ReplyBody::Passed(passing::run(
+                        self.clone(),
+                        context.host.clone(),
+                        session,
+                        body,
+                        total,
+                        gone,
+                    ))
                 } else {
                     self.settle(context.host, &session);
                     ReplyBody::Untouched(body)
@@ -269,62 +267,4 @@ impl Ask<'_> {
     fn content_type(&self) -> Result<&str, Failure> {
         self.content_type.to_str().map_err(|_| Failure::invalid("content-type", "must be plain text"))
     }
-}
-
-/// An answer on its way, of which only the end is kept. It settles when it is over, or dropped because the caller left.
-struct Passing<H: Host> {
-    gateway: Rc<Gateway>,
-    host: H,
-    session: Shared,
-    body: H::Body,
-    total: Deadline,
-    tail: Vec<u8>,
-}
-
-impl<H: Host> Passing<H> {
-    /// The next piece; `None` at the end, and where the provider breaks off.
-    async fn next(mut self) -> Option<(Bytes, Self)> {
-        let piece = match self.total.bound(&self.host, self.body.chunk()).await {
-            Ok(Ok(Some(piece))) => piece,
-            Ok(Ok(None)) => {
-                self.over();
-                return None;
-            }
-            Ok(Err(_)) => {
-                self.session.borrow_mut().failed(ErrorKind::UpstreamTruncated);
-                return None;
-            }
-            Err(failure) => {
-                self.session.borrow_mut().failed(failure.kind);
-                return None;
-            }
-        };
-        let keep = TAIL.saturating_sub(piece.len()).min(self.tail.len());
-        self.tail.drain(..self.tail.len() - keep);
-        self.tail.extend_from_slice(piece.get(piece.len().saturating_sub(TAIL)..).unwrap_or_default());
-        Some((piece, self))
-    }
-
-    /// Every byte has gone out.
-    fn over(&self) {
-        let mut session = self.session.borrow_mut();
-        session.record.partial = false;
-        if let Some(mut usage) = plain::usage_at_end(&self.tail) {
-            // What is asked for pictures writes pictures, told apart or not.
-            if session.record.operation == Operation::Images.name() && usage.image_out == 0 {
-                usage.image_out = std::mem::take(&mut usage.output_text);
-            }
-            session.used(usage, None);
-        }
-    }
-}
-
-impl<H: Host> Drop for Passing<H> {
-    fn drop(&mut self) {
-        self.gateway.settle(&self.host, &self.session);
-    }
-}
-
-fn pass<H: Host>(passing: Passing<H>) -> LocalBoxStream<'static, Bytes> {
-    Box::pin(unfold(passing, Passing::next))
 }

@@ -1,77 +1,9 @@
-//! What one store has for a question.
+//! Stores that do not answer while something is searched for in them.
 
-use sluice_retrieval::{dense::Vector, mix::STATIC_WEIGHT, terms::Query as Words};
-use sluice_semantic::decide::Engine;
-use sluice_types::{
-    error::{ErrorKind, Failure},
-    knowledge::Passage,
-};
+use sluice_types::error::{ErrorKind, Failure};
 
-use super::{
-    Context,
-    admit::Caller,
-    index::{self, IndexError},
-};
-use crate::{
-    grounded::wish::Wish,
-    index::{Dense, Place, Query, Space},
-    knowledge::record::Store,
-    port::{CountersError, Host},
-};
-
-/// The fewest candidates that are looked at.
-const CANDIDATES: u32 = 40;
-
-/// The model that is compiled in.
-const STATIC: &str = "builtin/static";
-
-/// The passages of `store` for `query`, the best first.
-pub(super) async fn of<H: Host>(
-    context: &Context<'_, H>,
-    caller: &Caller,
-    store: &Store,
-    wish: &Wish,
-    query: &str,
-) -> Result<Vec<Passage>, Failure> {
-    let place = Place { tenant: &caller.tenant.id, store: &store.id };
-    let search = Query {
-        words: Words::new(query),
-        dense: dense(store, query),
-        filter: wish.filter.clone(),
-        most: CANDIDATES.max(wish.most),
-        weight: STATIC_WEIGHT,
-    };
-    let found = index::search(context.host, place, search).await.map_err(index_down)?;
-    let most = found.most;
-    let mut passages: Vec<Passage> = found
-        .candidates
-        .into_iter()
-        .map(|candidate| {
-            let words = if 0.0 < most { (candidate.lexical / most).clamp(0.0, 1.0) } else { 0.0 };
-            Passage {
-                store: store.id.clone(),
-                file: candidate.file,
-                filename: candidate.filename,
-                chunk: candidate.chunk,
-                attributes: candidate.attributes,
-                score: f64::from(0.5 * words + 0.5 * candidate.dense.clamp(0.0, 1.0)),
-            }
-        })
-        .filter(|passage| wish.threshold <= passage.score)
-        .collect();
-    passages.sort_by(|a, b| b.score.total_cmp(&a.score));
-    passages.truncate(wish.most as usize);
-    Ok(passages)
-}
-
-/// The question's vector, where the store's model is the one that is compiled in; words alone decide elsewhere.
-fn dense(store: &Store, query: &str) -> Dense {
-    let Some(engine) = Engine::embedded().filter(|_| store.model == STATIC) else { return Dense::None };
-    let numbers = engine.model.embed(query).0;
-    let model = format!("{STATIC}@{}", engine.model.version());
-    let space = Space { model, dims: u32::try_from(numbers.len()).unwrap_or(u32::MAX) };
-    Dense::Vector { space, vector: Vector::new(&numbers) }
-}
+use super::index::IndexError;
+use crate::port::CountersError;
 
 /// The failure that a silent index is.
 pub(super) fn index_down(error: IndexError) -> Failure {

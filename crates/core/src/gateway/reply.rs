@@ -6,6 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sluice_providers::format::Protocol;
 use sluice_types::error::{Attempt, Failure};
 
+use crate::port::NetworkError;
+
 /// What a host sends back.
 pub struct Reply<B> {
     /// The status.
@@ -22,6 +24,9 @@ pub enum ReplyBody<B> {
     Whole(Bytes),
     /// As it comes. Dropping the stream tells the gateway that the caller has gone.
     Stream(LocalBoxStream<'static, Bytes>),
+    /// As it comes from a provider that may break off, which ends with an error. The host passes that on as a break: the
+    /// caller must not take what has come for all of it.
+    Passed(LocalBoxStream<'static, Result<Bytes, NetworkError>>),
     /// A provider's own body, which the host hands on without the gateway touching it.
     Untouched(B),
 }

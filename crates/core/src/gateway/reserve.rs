@@ -40,31 +40,45 @@ pub const VISITOR: &str = "sluice-visitor";
 /// Added to what a model's targets may take: for the waits between them, and for the settlement's own way.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// What a request is, as far as it tells what it may use. That is worked out where something is to be reserved.
+pub(super) enum Need<'a> {
+    /// Chat, and whether every target may answer, and be paid, in turn: a guardrail may refuse answers and have the next asked.
+    Chat { request: &'a chat::Request<'a>, every_target: bool },
+    /// Something else: what is read by our estimate, in tokens, and the body's bytes.
+    Operation { operation: Operation, input: u64, bytes: usize },
+}
+
+impl Need<'_> {
+    fn use_of(&self) -> Use {
+        match *self {
+            Self::Chat { request, every_target } => {
+                let input = tokens::request(request);
+                Use { input, most: Most::of_chat(request, input), flat: None, every_target }
+            }
+            Self::Operation { operation, input, bytes } => {
+                let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+                let flat = match operation {
+                    Operation::Embeddings | Operation::Rerank | Operation::Moderations => None,
+                    Operation::Images | Operation::Speech | Operation::Transcriptions => Some(UNPRICED_WORK),
+                };
+                let most = Most { input: bytes, output: Some(0), answers: 1, ..Most::default() };
+                Use { input, most, flat, every_target: false }
+            }
+        }
+    }
+}
+
 /// What a request may use at most.
-pub(super) struct Need {
+struct Use {
     /// Tokens by our estimate, read.
     input: u64,
     most: Most,
     /// A flat sum where tokens say nothing about the cost.
     flat: Option<u64>,
+    every_target: bool,
 }
 
-impl Need {
-    /// What a chat request may use.
-    pub fn of_chat(request: &chat::Request<'_>) -> Self {
-        Self { input: tokens::request(request), most: Most::of_chat(request), flat: None }
-    }
-
-    /// What a request for `operation` may use that has so many bytes.
-    pub fn of_operation(operation: Operation, input: u64, bytes: usize) -> Self {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let flat = match operation {
-            Operation::Embeddings | Operation::Rerank | Operation::Moderations => None,
-            Operation::Images | Operation::Speech | Operation::Transcriptions => Some(UNPRICED_WORK),
-        };
-        Self { input, most: Most { input: bytes, output: Some(0), answers: 1, ..Most::default() }, flat }
-    }
-
+impl Use {
     fn amounts<'a>(&self, bounds: &[Bound], targets: impl Iterator<Item = &'a Target>) -> Amounts {
         let windows = bounds
             .iter()
@@ -73,8 +87,17 @@ impl Need {
         // A request alone fits into an empty window if its prompt does, however long an answer it allows.
         let fits = windows.map(|rule| rule.limit).min().unwrap_or(u64::MAX);
         let written = self.most.output.unwrap_or(0).saturating_mul(self.most.answers);
-        let tokens = self.input.saturating_add(written).min(fits).max(self.input);
-        let nano_usd = self.flat.unwrap_or_else(|| limit::ceiling(&self.most, targets));
+        let once = self.input.saturating_add(written);
+        let (all, ceiling) = if self.every_target {
+            targets.fold((0_u64, 0_u64), |(tokens, nano_usd), target| {
+                let own = limit::ceiling(&self.most, std::iter::once(target));
+                (tokens.saturating_add(once), nano_usd.saturating_add(own))
+            })
+        } else {
+            (once, limit::ceiling(&self.most, targets))
+        };
+        let tokens = all.min(fits).max(self.input);
+        let nano_usd = self.flat.unwrap_or(ceiling);
         Amounts { requests: 1, tokens, nano_usd }
     }
 }
@@ -90,7 +113,8 @@ impl Held {
     fn actual(&self, record: &Record) -> Amounts {
         let unknown = |usage: &Usage| self.flat.unwrap_or_else(|| UNPRICED.cost(usage).0);
         let nano_usd = record.cost_nano_usd.map_or_else(|| unknown(&record.usage), |cost| cost.0);
-        Amounts { requests: 1, tokens: record.usage.total(), nano_usd }
+        let tokens = record.usage.total().saturating_add(record.refused_tokens);
+        Amounts { requests: 1, tokens, nano_usd }
     }
 }
 
@@ -103,7 +127,7 @@ impl Gateway {
         caller: &Caller,
         model: Rc<Model>,
         session: &Shared,
-        need: &Need,
+        need: Need<'_>,
     ) -> Result<Rc<Model>, Problem> {
         let visitor = receive::text(context.headers, VISITOR).unwrap_or("unknown");
         let visitor = caller.key.visitor_requests().map(|limit| (visitor, limit));
@@ -129,6 +153,7 @@ impl Gateway {
             return Ok(model);
         }
         let allowed = model.targets.iter().filter(|target| caller.may_use(&target.provider));
+        let need = need.use_of();
         let mut amounts = need.amounts(&bounds, allowed);
         if model.hedge.is_some() {
             // Both of a race may be charged for.

@@ -152,7 +152,7 @@ impl Gateway {
             ReplyBody::Stream(pieces) => {
                 reply.body = ReplyBody::Stream(self.watched(host, pieces, keep));
             }
-            untouched @ ReplyBody::Untouched(_) => reply.body = untouched,
+            other @ (ReplyBody::Untouched(_) | ReplyBody::Passed(_)) => reply.body = other,
         }
     }
 

@@ -26,8 +26,8 @@ use crate::{
     },
     guardrail::{Plans, request::passage},
     index::Place,
-    key::KeyKind,
-    knowledge::{Kind, list::Page, record::Store},
+    key::Access,
+    knowledge::{Kind, list::Page, read::Search, record::Store},
     port::Host,
 };
 
@@ -94,7 +94,15 @@ impl Gateway {
         }
         let places = stores.iter().map(|store| Place { tenant: &caller.tenant.id, store: &store.id });
         let states = join_all(places.map(|place| index::state(context.host, place)));
-        let searches = stores.iter().map(|store| passages::of(context, caller, store, &wish, &query));
+        let search = Search {
+            queries: vec![query.clone()],
+            filter: wish.filter.clone(),
+            most: wish.most,
+            threshold: wish.threshold,
+            ranker: wish.ranker.clone(),
+            rewrite: false,
+        };
+        let searches = stores.iter().map(|store| self.passages(context, caller, store, &search));
         let (states, found) = futures::future::join(states, try_join_all(searches)).await;
         let mut version = format!("{}/{}/{:?}/{:?}", wish.most, wish.threshold, wish.filter, wish.ranker);
         for (store, state) in stores.iter().zip(states) {
@@ -147,9 +155,9 @@ impl Gateway {
     }
 }
 
-/// Whether the caller may name stores: what stands in a page or at an end user may not.
+/// Whether the caller may name stores: what stands in a page or at an end user may not, unless its record says so.
 fn may_name(caller: &Caller) -> bool {
-    caller.user.is_none() && caller.key.kind == KeyKind::Secret
+    Access::Search <= caller.access()
 }
 
 /// The store of this id.

@@ -6,17 +6,21 @@ use bytes::Bytes;
 use sluice_providers::auth::SecretRef;
 use sluice_types::{error::Failure, time::Timestamp};
 
-use super::Gateway;
+use super::{
+    Gateway,
+    object::{self, Answer, Call},
+};
 use crate::{
     config::{HttpProvider, Target, Upstream},
     generations::Generations,
-    port::{Host, Kv, KvError},
+    port::{CountersError, Host, Kv, KvError},
     routing::{
         breaker::Policy,
         credentials::Resting,
         facts::Facts,
-        health::{Going, Health},
+        health::{self, Going, Health, Verdict},
         order::{Standing, View},
+        shared::{Ask, Told, What},
     },
 };
 
@@ -34,7 +38,11 @@ pub(super) struct Routes {
     targets: RefCell<Generations<String, Rc<RefCell<Health>>>>,
     resting: RefCell<Resting>,
     drained: RefCell<BTreeSet<String>>,
+    outbox: Outbox,
 }
+
+/// What is to be told to, and asked of, breakers that all instances share.
+type Outbox = Rc<RefCell<Vec<Ask>>>;
 
 impl Default for Routes {
     fn default() -> Self {
@@ -42,6 +50,7 @@ impl Default for Routes {
             targets: RefCell::new(Generations::new(REMEMBERED)),
             resting: RefCell::default(),
             drained: RefCell::default(),
+            outbox: Outbox::default(),
         }
     }
 }
@@ -75,11 +84,26 @@ impl Routes {
         }
     }
 
-    /// Begins an attempt at `target`, unless its breaker says no. `first` is whether the request asks it the first time.
-    pub fn begin(&self, target: &Target, first: bool, stream: bool, now: Timestamp) -> Option<Run> {
+    /// Begins an attempt at `target`, unless its breaker says no. `first` is whether the request asks it the first time,
+    /// `probe` the leave of a breaker that all instances share, where that was asked.
+    pub fn begin(
+        &self,
+        target: &Target,
+        first: bool,
+        stream: bool,
+        probe: Option<u64>,
+        now: Timestamp,
+    ) -> Option<Run> {
         let health = self.health(&target.id);
+        let shared = target.breaker.filter(|policy| policy.shared);
+        let shared = shared.map(|_| Share { target: target.id.clone(), probe, outbox: self.outbox.clone() });
         let going = {
             let mut health = health.borrow_mut();
+            if let (Some(share), Some(policy)) = (&shared, target.breaker)
+                && health.shared.is_due(now)
+            {
+                share.say(policy, What::Look);
+            }
             let going = health.enter(target.breaker.as_ref(), stream, now)?;
             if first {
                 health.budget.first(target.retry.budget, now);
@@ -89,7 +113,38 @@ impl Routes {
             }
             going
         };
-        Some(Run { health, policy: target.breaker, going: Some(going) })
+        Some(Run { health, policy: target.breaker, going: Some(going), shared })
+    }
+
+    /// What to ask the breaker that all instances share before an attempt at `target`, where it has to be asked.
+    fn must_ask(&self, target: &Target, now: Timestamp) -> Option<Ask> {
+        let policy = target.breaker?;
+        let health = self.health(&target.id);
+        let Health { shared, breaker, .. } = &*health.borrow();
+        shared.must_ask(breaker, &policy, now).then(|| Ask {
+            target: target.id.clone(),
+            policy,
+            what: What::Enter,
+        })
+    }
+
+    /// Whether `target` may be asked beside another without asking its shared breaker: there is no time for that in a race.
+    pub fn may_join(&self, target: &Target, now: Timestamp) -> bool {
+        self.must_ask(target, now).is_none()
+    }
+
+    /// A shared breaker has answered.
+    fn heard(&self, target: &str, told: &Told, now: Timestamp) {
+        let health = self.health(target);
+        let Health { shared, breaker, .. } = &mut *health.borrow_mut();
+        shared.heard(breaker, told, now);
+    }
+
+    /// A shared breaker has answered whether a probe may go out: whether there may be an attempt, and as which probe.
+    fn may_enter(&self, target: &str, told: &Told, now: Timestamp) -> Option<Option<u64>> {
+        let health = self.health(target);
+        let Health { shared, breaker, .. } = &mut *health.borrow_mut();
+        shared.may_enter(breaker, told, now)
     }
 
     /// Whether `target` may be asked a second time by its retry budget.
@@ -167,7 +222,49 @@ impl Routes {
     }
 }
 
+/// Asks the breaker of a target that all instances share.
+async fn ask<H: Host>(host: &H, ask: Ask) -> Result<Told, CountersError> {
+    // An object of its own for each target: all instances call it.
+    let owner = format!("~breaker/{}", ask.target);
+    match object::ask(host, &owner, &Call::Breaker(ask)).await? {
+        Answer::Breaker(told) => Ok(told),
+        _ => Err(CountersError("it answers something else".to_owned())),
+    }
+}
+
 impl Gateway {
+    /// Leave for an attempt at `target` where all instances share its breaker, and it is half-open or nothing is known of it
+    /// here: whether there may be one, and as which probe. Where the breaker does not answer, this instance's own decides.
+    pub(super) async fn leave<H: Host>(&self, host: &H, target: &Target) -> Option<Option<u64>> {
+        let Some(question) = self.routes.must_ask(target, host.now()) else { return Some(None) };
+        match ask(host, question).await {
+            Ok(told) => self.routes.may_enter(&target.id, &told, host.now()),
+            Err(error) => {
+                self.routes.health(&target.id).borrow_mut().shared.unheard(host.now());
+                host.log(&format!("breaker of {}: {error}; this instance goes by its own", target.id));
+                Some(None)
+            }
+        }
+    }
+
+    /// Sends off what is to be told to breakers that all instances share, and asked of them. Returns at once.
+    pub(super) fn share<H: Host>(&self, host: &H) {
+        let asks = std::mem::take(&mut *self.routes.outbox.borrow_mut());
+        if asks.is_empty() {
+            return;
+        }
+        let (routes, host_later) = (self.routes.clone(), host.clone());
+        host.later(Box::pin(async move {
+            for question in asks {
+                let target = question.target.clone();
+                match ask(&host_later, question).await {
+                    Ok(told) => routes.heard(&target, &told, host_later.now()),
+                    Err(error) => host_later.log(&format!("breaker of {target}: {error}")),
+                }
+            }
+        }));
+    }
+
     /// Learns which targets are drained. A silent store changes nothing.
     pub(super) async fn look_for_drained<H: Host>(&self, host: &H) {
         match read(host).await {
@@ -214,6 +311,22 @@ pub(super) struct Run {
     health: Rc<RefCell<Health>>,
     policy: Option<Policy>,
     going: Option<Going>,
+    /// Where all instances share the target's breaker.
+    shared: Option<Share>,
+}
+
+/// An attempt's part in a breaker that all instances share.
+#[derive(Debug)]
+struct Share {
+    target: String,
+    probe: Option<u64>,
+    outbox: Outbox,
+}
+
+impl Share {
+    fn say(&self, policy: Policy, what: What) {
+        self.outbox.borrow_mut().push(Ask { target: self.target.clone(), policy, what });
+    }
 }
 
 impl Run {
@@ -221,6 +334,7 @@ impl Run {
     pub fn succeeded(&mut self, now: Timestamp) {
         if let Some(going) = self.going.take() {
             self.health.borrow_mut().succeeded(going, self.policy.as_ref(), now);
+            self.share(Verdict::Works, None);
         }
     }
 
@@ -228,6 +342,7 @@ impl Run {
     pub fn failed(&mut self, failure: &Failure, now: Timestamp) {
         if let Some(going) = self.going.take() {
             self.health.borrow_mut().failed(going, self.policy.as_ref(), now, failure);
+            self.share(health::verdict(failure.kind), failure.retry_after);
         }
     }
 
@@ -235,12 +350,33 @@ impl Run {
     fn outrun(&mut self, now: Timestamp) {
         if let Some(going) = self.going.take() {
             self.health.borrow_mut().outrun(going, self.policy.as_ref(), now);
+            // Races are lost on good days too: the others need not hear of it.
+            self.share(Verdict::Unknown, None);
         }
     }
 
     /// A stream that had begun has broken off.
-    pub fn broke_off(&self, now: Timestamp) {
+    pub fn broke_off(&mut self, now: Timestamp) {
         self.health.borrow_mut().broke_off(self.policy.as_ref(), now);
+        self.share(Verdict::Fails, None);
+    }
+
+    /// Has the other instances hear what this attempt says about its target. A probe is told of once.
+    fn share(&mut self, verdict: Verdict, wait: Option<Duration>) {
+        let (Some(share), Some(policy)) = (&mut self.shared, self.policy) else { return };
+        let known = &mut self.health.borrow_mut().shared;
+        let probe = share.probe.take();
+        let what = match verdict {
+            Verdict::Fails => Some(known.failed(probe, wait)),
+            Verdict::Works => {
+                known.good();
+                probe.map(What::Good)
+            }
+            Verdict::Unknown => probe.map(What::Abandoned),
+        };
+        if let Some(what) = what {
+            share.say(policy, what);
+        }
     }
 
     /// A stream that had begun has brought `tokens` in `span`.
@@ -255,10 +391,12 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         // Nobody holds a borrow over an await, so it is free.
-        let Ok(mut health) = self.health.try_borrow_mut() else { return };
-        if let Some(going) = self.going.take() {
-            health.abandoned(going);
+        if let Ok(mut health) = self.health.try_borrow_mut() {
+            if let Some(going) = self.going.take() {
+                health.abandoned(going);
+            }
+            health.left();
         }
-        health.left();
+        self.share(Verdict::Unknown, None);
     }
 }

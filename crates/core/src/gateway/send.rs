@@ -10,7 +10,7 @@ use sluice_providers::{
         google::{self, ServiceAccount, Token},
         sigv4::{self, Credentials},
     },
-    format::{Chat, Protocol},
+    format::{Chat, ErrorHead, Protocol},
 };
 use sluice_types::{
     error::{ErrorKind, Failure},
@@ -77,12 +77,16 @@ impl Gateway {
             );
             return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
         }
-        let wait = retry_after(response.headers());
+        let now = context.host.now();
+        let wait = retry_after(response.headers(), now);
         if let Some(key) = key.filter(|_| !provider.more_keys.is_empty()) {
-            self.routes.answered(key.name(), status.as_u16(), wait, context.host.now());
+            self.routes.answered(key.name(), status.as_u16(), wait, now);
         }
-        let body = deadline.bound(context.host, response.into_body().whole(MAX_ERROR)).await?;
-        Err(format.read_error(status.as_u16(), &body.unwrap_or_default(), wait))
+        let (head, body) = response.into_parts();
+        let error_type = format.error_type_header().and_then(|name| receive::text(&head.headers, name));
+        let body = deadline.bound(context.host, body.whole(MAX_ERROR)).await?;
+        let head = ErrorHead { status: status.as_u16(), retry_after: wait, error_type };
+        Err(format.read_error(head, &body.unwrap_or_default()))
     }
 
     /// The request, and the key it shows.
@@ -227,7 +231,7 @@ async fn sign<H: Host>(
 }
 
 /// The value of a secret that must be there.
-async fn resolve<H: Host>(context: &Context<'_, H>, name: &SecretRef) -> Result<Secret, Failure> {
+pub(super) async fn resolve<H: Host>(context: &Context<'_, H>, name: &SecretRef) -> Result<Secret, Failure> {
     context.host.secret(name.name()).await.ok_or_else(|| {
         let message = format!("the secret {} is not set on the gateway's host", name.name());
         Failure::new(ErrorKind::UpstreamCredentials, message)
@@ -260,10 +264,37 @@ fn set(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Failure> 
     Ok(())
 }
 
-/// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+/// How long a provider asks to wait: `retry-after-ms`, else `retry-after` in seconds or until a time.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let number =
         |name: &str| receive::text(headers, name)?.parse::<f64>().ok().filter(|wait| wait.is_finite());
-    let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"))?;
-    Duration::try_from_secs_f64(seconds).ok()
+    let seconds = number("retry-after-ms").map(|wait| wait / 1000.0).or_else(|| number("retry-after"));
+    match seconds {
+        Some(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        None => Some(Timestamp::from_http(receive::text(headers, "retry-after")?)?.since(now)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_may_ask_to_wait_in_three_ways() {
+        let now = Timestamp::from_http("Sat, 21 Nov 2026 12:00:00 GMT").unwrap();
+        for (name, value, expected) in [
+            ("retry-after", "7", Some(Duration::from_secs(7))),
+            ("retry-after", "0.5", Some(Duration::from_millis(500))),
+            ("retry-after-ms", "250", Some(Duration::from_millis(250))),
+            ("retry-after", "Sat, 21 Nov 2026 12:01:30 GMT", Some(Duration::from_secs(90))),
+            ("retry-after", "Sat, 21 Nov 2026 11:00:00 GMT", Some(Duration::ZERO)),
+            ("retry-after", "-1", None),
+            ("retry-after", "soon", None),
+            ("retry-after", "NaN", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(retry_after(&headers, now), expected, "{name}: {value}");
+        }
+    }
 }

@@ -29,7 +29,7 @@ pub(super) async fn request<H: Host>(
     upstream: Chat,
     deadline: &Deadline,
 ) -> Result<(Written, Undo), Failure> {
-    if let Some(lack) = capability::lack(&target.id, target.entry, &ask.request) {
+    if let Some(lack) = capability::lack(&target.id, target.entry, &ask.request, || ask.tokens()) {
         return Err(lack);
     }
     let same_format = upstream == ask.protocol.format();

@@ -4,9 +4,7 @@ use std::{pin::pin, rc::Rc, time::Duration};
 
 use futures::future::{Either, LocalBoxFuture, select};
 use http::HeaderMap;
-use sluice_providers::tokens;
 use sluice_types::{
-    chat,
     error::{ErrorKind, Failure},
     time::Timestamp,
 };
@@ -14,6 +12,7 @@ use sluice_types::{
 use super::{
     Context, Gateway,
     admit::Caller,
+    chat::Ask,
     receive,
     reply::{self, Problem},
     routes::{Racer, Run},
@@ -33,7 +32,7 @@ use crate::{
 /// What a request is about, as far as strategies want to know.
 pub(super) enum Subject<'a> {
     /// Chat.
-    Chat(&'a chat::Request<'a>),
+    Chat(&'a Ask<'a>),
     /// Something of so many tokens.
     Tokens(u64),
 }
@@ -69,7 +68,7 @@ impl Gateway {
         let stream = session.borrow().record.stream;
         let input = match subject {
             _ if model.hedge.is_none() => 0,
-            Subject::Chat(request) => tokens::request(request),
+            Subject::Chat(ask) => ask.tokens(),
             Subject::Tokens(tokens) => tokens,
         };
         let walk = Walk { gateway: self, context, model, session, stream, input };
@@ -104,10 +103,14 @@ impl<H: Host> Walk<'_, H> {
                 step = plan.passed_over();
                 continue;
             };
-            let Some(run) = self.gateway.routes.begin(target, first, self.stream, self.now()) else {
+            let leave = self.gateway.leave(self.context.host, target).await;
+            let run = leave
+                .and_then(|probe| self.gateway.routes.begin(target, first, self.stream, probe, self.now()));
+            let Some(run) = run else {
                 step = plan.passed_over();
                 continue;
             };
+            self.gateway.share(self.context.host);
             self.session.borrow_mut().trying(self.model, at);
             let wait = if std::mem::replace(&mut raced, true) { None } else { self.hedge_after(target) };
             let outcome = match wait {
@@ -139,7 +142,7 @@ impl<H: Host> Walk<'_, H> {
         let (decision, views) = {
             let session = self.session.borrow();
             let (request, tokens) = match subject {
-                Subject::Chat(request) => (Some(*request), None),
+                Subject::Chat(ask) => (Some(&ask.request), ask.counted.get().copied()),
                 Subject::Tokens(tokens) => (None, Some(*tokens)),
             };
             let facts = Facts {
@@ -255,6 +258,7 @@ impl<H: Host> Walk<'_, H> {
                 session.borrow_mut().attempt_failed(target, failure.kind);
             }
         }
+        self.gateway.share(self.context.host);
         outcome
     }
 
@@ -312,7 +316,10 @@ impl<H: Host> Walk<'_, H> {
         if !routes.may_retry(first, now) {
             return None;
         }
-        let run = routes.begin(target, true, self.stream, now)?;
+        if !routes.may_join(target, now) {
+            return None;
+        }
+        let run = routes.begin(target, true, self.stream, None, now)?;
         routes.retried(first, now);
         plan.race();
         Some((next, target, run))

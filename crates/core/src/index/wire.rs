@@ -160,6 +160,9 @@ pub enum Answer {
         dense: (f32, f32),
         /// The weight of the dense side.
         weight: f32,
+        /// How much each term of the query weighs.
+        #[serde(default)]
+        weights: Vec<f32>,
         /// The score BM25 could have given at most.
         most: f32,
         /// Which state it was.

@@ -52,10 +52,10 @@ pub struct Most {
 }
 
 impl Most {
-    /// The most a chat request may use.
-    pub fn of_chat(request: &Request<'_>) -> Self {
+    /// The most a chat request may use whose prompt has `estimate` tokens by our own count.
+    pub fn of_chat(request: &Request<'_>, estimate: u64) -> Self {
         Self {
-            input: text_bytes(request).max(tokens::request(request)),
+            input: text_bytes(request).max(estimate),
             output: request.max_output_tokens.map(u64::from),
             answers: request.choices.unwrap_or(1).max(1).into(),
             hour: request.turns.iter().any(|turn| turn.parts.iter().any(|part| asks_an_hour(cache_of(part))))
@@ -235,7 +235,7 @@ mod tests {
         let read = |json: &str| {
             let body = json.as_bytes();
             let request = sluice_providers::format::Protocol::AnthropicMessages.read_request(body).unwrap();
-            let most = Most::of_chat(&request);
+            let most = Most::of_chat(&request, tokens::request(&request));
             (most.hour, most.pictures, most.sound)
         };
         let ask = |part: &str| {
@@ -262,7 +262,7 @@ mod tests {
             }],
             ..Request::default()
         };
-        assert_eq!(Most::of_chat(&request).input, 616);
+        assert_eq!(Most::of_chat(&request, tokens::request(&request)).input, 616);
         assert!(tokens::request(&request) < 200);
     }
 }

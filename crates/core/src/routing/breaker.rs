@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sluice_types::time::Timestamp;
 
 use super::window::{Count, Window};
@@ -29,7 +30,7 @@ const MOST_DOUBLED: u32 = 4;
 const QUIET: u32 = 10;
 
 /// When a breaker opens and for how long.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// Failures in a row that open it.
     pub failures: u32,
@@ -43,6 +44,8 @@ pub struct Policy {
     pub open: Duration,
     /// How many attempts at once may try whether the target is back, and how many must have been good for it to be.
     pub probes: u32,
+    /// Whether all instances share it, see [`shared`](super::shared).
+    pub shared: bool,
 }
 
 /// What a breaker shows.
@@ -76,7 +79,7 @@ pub enum Leave {
     Probe(u64),
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 enum State {
     #[default]
     Closed,
@@ -91,7 +94,7 @@ enum State {
 }
 
 /// The breaker of one target.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Breaker {
     state: State,
     window: Window,
@@ -191,6 +194,36 @@ impl Breaker {
         self.give_back(leave);
     }
 
+    /// Attempts elsewhere were good, `count` of them since they were last told of.
+    pub fn credit(&mut self, count: u32, now: Timestamp) {
+        if 0 < count {
+            self.window.add_all(now, count, 0);
+            self.in_a_row = 0;
+        }
+    }
+
+    /// Failures so far are no row any more: the last one is too long ago.
+    pub fn break_row(&mut self) {
+        self.in_a_row = 0;
+    }
+
+    /// Takes over what the breaker shows that all instances share.
+    pub fn follow(&mut self, shown: Shown, now: Timestamp) {
+        match shown {
+            Shown::Closed if matches!(self.state, State::Closed) => {}
+            Shown::Closed => {
+                self.state = State::Closed;
+                self.closed_at = now;
+                self.in_a_row = 0;
+                self.window.clear();
+            }
+            Shown::Open(until) => self.state = State::Open { until },
+            // Its time is over here too: whoever wants to probe asks for leave first.
+            Shown::HalfOpen if matches!(self.state, State::HalfOpen { .. }) => {}
+            Shown::HalfOpen => self.state = State::Open { until: now },
+        }
+    }
+
     /// What ended in the `span` before `now`.
     pub fn count(&self, now: Timestamp, span: Duration) -> Count {
         self.window.count(now, span)
@@ -247,6 +280,7 @@ mod tests {
         window: Duration::from_secs(30),
         open: Duration::from_secs(20),
         probes: 1,
+        shared: false,
     };
 
     fn at(second: u64) -> Timestamp {

@@ -11,6 +11,7 @@ use super::{
     breaker::{Breaker, Leave, Policy, Shown},
     budget::Budget,
     latency::Latency,
+    shared::Known,
     waiting::Waiting,
 };
 
@@ -33,6 +34,8 @@ pub struct Health {
     pub running: u32,
     /// Streams among these that have not begun.
     waiting: Waiting,
+    /// What all instances share of the breaker, as far as it is known here.
+    pub shared: Known,
 }
 
 /// An attempt that has leave, until it is told what came of it.
@@ -185,6 +188,7 @@ mod tests {
             window: Duration::from_secs(10),
             open: Duration::from_secs(10),
             probes: 1,
+            shared: false,
         };
         let mut health = Health::default();
         let now = Timestamp(10_000);

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use sluice_types::time::Timestamp;
 
 /// The longest time looked back on, in seconds.
 pub const LONGEST: u64 = 300;
 
 /// Counts of attempts by the second.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Second, attempts, failures; oldest first, at most [`LONGEST`] of them.
     seconds: VecDeque<(u64, u32, u32)>,
@@ -33,6 +34,11 @@ impl Count {
 impl Window {
     /// One more attempt has ended.
     pub fn add(&mut self, now: Timestamp, failed: bool) {
+        self.add_all(now, 1, u32::from(failed));
+    }
+
+    /// So many attempts have ended, of which so many failed.
+    pub fn add_all(&mut self, now: Timestamp, more: u32, failed: u32) {
         let second = now.0 / 1_000;
         while self.seconds.front().is_some_and(|(at, ..)| at.saturating_add(LONGEST) <= second) {
             self.seconds.pop_front();
@@ -40,10 +46,10 @@ impl Window {
         match self.seconds.back_mut() {
             // A clock that went back counts to the latest second there is.
             Some((at, attempts, failures)) if second <= *at => {
-                *attempts = attempts.saturating_add(1);
-                *failures = failures.saturating_add(u32::from(failed));
+                *attempts = attempts.saturating_add(more);
+                *failures = failures.saturating_add(failed);
             }
-            _ => self.seconds.push_back((second, 1, u32::from(failed))),
+            _ => self.seconds.push_back((second, more, failed)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, rc::Rc, sync::Arc};
 
 use hayro_cmap::BfString;
-use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, StandardFont};
+use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, GlyphId, StandardFont};
 use hayro_syntax::object::{Array, Dict, Name, Stream};
 
 use super::{filter::unpack, guard};
@@ -127,7 +127,8 @@ impl Known<'_> {
         }
         let advance = self.font.code_advance(code);
         let scale = |value: f64| if value.is_finite() { value / 1000.0 } else { 0.0 };
-        let unicode = match self.font.glyph(self.font.map_code(code), code) {
+        // What a code stands for does not hang on its glyph, which takes longer to find.
+        let unicode = match self.font.glyph(GlyphId::NOTDEF, code) {
             FontGlyph::Outline(glyph) => glyph.as_unicode(),
             FontGlyph::Type3(glyph) => glyph.as_unicode(),
         };

@@ -18,15 +18,6 @@ pub fn ensure_wasm_bindgen() -> Result<PathBuf> {
     ensure_tool("wasm-bindgen-cli", &locked_version("wasm-bindgen")?, "wasm-bindgen")
 }
 
-/// Installs `worker-build` in the version of the crate `worker` that `Cargo.lock` holds; returns the program.
-///
-/// # Errors
-///
-/// If cargo cannot install it.
-pub fn ensure_worker_build() -> Result<PathBuf> {
-    ensure_tool("worker-build", &locked_version("worker")?, "worker-build")
-}
-
 fn ensure_tool(package: &str, version: &str, program: &str) -> Result<PathBuf> {
     let folder = cache_dir()?.join("tools").join(format!("{package}-{version}"));
     let file = folder.join("bin").join(program);

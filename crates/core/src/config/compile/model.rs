@@ -185,6 +185,7 @@ impl From<&document::Breaker> for Policy {
             window: breaker.window.0,
             open: breaker.open.0,
             probes: breaker.probes,
+            shared: breaker.shared,
         }
     }
 }

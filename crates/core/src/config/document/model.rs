@@ -398,6 +398,13 @@ pub struct Breaker {
     /// How many requests at once may try whether the target is back, and how many must succeed; at least 1.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub probes: u32,
+    /// Whether all instances share it: one call to a counter object for each failure, and before each probe.
+    #[serde(skip_serializing_if = "is_false")]
+    pub shared: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 fn is_true(value: &bool) -> bool {
@@ -414,6 +421,7 @@ impl Default for Breaker {
             window: seconds(30),
             open: seconds(20),
             probes: 1,
+            shared: false,
         }
     }
 }

@@ -232,6 +232,7 @@ async fn told<C: Cells>(
         lexical: (result.mix.lexical.mean, result.mix.lexical.deviation),
         dense: (result.mix.dense.mean, result.mix.dense.deviation),
         weight: result.mix.weight,
+        weights: result.weights.clone(),
         most: result.most,
         generation: open.meta.generation,
     };

@@ -91,11 +91,9 @@ pub(super) async fn hide<H: Host>(host: &H, tenant: &str, left: &Left) -> Result
 pub async fn clear<H: Host>(host: &H, tenant: &str, store: &str, file: &str) -> Result<bool, NotCleared> {
     let (store, file) = (store.to_owned(), file.to_owned());
     let what = match (store.is_empty(), file.is_empty()) {
-        (true, _) => Left::File { file, pages: 0 },
+        (true, _) => Left::File { file, pages: 0, stores: Vec::new() },
         (false, true) => Left::Store { store },
-        (false, false) => {
-            Left::Member { store, file, attached_at: Timestamp(0), removed_at: Timestamp(0), pages: None }
-        }
+        (false, false) => Left::any_stay(&store, &file),
     };
     let mut more = false;
     for _ in 0..ROUNDS {
@@ -116,7 +114,7 @@ pub async fn clear<H: Host>(host: &H, tenant: &str, store: &str, file: &str) -> 
 async fn clear_one<H: Host>(host: &H, tenant: &str, left: &Left) -> Result<bool, NotCleared> {
     hide(host, tenant, left).await?;
     match left {
-        Left::File { file, pages } => {
+        Left::File { file, pages, .. } => {
             for page in 0..*pages {
                 host.discard(&file_key(tenant, file, page)).await?;
             }

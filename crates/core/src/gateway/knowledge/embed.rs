@@ -58,6 +58,26 @@ pub fn is_built_in(config: &Config, model: &str) -> bool {
     config.model(model).is_some_and(|model| model.targets.iter().all(built_in))
 }
 
+/// What vectors of a model that is compiled in are made by: its weights may be others in another version.
+pub(super) fn own_space(target: &str) -> String {
+    match Engine::embedded() {
+        Some(engine) => format!("{target}@{}", engine.model.version()),
+        None => target.to_owned(),
+    }
+}
+
+/// A request beside the caller's own, with an id of its own.
+pub(super) fn beside<'a, H>(context: &'a Context<'_, H>, id: &'a str) -> Context<'a, H> {
+    Context {
+        host: context.host,
+        id,
+        started: context.started,
+        protocol: Protocol::OpenaiChat,
+        headers: context.headers,
+        config: context.config.clone(),
+    }
+}
+
 impl Gateway {
     /// The vectors of `texts` by `model`, for what goes on without a caller.
     ///
@@ -97,6 +117,9 @@ impl Gateway {
             let message = format!("there is no embeddings model `{model}`: it is not configured any more");
             Failure::new(ErrorKind::ModelNotFound, message)
         })?;
+        // A row and a reservation of its own, beside those of the request that it is for.
+        let id = format!("req_{:016x}{:016x}", context.host.random(), context.host.random());
+        let context = &beside(context, &id);
         let body = json!({"model": model, "input": texts, "encoding_format": "base64"});
         let body = Bytes::from(body.to_string());
         let reply = self.operate_for(context, caller, Operation::Embeddings, found, &body).await;
@@ -112,10 +135,8 @@ impl Gateway {
         }
         let target = reply.headers.get("sluice-target").and_then(|value| value.to_str().ok());
         let mut name = target.unwrap_or(model).to_owned();
-        if is_built_in(&context.config, model)
-            && let Some(engine) = Engine::embedded()
-        {
-            name = format!("{name}@{}", engine.model.version());
+        if is_built_in(&context.config, model) {
+            name = own_space(&name);
         }
         let vectors = answer.vectors.iter().map(|numbers| Vector::new(numbers)).collect();
         Ok(Embedded { space: Space { model: name, dims: u32::try_from(dims).unwrap_or(u32::MAX) }, vectors })

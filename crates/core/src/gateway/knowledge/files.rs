@@ -297,10 +297,8 @@ pub(super) async fn delete<H: Host>(ask: &Asking<'_, H>, id: &str) -> Result<Rep
     if !Kind::File.is(id) {
         return Err(absent("file", id));
     }
-    match ask.library(Call::DeleteFile(id.to_owned())).await? {
-        Answer::Left(left) => ask.clear(&left).await?,
-        Answer::Absent(_) => return Err(absent("file", id)),
-        _ => return Err(unexpected()),
+    if !ask.delete(Call::DeleteFile(id.to_owned()), "", id).await? {
+        return Err(absent("file", id));
     }
     Ok(told(&write::deleted(id, "file")))
 }

@@ -178,11 +178,13 @@ pub(super) async fn detach<H: Host>(
     store: &str,
     file: &str,
 ) -> Result<Reply<H::Body>, Failure> {
-    find(ask, store, file).await?;
-    match ask.library(Call::Detach { store: store.to_owned(), file: file.to_owned() }).await? {
-        Answer::Left(left) => ask.clear(&left).await?,
-        Answer::Absent(_) => return Err(absent("file of this vector store", file)),
-        _ => return Err(unexpected()),
+    let missing = || absent("file of this vector store", file);
+    if !Kind::Store.is(store) || !Kind::File.is(file) {
+        return Err(missing());
+    }
+    let call = Call::Detach { store: store.to_owned(), file: file.to_owned() };
+    if !ask.delete(call, store, file).await? {
+        return Err(missing());
     }
     Ok(told(&write::deleted(file, "vector_store.file.deleted")))
 }

@@ -39,9 +39,7 @@ pub(super) async fn create<H: Host>(ask: &Asking<'_, H>, body: &[u8]) -> Result<
         return Ok(told(&write::store(&store, now)));
     }
     if let Err(failure) = members::put(ask, &store.id, new.members, None).await {
-        if let Answer::Left(left) = ask.library(Call::DeleteStore(store.id.clone())).await? {
-            ask.clear(&left).await?;
-        }
+        ask.delete(Call::DeleteStore(store.id.clone()), &store.id, "").await?;
         return Err(failure);
     }
     show(ask, &store.id).await
@@ -109,10 +107,8 @@ pub(super) async fn delete<H: Host>(ask: &Asking<'_, H>, id: &str) -> Result<Rep
     if !Kind::Store.is(id) {
         return Err(absent("vector store", id));
     }
-    match ask.library(Call::DeleteStore(id.to_owned())).await? {
-        Answer::Left(left) => ask.clear(&left).await?,
-        Answer::Absent(_) => return Err(absent("vector store", id)),
-        _ => return Err(unexpected()),
+    if !ask.delete(Call::DeleteStore(id.to_owned()), id, "").await? {
+        return Err(absent("vector store", id));
     }
     Ok(told(&write::deleted(id, "vector_store.deleted")))
 }

@@ -25,6 +25,8 @@ pub enum Left {
         file: String,
         /// Its pages.
         pages: u32,
+        /// The stores it was in.
+        stores: Vec<String>,
     },
     /// Of a file in a store: its chunks in the index, and the pages they were kept in.
     Member {
@@ -62,6 +64,12 @@ impl Left {
         }
     }
 
+    /// What is left of any stay of a file in a store, for asking about it.
+    pub fn any_stay(store: &str, file: &str) -> Self {
+        let (store, file, none) = (store.to_owned(), file.to_owned(), Timestamp(0));
+        Self::Member { store, file, attached_at: none, removed_at: none, pages: None }
+    }
+
     /// The cell it is kept in.
     pub(super) fn key(&self) -> String {
         match self {
@@ -77,17 +85,20 @@ impl Left {
 impl<C: Cells> Open<'_, C> {
     pub(super) async fn delete_file(&mut self, id: &str) -> Result<Answer, CountersError> {
         let Some(file) = self.read::<File>(format!("f/{id}")).await? else {
-            return Ok(Answer::Absent(String::new()));
+            // Whoever asks again goes on with what is left.
+            let what = Left::File { file: id.to_owned(), pages: 0, stores: Vec::new() };
+            return self.still_left(what).await;
         };
         self.remove(format!("f/{id}"));
         self.list("f", Kind::File.token(id).unwrap_or_default(), None);
-        let mut left = vec![Left::File { file: id.to_owned(), pages: file.pages }];
-        let stores = self.cells.range(&format!("r/{id}/"), &format!("r/{id}0"), 10_000).await?;
-        for (key, _) in stores {
+        let (mut left, mut stores) = (Vec::new(), Vec::new());
+        for (key, _) in self.cells.range(&format!("r/{id}/"), &format!("r/{id}0"), 10_000).await? {
             let store = key.rsplit('/').next().unwrap_or_default().to_owned();
             left.extend(self.take_out(&store, id).await?);
+            stores.push(store);
             self.remove(key);
         }
+        left.push(Left::File { file: id.to_owned(), pages: file.pages, stores });
         for one in &left {
             self.put(one.key(), one)?;
         }
@@ -97,8 +108,14 @@ impl<C: Cells> Open<'_, C> {
     pub(super) async fn detach(&mut self, store: &str, file: &str) -> Result<Answer, CountersError> {
         Ok(match self.take_out(store, file).await? {
             Some(left) => Answer::Left(vec![left]),
-            None => Answer::Absent(String::new()),
+            None => return self.still_left(Left::any_stay(store, file)).await,
         })
+    }
+
+    /// What is left of something that was deleted before; that it is absent, if nothing is.
+    async fn still_left(&mut self, what: Left) -> Result<Answer, CountersError> {
+        let left = self.left(what).await?;
+        Ok(if left.is_empty() { Answer::Absent(String::new()) } else { Answer::Left(left) })
     }
 
     async fn take_out(&mut self, store: &str, file: &str) -> Result<Option<Left>, CountersError> {
@@ -111,12 +128,12 @@ impl<C: Cells> Open<'_, C> {
     }
 
     pub(super) async fn delete_store(&mut self, id: &str) -> Result<Answer, CountersError> {
+        let left = Left::Store { store: id.to_owned() };
         if self.store(id).await?.is_none() {
-            return Ok(Answer::Absent(String::new()));
+            return self.still_left(left).await;
         }
         self.remove(format!("s/{id}"));
         self.list("s", Kind::Store.token(id).unwrap_or_default(), None);
-        let left = Left::Store { store: id.to_owned() };
         self.put(left.key(), &left)?;
         Ok(Answer::Left(vec![left]))
     }
@@ -124,21 +141,23 @@ impl<C: Cells> Open<'_, C> {
     /// What there is to clear away for `what`: itself, or some of a store's members, the store itself when they are gone;
     /// nothing if all of it is cleared away.
     pub(super) async fn left(&mut self, what: Left) -> Result<Vec<Left>, CountersError> {
-        let key = what.key();
-        let Left::Store { store } = &what else {
-            let found: Option<Left> = match &what {
-                // Any stay of the file in the store, where none is named.
-                Left::Member { store, file, attached_at: Timestamp(0), .. } => {
-                    let from = format!("x/m/{store}/{file}/");
-                    let found = self.cells.range(&from, &format!("{from}~"), TOGETHER).await?;
-                    let all = found.iter().map(|(_, text)| serde_json::from_str(text));
-                    return all.collect::<Result<_, _>>().map_err(super::wrong);
+        let (what, store) = match what {
+            Left::Member { store, file, .. } => return self.stays(&store, &file).await,
+            Left::File { .. } => {
+                let found: Option<Left> = self.read(what.key()).await?;
+                let mut all = Vec::new();
+                if let Some(Left::File { file, stores, .. }) = &found {
+                    for store in stores {
+                        all.extend(self.stays(store, file).await?);
+                    }
                 }
-                _ => self.read(key).await?,
-            };
-            return Ok(found.into_iter().collect());
+                // The file last: it knows the stores.
+                all.extend(found);
+                return Ok(all);
+            }
+            Left::Store { ref store } => (what.clone(), store.clone()),
         };
-        if self.read::<Left>(key).await?.is_none() {
+        if self.read::<Left>(what.key()).await?.is_none() {
             return Ok(Vec::new());
         }
         let found = self.cells.range(&format!("m/{store}/"), &format!("m/{store}0"), TOGETHER).await?;
@@ -155,6 +174,14 @@ impl<C: Cells> Open<'_, C> {
             left.push(what);
         }
         Ok(left)
+    }
+
+    /// What is left of any stay of a file in a store.
+    async fn stays(&self, store: &str, file: &str) -> Result<Vec<Left>, CountersError> {
+        let from = format!("x/m/{store}/{file}/");
+        let found = self.cells.range(&from, &format!("{from}~"), TOGETHER).await?;
+        let all = found.iter().map(|(_, text)| serde_json::from_str(text));
+        all.collect::<Result<_, _>>().map_err(super::wrong)
     }
 
     /// `what` is cleared away. The members of a store that is deleted go with theirs.

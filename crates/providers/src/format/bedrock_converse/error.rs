@@ -10,7 +10,7 @@ use sluice_types::{
 
 use crate::format::message;
 
-/// An error's body. Its type mostly stands in a header that is not at hand; some of what stands before the models tells it here.
+/// An error's body. Its type mostly stands in a header; some of what stands before the models tells it here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ErrorBody<'a> {
@@ -38,13 +38,20 @@ impl ErrorBody<'_> {
     }
 }
 
-/// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
-pub(in crate::format) fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
+/// Reads a provider's error: its HTTP status, its body, how long it asks to wait, and its type if a header tells it.
+pub(in crate::format) fn read_error(
+    status: u16,
+    body: &[u8],
+    retry_after: Option<Duration>,
+    error_type: Option<&str>,
+) -> Failure {
     let body: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let kind = match body.kind.as_deref().and_then(by_name) {
-        Some(kind) => kind,
+    let kind = match error_type.and_then(by_name).or_else(|| body.kind.as_deref().and_then(by_name)) {
         // The model's server failed: what it said counts.
-        None if status == 424 => by_status(body.original_status.unwrap_or(503)),
+        Some(ErrorKind::UpstreamUnavailable) | None if status == 424 => {
+            by_status(body.original_status.unwrap_or(503))
+        }
+        Some(kind) => kind,
         None => by_status(status),
     };
     let words = body.words();
@@ -177,7 +184,27 @@ mod tests {
             (503, "<html>", ErrorKind::UpstreamUnavailable),
             (302, "", ErrorKind::UpstreamInvalid),
         ] {
-            assert_eq!(read_error(status, body.as_bytes(), None).kind, expected, "{status} {body}");
+            assert_eq!(read_error(status, body.as_bytes(), None, None).kind, expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_type_in_the_header_counts_for_more_than_the_status() {
+        for (status, error_type, body, expected) in [
+            (
+                400,
+                "ThrottlingException:http://internal.amazon.com/coral/",
+                "{}",
+                ErrorKind::UpstreamRateLimited,
+            ),
+            (400, "ExpiredTokenException", r#"{"message":"m"}"#, ErrorKind::UpstreamCredentials),
+            (403, "UnrecognizedClientException", "", ErrorKind::UpstreamCredentials),
+            (424, "ModelErrorException", r#"{"originalStatusCode":400}"#, ErrorKind::InvalidRequest),
+            (408, "ModelTimeoutException", "{}", ErrorKind::UpstreamTimeout),
+            (400, "SomethingNewException", "{}", ErrorKind::InvalidRequest),
+        ] {
+            let failure = read_error(status, body.as_bytes(), None, Some(error_type));
+            assert_eq!(failure.kind, expected, "{status} {error_type}");
         }
     }
 
@@ -198,7 +225,7 @@ mod tests {
             ("Malformed input request", ErrorKind::InvalidRequest),
         ] {
             let body = format!(r#"{{"message":"{message}"}}"#);
-            assert_eq!(read_error(400, body.as_bytes(), None).kind, expected, "{message}");
+            assert_eq!(read_error(400, body.as_bytes(), None, None).kind, expected, "{message}");
         }
     }
 

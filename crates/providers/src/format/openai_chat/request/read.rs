@@ -47,9 +47,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
     let mut passed = Passed::default();
     let model = body.require("model")?.string()?;
     let turns = message::read_all(&body.require("messages")?)?;
-    let max_tokens = passed.unless_read("max_tokens", count(&body, "max_tokens")?);
-    let max_completion_tokens =
-        passed.unless_read("max_completion_tokens", count(&body, "max_completion_tokens")?);
+    let max_output_tokens = max_output_tokens(&body, &mut passed)?;
     let stream_options = body.get("stream_options")?;
     let include_usage = match &stream_options {
         Some(options) => {
@@ -65,7 +63,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
         tools: tools(&body)?,
         tool_choice: tool_choice(&body)?,
         parallel_tool_calls: body.boolean("parallel_tool_calls")?,
-        max_output_tokens: max_completion_tokens.or(max_tokens),
+        max_output_tokens,
         temperature: passed.unless_read("temperature", number(&body, "temperature")?),
         top_p: passed.unless_read("top_p", number(&body, "top_p")?),
         top_k: passed.unless_read("top_k", count(&body, "top_k")?),
@@ -113,6 +111,16 @@ impl Passed {
             self.0.push(name);
         }
     }
+}
+
+/// The limit that holds: the newer name's where both are said. One beyond us that holds leaves the request without a known
+/// limit, whatever the other says: a provider may read it as none (`-1`), and budgets must not trust the smaller one.
+fn max_output_tokens(body: &Object<'_, 'static>, passed: &mut Passed) -> Result<Option<u32>, Failure> {
+    let newer = count(body, "max_completion_tokens")?;
+    let holds = matches!(newer, Reading::Absent);
+    let newer = passed.unless_read("max_completion_tokens", newer);
+    let older = passed.unless_read("max_tokens", count(body, "max_tokens")?);
+    Ok(if holds { older } else { newer })
 }
 
 /// The number called `name`.
@@ -262,5 +270,30 @@ pub(super) fn split<'a>(
             Some((left, right)) => Ok((left.to_owned().into(), right.to_owned().into())),
             None => Err(whole.into()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_holds_is_never_the_smaller_one_said_beside_it() {
+        for (limits, read) in [
+            (r#""max_tokens":5"#, Some(5)),
+            (r#""max_completion_tokens":7,"max_tokens":5"#, Some(7)),
+            (r#""max_completion_tokens":null,"max_tokens":5"#, Some(5)),
+            // Beyond what a count holds: what it means is the provider's to say.
+            (r#""max_completion_tokens":99999999999,"max_tokens":5"#, None),
+            (r#""max_completion_tokens":-1,"max_tokens":5"#, None),
+            (r#""max_completion_tokens":7,"max_tokens":-1"#, Some(7)),
+        ] {
+            let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}],{limits}}}"#);
+            let request = read_request(body.as_bytes()).unwrap();
+            assert_eq!(request.max_output_tokens, read, "{limits}");
+        }
+        let wrong =
+            r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"max_completion_tokens":"7"}"#;
+        assert!(read_request(wrong.as_bytes()).is_err());
     }
 }
