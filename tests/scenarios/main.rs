@@ -6,6 +6,7 @@
 
 mod admin;
 mod after_commit;
+mod answers;
 mod auth;
 mod before_commit;
 mod budgets;

@@ -29,7 +29,7 @@ use sluice_providers::{
     prices,
 };
 use sluice_types::{
-    error::{ErrorKind, RetryClass},
+    error::{ErrorKind, Failure, RetryClass},
     money::Price,
     usage::Usage,
 };
@@ -393,8 +393,20 @@ impl HttpProvider {
     }
 
     /// The whole address of `path` for `model`.
-    pub fn address(&self, path: &str, model: &str) -> String {
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidRequest`] if the model's name goes into the base URL and would lead elsewhere.
+    pub fn address(&self, path: &str, model: &str) -> Result<String, Failure> {
         let mut url = match self.base_url.contains("{model}") {
+            true if model.is_empty() || model.split('/').any(|segment| matches!(segment, "." | "..")) => {
+                let message =
+                    format!("`{model}` is not the name of a model: it would change the provider's address");
+                return Err(Failure {
+                    param: Some("model".to_owned()),
+                    ..Failure::new(ErrorKind::InvalidRequest, message)
+                });
+            }
             true => self.base_url.replace("{model}", &percent::encode(model)),
             false => self.base_url.clone(),
         };
@@ -403,7 +415,7 @@ impl HttpProvider {
             url.push(if path.contains('?') { '&' } else { '?' });
             url.push_str(&self.query);
         }
-        url
+        Ok(url)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The life of a request.
 //!
 //! ```text
-//! receive → authenticate → admit → [template] → [input guardrails] → [cache lookup] → [retrieve]
+//! receive → authenticate → admit → [template] → [input guardrails] → [retrieve] → [cache lookup]
 //!         → plan targets → attempt… → commit at the first output byte → relay [through output guardrails] → settle
 //! ```
 //!

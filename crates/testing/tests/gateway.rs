@@ -54,7 +54,7 @@ fn an_answer_of_the_same_format_passes_as_it_came_and_is_charged() {
     let asked = &host.asked()[0];
     assert_eq!(asked.uri(), "https://a.test/v1/chat/completions");
     assert_eq!(asked.headers()["authorization"], "Bearer sk-upstream");
-    assert_eq!(json(std::str::from_utf8(asked.body()).unwrap())["model"], "m");
+    assert_eq!(parsed(std::str::from_utf8(asked.body()).unwrap())["model"], "m");
     let rows = rows(&host);
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0]["cost_nano_usd"], 20_000);
@@ -76,15 +76,15 @@ fn nobody_gets_in_without_a_key() {
         let (got, _, body) = send(&gateway, &host, request);
         assert_eq!(got, status, "{body}");
         if status == 401 {
-            assert_eq!(json(&body)["error"]["code"], "invalid_api_key");
+            assert_eq!(parsed(&body)["error"]["code"], "invalid_api_key");
             assert!(rows(&host).is_empty() && host.asked().is_empty());
         }
     }
     let mut request = post("/v1/messages", "{}");
     request.headers_mut().remove("authorization");
     let (status, _, body) = send(&gateway, &host(), request);
-    assert_eq!((status, &json(&body)["error"]["type"]), (401, &"authentication_error".into()));
-    assert_eq!(json(&body)["type"], "error");
+    assert_eq!((status, &parsed(&body)["error"]["type"]), (401, &"authentication_error".into()));
+    assert_eq!(parsed(&body)["type"], "error");
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_key_is_believed_for_half_a_minute_and_a_silent_store_is_a_503() {
     assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
     host.run(sluice_core::port::Clock::sleep(&host, Duration::from_secs(31)));
     let (status, headers, body) = send(&gateway, &host, chat("one", false));
-    assert_eq!((status, &json(&body)["error"]["code"]), (503, &"store_unavailable".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (503, &"store_unavailable".into()));
     assert_eq!(headers["x-should-retry"], "true");
 }
 
@@ -126,7 +126,7 @@ fn the_second_target_answers_when_the_first_is_rate_limited() {
     assert_eq!(status, 200);
     assert_eq!(host.asked_hosts(), ["a.test", "b.test"]);
     assert_eq!(headers["sluice-attempts"], "2");
-    assert_eq!(rows(&host)[0]["attempts"][0], json(r#"{"target":"a/m","error":"rate_limit_exceeded"}"#));
+    assert_eq!(rows(&host)[0]["attempts"][0], parsed(r#"{"target":"a/m","error":"rate_limit_exceeded"}"#));
     assert!(!host.asked()[1].headers().contains_key("authorization"), "a's credential must not reach b");
 }
 
@@ -145,10 +145,10 @@ fn when_all_fail_the_answer_tells_the_last_failure_and_all_attempts() {
     let (status, headers, body) = send(&gateway(), &host, chat("two", false));
     assert_eq!(status, 429);
     assert_eq!(headers["retry-after"], "3");
-    let error = &json(&body)["error"];
+    let error = &parsed(&body)["error"];
     assert_eq!(error["code"], "rate_limit_exceeded");
     let attempts = &error["sluice"]["attempts"];
-    assert_eq!(attempts[0], json(r#"{"target":"a/m","error":"upstream_unavailable"}"#));
+    assert_eq!(attempts[0], parsed(r#"{"target":"a/m","error":"upstream_unavailable"}"#));
     assert_eq!(attempts[1]["target"], "b/m");
     assert_eq!(rows(&host)[0]["error.type"], "rate_limit_exceeded");
     assert_eq!(rows(&host)[0]["status"], 429);
@@ -171,7 +171,7 @@ fn a_missing_credential_is_ours_and_not_the_callers_401() {
         .with_value(&key::store_key(&key::digest(KEY)), r#"{"id":"key_1","tenant":"acme"}"#)
         .with_value(&key::tenant_store_key("acme"), r#"{"id":"acme"}"#);
     let (status, headers, body) = send(&gateway(), &host, chat("one", false));
-    assert_eq!((status, &json(&body)["error"]["code"]), (502, &"upstream_credentials".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (502, &"upstream_credentials".into()));
     assert_eq!(headers["x-should-retry"], "false");
     assert!(body.contains("A_KEY"));
 }
@@ -198,7 +198,7 @@ fn a_stream_passes_and_the_usage_frame_we_asked_for_is_left_out() {
     assert_eq!(headers["x-accel-buffering"], "no");
     assert!(body.contains("Hel") && body.ends_with("data: [DONE]\n\n"), "{body}");
     assert!(!body.contains("usage"), "{body}");
-    let sent = json(std::str::from_utf8(host.asked()[0].body()).unwrap());
+    let sent = parsed(std::str::from_utf8(host.asked()[0].body()).unwrap());
     assert_eq!(sent["stream_options"]["include_usage"], true);
     let row = &rows(&host)[0];
     assert_eq!(
@@ -213,7 +213,7 @@ fn a_caller_who_asks_for_usage_gets_it_with_our_note() {
     let body = r#"{"model":"one","messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}}"#;
     let (_, _, body) = send(&gateway(), &host, post("/v1/chat/completions", body));
     let frame = body.lines().find(|line| line.contains("\"usage\":{")).unwrap();
-    let frame = json(frame.strip_prefix("data: ").unwrap());
+    let frame = parsed(frame.strip_prefix("data: ").unwrap());
     assert_eq!(frame["usage"]["total_tokens"], 12);
     assert_eq!(frame["sluice"]["cost_usd"], "0.000014000");
     assert_eq!(frame["sluice"]["target"], "a/m");
@@ -264,7 +264,7 @@ fn after_the_first_output_a_failure_is_an_error_frame_and_nothing_is_tried_again
         let (status, _, body) = send(&gateway(), &host, chat("two", true));
         assert_eq!((status, host.asked_hosts().len()), (200, 1));
         let last = body.trim_end().lines().last().unwrap();
-        let error = json(last.strip_prefix("data: ").unwrap());
+        let error = parsed(last.strip_prefix("data: ").unwrap());
         assert!(error["error"]["code"].is_string(), "{body}");
         assert!(!body.contains("[DONE]"), "{body}");
         let row = &rows(&host)[0];
@@ -357,7 +357,7 @@ fn an_unknown_price_is_null_and_never_zero() {
     assert_eq!(status, 200, "{body}");
     assert!(!headers.contains_key("sluice-cost-usd"));
     assert!(rows(&host)[0]["cost_nano_usd"].is_null());
-    assert_eq!(json(&body)["choices"][0]["message"]["content"], "Hi");
+    assert_eq!(parsed(&body)["choices"][0]["message"]["content"], "Hi");
 }
 
 #[test]
@@ -374,7 +374,7 @@ fn a_tenants_data_goes_only_where_the_tenant_allows() {
     assert_eq!(host.asked_hosts(), ["b.test"]);
     assert_eq!(send(&gateway, &host, chat("a/m", false)).0, 403);
     let (status, _, body) = send(&gateway, &host, chat("one", false));
-    assert_eq!((status, &json(&body)["error"]["param"]), (403, &"model".into()));
+    assert_eq!((status, &parsed(&body)["error"]["param"]), (403, &"model".into()));
     assert_eq!(host.asked_hosts().len(), 1);
 }
 
@@ -383,7 +383,7 @@ fn wrong_requests_get_clear_errors() {
     let gateway = gateway();
     let get = |path: &str| http::Request::get(path).body(Bytes::new()).unwrap();
     let (status, _, body) = send(&gateway, &host(), get("/v2/nothing"));
-    assert_eq!((status, &json(&body)["error"]["code"]), (404, &"not_found".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (404, &"not_found".into()));
     let (status, headers, _) = send(&gateway, &host(), get("/v1/chat/completions"));
     assert_eq!((status, &headers["allow"]), (405, &"POST".parse().unwrap()));
     for (body, status) in [
@@ -394,7 +394,7 @@ fn wrong_requests_get_clear_errors() {
     ] {
         let (got, _, answer) = send(&gateway, &host(), post("/v1/chat/completions", body));
         assert_eq!(got, status, "{body}: {answer}");
-        assert!(json(&answer)["error"]["message"].as_str().unwrap().len() > 10);
+        assert!(parsed(&answer)["error"]["message"].as_str().unwrap().len() > 10);
     }
     let mut tagged = chat("one", false);
     tagged.headers_mut().insert("sluice-tags", "novalue".parse().unwrap());
@@ -405,7 +405,7 @@ fn wrong_requests_get_clear_errors() {
 fn bodies_have_limits_of_size_and_time() {
     let gateway = Gateway::new(r#"{"limits":{"max_body":"1KB","body_timeout":"3s"}}"#);
     let (status, _, body) = send(&gateway, &host(), post("/v1/chat/completions", "x".repeat(2_000)));
-    assert_eq!((status, &json(&body)["error"]["code"]), (413, &"request_too_large".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (413, &"request_too_large".into()));
     let host = host();
     let (head, _) = chat("one", false).into_parts();
     let body = Scripted::new(&host, [Step::Send(Bytes::from_static(b"{")), Step::Hang]);
@@ -430,7 +430,7 @@ fn costs_are_summed_for_the_operator_only() {
     let (status, headers, body) = send(&gateway, &host, costs("root"));
     assert_eq!(status, 200, "{body}");
     assert!(!headers.contains_key("access-control-allow-origin"));
-    let body = json(&body);
+    let body = parsed(&body);
     assert_eq!((&body["sum"]["requests"], &body["cost_usd"]), (&2.into(), &"0.000040000".into()));
     assert_eq!((&body["days"][0]["date"], body["days"].as_array().unwrap().len()), (&"2026-11-21".into(), 1));
 }
@@ -467,7 +467,7 @@ fn a_new_version_of_the_configuration_takes_over_and_a_broken_one_does_not() {
     let names = |host: &MemoryHost, gateway: &Rc<Gateway>| {
         let request = http::Request::get("/v1/models").header("x-api-key", KEY).body(Bytes::new()).unwrap();
         let (_, _, body) = send(gateway, host, request);
-        let data = json(&body)["data"].as_array().unwrap().clone();
+        let data = parsed(&body)["data"].as_array().unwrap().clone();
         data.iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let later = |host: &MemoryHost| host.run(sluice_core::port::Clock::sleep(host, Duration::from_secs(31)));
@@ -494,7 +494,7 @@ fn an_instance_that_begins_while_the_store_is_silent_does_not_go_by_what_is_embe
     host.store_down(true);
     let gateway = gateway();
     let (status, _, body) = send(&gateway, &host, chat("one", false));
-    assert_eq!((status, &json(&body)["error"]["code"]), (503, &"store_unavailable".into()));
+    assert_eq!((status, &parsed(&body)["error"]["code"]), (503, &"store_unavailable".into()));
     let alive = || http::Request::get("/healthz").body(Bytes::new()).unwrap();
     assert_eq!(send(&gateway, &host, alive()).0, 200);
     host.store_down(false);
@@ -543,10 +543,10 @@ fn an_answer_in_a_wrapper_is_unwrapped() {
     let body = r#"{"result":{"response":"Hi.","usage":{"prompt_tokens":2,"completion_tokens":2,"total_tokens":4}},"success":true,"errors":[],"messages":[]}"#;
     let host = host().reply("w.test", answer(200, body));
     let (status, _, body) = send(&Gateway::new(OTHERS), &host, chat("run", false));
-    assert_eq!((status, json(&body)["choices"][0]["message"]["content"].as_str()), (200, Some("Hi.")));
+    assert_eq!((status, parsed(&body)["choices"][0]["message"]["content"].as_str()), (200, Some("Hi.")));
     let asked = &host.asked()[0];
     assert_eq!(asked.uri(), "https://w.test/ai/run/@cf/meta/llama");
-    assert_eq!(json(std::str::from_utf8(asked.body()).unwrap()).get("model"), None);
+    assert_eq!(parsed(std::str::from_utf8(asked.body()).unwrap()).get("model"), None);
 }
 
 #[test]
@@ -563,10 +563,10 @@ fn a_gemini_stream_that_is_not_asked_for_as_events_is_a_list() {
             .filter_map(|piece| piece["candidates"][0]["content"]["parts"][0]["text"].as_str())
             .collect()
     };
-    let pieces = json(&told);
+    let pieces = parsed(&told);
     assert_eq!(text(pieces.as_array().unwrap()), "Hello");
     let (_, headers, told) = send(&gateway, &host, post(&format!("{path}?alt=sse"), body));
     assert!(headers["content-type"].to_str().unwrap().starts_with("text/event-stream"));
-    let events: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("data: ")).map(json).collect();
+    let events: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("data: ")).map(parsed).collect();
     assert_eq!(text(&events), "Hello");
 }

@@ -349,7 +349,7 @@ impl Gateway {
         let total = Deadline::total(context.host, target);
         let (written, undo) = translate::request(context, ask, target, provider, upstream, &deadline).await?;
         let path = upstream.path(&target.model, ask.request.stream, &provider.dialect)?;
-        let address = provider.address(&path, &target.model);
+        let address = provider.address(&path, &target.model)?;
         let outgoing = Outgoing::json(provider, upstream, address, written.body);
         let response = self.send(context, outgoing, &deadline).await?;
         if ask.request.stream && !is_json(response.headers().get(header::CONTENT_TYPE)) {

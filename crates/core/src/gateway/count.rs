@@ -92,7 +92,7 @@ impl Gateway {
         let ask = async {
             let body = Protocol::AnthropicMessages.patch_request(body, &spec)?.body;
             let deadline = Deadline::total(context.host, target);
-            let address = provider.address("/messages/count_tokens", &target.model);
+            let address = provider.address("/messages/count_tokens", &target.model)?;
             let outgoing = Outgoing::json(provider, format, address, body);
             let response = self.send(context, outgoing, &deadline).await?;
             anthropic_messages::read_count(&attempt::whole(context.host, response, &deadline).await?)

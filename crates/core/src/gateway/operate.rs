@@ -196,7 +196,7 @@ impl Gateway {
             provider,
             // Providers tell errors of these in the shape of their chat's, which OpenAI's is the model of.
             format: provider.chat.first().copied().unwrap_or(Chat::OpenaiChat),
-            address: provider.address(&embeddings::path(path, &target.model)?, &target.model),
+            address: provider.address(&embeddings::path(path, &target.model)?, &target.model)?,
             content_type: ask.content_type.clone(),
             body: Bytes::from(body),
         };

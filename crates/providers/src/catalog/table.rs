@@ -452,7 +452,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         operations: &[(Operation::Embeddings, "/embeddings")],
         headers: &[],
         rename: &[("messages[].reasoning_content", "reasoning")],
-        drop: &[],
+        drop: &["models", "preset", "route"],
         words: &[("reasoning_effort", "max", "xhigh")],
         max_tokens: "max_tokens",
         stream_usage: true,

@@ -47,6 +47,15 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
     if body.boolean("background")?.unwrap_or_default() {
         return Err(body.path.member("background").invalid("must be false: answers are given at once here"));
     }
+    for (name, instead) in [
+        ("conversation", "go on with `previous_response_id`, or send the conversation as `input`"),
+        ("prompt", "send its text as `instructions` or `input`"),
+    ] {
+        if body.get(name)?.is_some() {
+            let message = format!("is kept by no one here, and no provider is asked for its own: {instead}");
+            return Err(body.path.member(name).invalid(message));
+        }
+    }
     let mut passed = Passed::default();
     let mut extra = Members::default();
     let (output, reasoning) = (text(&body, &mut extra)?, reasoning(&body, &mut extra)?);
@@ -86,8 +95,8 @@ fn turns<'a>(body: &Object<'a, 'static>) -> Result<Vec<Turn<'a>>, Failure> {
             return Err(input.path.invalid("must be a string or a list of items, not an object"));
         }
         Some(input) => items::read_all(&input, &mut turns)?,
-        // A prompt that the provider keeps, or the conversation so far, may be all.
-        None if body.get("prompt")?.is_some() || body.get("previous_response_id")?.is_some() => {}
+        // The conversation so far may be all.
+        None if body.get("previous_response_id")?.is_some() => {}
         None => return Err(body.path.member("input").invalid("is required")),
     }
     Ok(turns)
