@@ -9,7 +9,7 @@ use std::{rc::Rc, time::Duration};
 use bytes::Bytes;
 use sluice_core::{gateway::Gateway, port::Clock};
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Step, answer, stream};
-use support::{WHOLE, call, chat, host, parsed, post, rows, send};
+use support::{WHOLE, call, chat, host, json, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
