@@ -40,7 +40,7 @@ fn gateway() -> Rc<Gateway> {
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, model: &str, text: &str) -> (u16, http::HeaderMap, Value) {
     let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
     let (status, headers, body) = send(gateway, host, post("/v1/chat/completions", body.to_string()));
-    (status, headers, support::parsed(&body))
+    (status, headers, support::json(&body))
 }
 
 /// The last request that went out, as text.
@@ -179,7 +179,7 @@ fn the_next_target_is_asked_for_an_answer_that_breaks_a_rule() {
         let body = json!({"model": "insisting", "response_format": format,
             "messages": [{"role": "user", "content": "hello"}]});
         let (status, headers, told) = send(&gateway(), &host, post("/v1/chat/completions", body.to_string()));
-        assert_eq!((status, content(&support::parsed(&told))), (200, "{\"a\": 1}"), "{told}");
+        assert_eq!((status, content(&support::json(&told))), (200, "{\"a\": 1}"), "{told}");
         assert_eq!(host.asked().len(), asked, "{first}");
         assert!(headers.contains_key("sluice-guardrails"));
         // Both answers were paid for.
@@ -206,18 +206,19 @@ fn both_answers_are_settled_when_a_broken_rule_asks_the_next_target() {
         let tenant = json!({"id": "acme", "limits": {"tokens_per_minute": 10_000, "budget": {"usd": usd, "per": "total"}}});
         host().with_value(&key::tenant_store_key("acme"), tenant.to_string())
     };
-    let gateway = gateway();
     let tight = limits(0.000_050).reply("a.test", refused()).reply("b.test", answer(200, other.to_string()));
-    let (status, _, told) = send(&gateway, &tight, ask(false));
+    let (status, _, told) = send(&gateway(), &tight, ask(false));
     assert_eq!(status, 429, "what may be paid twice is reserved twice: {told}");
     assert!(tight.asked().is_empty());
 
-    let host = limits(0.000_060).reply("a.test", refused()).reply("b.test", answer(200, other.to_string()));
+    let host = limits(0.000_080).reply("a.test", refused()).reply("b.test", answer(200, other.to_string()));
+    let gateway = gateway();
     let (status, headers, told) = send(&gateway, &host, ask(false));
-    assert_eq!((status, &headers["sluice-target"]), (200, &"b/m".parse().unwrap()), "{told}");
+    assert_eq!(status, 200, "{told}");
+    assert_eq!(headers["sluice-target"], "b/m");
     let row = &rows(&host)[0];
     assert_eq!((&row["cost_nano_usd"], &row["refused_tokens"]), (&json!(40_000), &json!(15)), "{row}");
-    // 40,000 of 60,000 are spent and nothing is reserved any more: the next does not fit, which only both costs explain.
+    // 40,000 of 80,000 are spent and nothing is reserved any more: the next does not fit, which only both costs explain.
     let (status, _, told) = send(&gateway, &host, ask(false));
     assert!(status == 429 && told.contains("insufficient_quota"), "{told}");
 
@@ -226,7 +227,7 @@ fn both_answers_are_settled_when_a_broken_rule_asks_the_next_target() {
         let first =
             if stream_it { stream(frames(&["Buy from our competitor. ", "Now."])) } else { refused() };
         let host = limits(1.0).reply("a.test", first).reply("b.test", answer(500, "{}"));
-        let (status, _, told) = send(&gateway, &host, ask(stream_it));
+        let (status, _, told) = send(&self::gateway(), &host, ask(stream_it));
         assert!(400 <= status, "{told}");
         let row = &rows(&host)[0];
         assert!(

@@ -69,7 +69,7 @@ fn a_webhook_is_told_what_is_new_and_signed() {
     assert_eq!(status, 200);
     let asked = host.asked();
     let to_hook = asked.iter().find(|request| request.uri().host() == Some("h.test")).unwrap();
-    let told = support::parsed(std::str::from_utf8(to_hook.body()).unwrap());
+    let told = support::json(std::str::from_utf8(to_hook.body()).unwrap());
     assert_eq!(told["texts"], json!([{"role": "user", "text": "new"}]));
     assert_eq!((&told["version"], &told["stage"], &told["model"]), (&json!(1), &json!("input"), &json!("m")));
     assert_eq!(to_hook.headers()["authorization"], "Bearer t0ken");
@@ -109,18 +109,17 @@ fn a_request_is_refused_while_the_provider_is_still_at_work() {
 
 #[test]
 fn no_byte_of_an_answer_goes_out_before_the_verdict() {
-    let gateway = gateway(&check("deny", json!({})), &json!([]));
     for stream_it in [false, true] {
         let quick = || if stream_it { stream(frames(&["hel", "lo"])) } else { hello() };
         let host = host().reply("a.test", quick()).reply("h.test", deny().after(Duration::from_millis(200)));
-        let (status, _, told) = ask(&gateway, &host, "hi", stream_it);
+        let (status, _, told) = ask(&gateway(&check("deny", json!({})), &json!([])), &host, "hi", stream_it);
         assert!(status == 400 && !told.contains("hel"), "{told}");
         let row = &rows(&host)[0];
         assert!(0 < row["cost_nano_usd"].as_u64().unwrap(), "what came is paid for: {row}");
         let host = support::host()
             .reply("a.test", quick())
             .reply("h.test", allow().after(Duration::from_millis(200)));
-        let (status, _, told) = ask(&gateway, &host, "hi", stream_it);
+        let (status, _, told) = ask(&gateway(&check("deny", json!({})), &json!([])), &host, "hi", stream_it);
         assert_eq!(status, 200, "{told}");
         if stream_it {
             assert_eq!(streamed(&told), "hello");

@@ -18,7 +18,7 @@ pub const BUCKETS: usize = 1 << 16;
 /// Ordered pairs of classes.
 pub const PAIRS: usize = CLASSES * CLASSES;
 const WORDS: usize = PAIRS / 64;
-const _: () = assert!(PAIRS % 64 == 0 && WORDS <= 64);
+const _: () = assert!(PAIRS.is_multiple_of(64) && WORDS <= 64);
 
 /// Gathers the hashed words of a step: their weights' sum when judging, the buckets themselves when training.
 pub trait Words: Default {
