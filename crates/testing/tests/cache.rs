@@ -11,7 +11,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock as _};
 use sluice_testing::memory::{Leaving, Step, answer, stream};
-use support::{KEY, WHOLE, host, json, post, rows, send};
+use support::{KEY, WHOLE, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {

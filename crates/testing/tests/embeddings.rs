@@ -31,7 +31,7 @@ fn cohere_and_gemini_are_asked_in_their_own_words() {
         let body = format!(r#"{{"model":"{model}","input":"hi","encoding_format":"base64"}}"#);
         let (status, _, body) = send(&Gateway::new(CONFIG), &host, post("/v1/embeddings", body));
         assert_eq!(status, 200, "{body}");
-        assert_eq!(support::json(&body)["data"][0]["embedding"], json!("AACAPwAAIMA="));
+        assert_eq!(support::parsed(&body)["data"][0]["embedding"], json!("AACAPwAAIMA="));
         assert_eq!(host.asked()[0].uri().path(), path);
     }
 }
@@ -44,7 +44,7 @@ fn the_bundles_own_model_answers_in_every_form_for_nothing() {
         let mut body = json!({"model": "builtin/static", "input": "How do I reset my password?"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, headers, body) = send(&gateway, &host, post("/v1/embeddings", body.to_string()));
-        (status, headers, support::json(&body))
+        (status, headers, support::parsed(&body))
     };
     let vector = |value: &serde_json::Value| -> Vec<f32> {
         value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()

@@ -19,7 +19,7 @@ use sluice_core::{
     key,
 };
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Scripted, Step, answer, stream};
-use support::{KEY, NOON, WHOLE, call, chat, gateway, host, json, post, rows, send};
+use support::{KEY, NOON, WHOLE, call, chat, gateway, host, parsed, post, rows, send};
 
 fn chunk(text: &str) -> Step {
     Step::Send(Bytes::from(format!(

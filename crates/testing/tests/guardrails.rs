@@ -40,7 +40,7 @@ fn gateway() -> Rc<Gateway> {
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, model: &str, text: &str) -> (u16, http::HeaderMap, Value) {
     let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
     let (status, headers, body) = send(gateway, host, post("/v1/chat/completions", body.to_string()));
-    (status, headers, support::json(&body))
+    (status, headers, support::parsed(&body))
 }
 
 /// The last request that went out, as text.
@@ -179,7 +179,7 @@ fn the_next_target_is_asked_for_an_answer_that_breaks_a_rule() {
         let body = json!({"model": "insisting", "response_format": format,
             "messages": [{"role": "user", "content": "hello"}]});
         let (status, headers, told) = send(&gateway(), &host, post("/v1/chat/completions", body.to_string()));
-        assert_eq!((status, content(&support::json(&told))), (200, "{\"a\": 1}"), "{told}");
+        assert_eq!((status, content(&support::parsed(&told))), (200, "{\"a\": 1}"), "{told}");
         assert_eq!(host.asked().len(), asked, "{first}");
         assert!(headers.contains_key("sluice-guardrails"));
         // Both answers were paid for.

@@ -113,10 +113,13 @@ fn arguments_stay_json_when_a_number_is_taken_out_and_put_back() {
     let (_, _, told) = send(&gateway(), &host, post(PROTOCOLS[0], body.to_string()));
     let went = sent(&host, 0);
     let arguments = went["messages"][1]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
-    assert_eq!(support::json(arguments), json!({"card": "[CREDIT_CARD_1]", "to": "[EMAIL_1]"}));
-    let told = support::json(&told);
+    assert_eq!(support::parsed(arguments), json!({"card": "[CREDIT_CARD_1]", "to": "[EMAIL_1]"}));
+    let told = support::parsed(&told);
     let arguments = told["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
-    assert_eq!(support::json(arguments), json!({"card": "4111111111111111", "why": "\"anna@example.org\""}));
+    assert_eq!(
+        support::parsed(arguments),
+        json!({"card": "4111111111111111", "why": "\"anna@example.org\""})
+    );
 }
 
 fn thought(text: &str) -> Value {
@@ -153,7 +156,7 @@ fn a_sealed_thought_goes_back_as_its_maker_said_it() {
     let gateway = gateway();
     let mut body = asking("/v1/messages", "thinking", "I am anna@example.org", false);
     let (_, _, told) = send(&gateway, &host, post("/v1/messages", body.to_string()));
-    let content = support::json(&told)["content"].clone();
+    let content = support::parsed(&told)["content"].clone();
     assert_eq!(content[0]["thinking"], "I write to anna@example.org, cc: desk@example.net");
     assert_eq!(content[0]["signature"], "SEAL");
     let turns = body["messages"].as_array_mut().unwrap();
@@ -270,7 +273,7 @@ fn counting_tokens_gives_nothing_away() {
     };
     let (status, _, told) = count("thinking", "I am anna@example.org");
     assert_eq!(status, 200, "{told}");
-    assert!(0 < support::json(&told)["input_tokens"].as_u64().unwrap());
+    assert!(0 < support::parsed(&told)["input_tokens"].as_u64().unwrap());
     assert_eq!(count("documents", ATTACK).0, 400);
     assert!(host.asked().is_empty());
 }
@@ -295,7 +298,7 @@ fn a_conversation_kept_here_is_blacked_out_every_time() {
     let gateway = gateway();
     let body = asking("/v1/responses", "redacting", "I am anna@example.org", false);
     let (_, _, told) = send(&gateway, &host, post("/v1/responses", body.to_string()));
-    let first = support::json(&told);
+    let first = support::parsed(&told);
     assert!(told.contains("Hello anna@example.org"), "{told}");
     host.settle();
     let body =
@@ -317,7 +320,7 @@ fn an_attack_is_refused_in_the_shape_of_each_protocol() {
             send(&gateway(), &host, post(path, asking(path, "strict", ATTACK, false).to_string()));
         assert_eq!(status, 400, "{path} {told}");
         assert_eq!(headers["x-should-retry"], "false");
-        let body = support::json(&told);
+        let body = support::parsed(&told);
         assert!(body["error"]["message"].as_str().unwrap().contains("injection"), "{path} {body}");
         assert!(!told.contains("Ignore all"), "{told}");
         assert!(host.asked().is_empty());
@@ -397,7 +400,7 @@ fn every_choice_is_checked() {
     let mut body = asking(PROTOCOLS[0], "redacting", "I am anna@example.org", false);
     body["n"] = json!(2);
     let (_, _, told) = send(&gateway(), &host, post(PROTOCOLS[0], body.to_string()));
-    assert_eq!(support::json(&told)["choices"][1]["message"]["content"], "to anna@example.org");
+    assert_eq!(support::parsed(&told)["choices"][1]["message"]["content"], "to anna@example.org");
     reply["choices"][1]["message"]["content"] = json!(SECRET);
     let host = support::host().reply("a.test", answer(200, reply.to_string()));
     let body = asking(PROTOCOLS[0], "strict", "hello", false);

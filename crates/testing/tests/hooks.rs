@@ -69,7 +69,7 @@ fn a_webhook_is_told_what_is_new_and_signed() {
     assert_eq!(status, 200);
     let asked = host.asked();
     let to_hook = asked.iter().find(|request| request.uri().host() == Some("h.test")).unwrap();
-    let told = support::json(std::str::from_utf8(to_hook.body()).unwrap());
+    let told = support::parsed(std::str::from_utf8(to_hook.body()).unwrap());
     assert_eq!(told["texts"], json!([{"role": "user", "text": "new"}]));
     assert_eq!((&told["version"], &told["stage"], &told["model"]), (&json!(1), &json!("input"), &json!("m")));
     assert_eq!(to_hook.headers()["authorization"], "Bearer t0ken");

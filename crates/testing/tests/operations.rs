@@ -24,7 +24,7 @@ fn documents_are_ranked_in_coheres_words_whoever_ranks_them() {
     let body = r#"{"model":"one","query":"q","documents":["a","b"],"top_n":2,"odd":1}"#;
     let (status, headers, body) = send(&gateway(), &host, post("/v1/rerank", body));
     assert_eq!(status, 200, "{body}");
-    let body = support::json(&body);
+    let body = support::parsed(&body);
     assert_eq!(body["results"][0], json!({"index": 1, "relevance_score": 0.8}));
     assert_eq!(headers["sluice-cost-usd"], "0.000009000");
     let sent = &host.asked()[0];

@@ -15,14 +15,14 @@ use support::{KEY, WHOLE, gateway, host, post};
 
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, body: &Value) -> (u16, Value) {
     let (status, _, body) = support::send(gateway, host, post("/v1/responses", body.to_string()));
-    (status, support::json(&body))
+    (status, support::parsed(&body))
 }
 
 fn fetch(gateway: &Rc<Gateway>, host: &MemoryHost, method: Method, path: &str, key: &str) -> (u16, Value) {
     let request = http::Request::builder().method(method).uri(path);
     let request = request.header("authorization", format!("Bearer {key}")).body(Bytes::new()).unwrap();
     let (status, _, body) = support::send(gateway, host, request);
-    (status, support::json(&body))
+    (status, support::parsed(&body))
 }
 
 /// What the provider was asked last.
@@ -66,7 +66,7 @@ data: [DONE]
     let body = json!({"model": "one", "input": "hi", "stream": true});
     let (_, _, told) = support::send(&gateway, &host, post("/v1/responses", body.to_string()));
     let last = told.lines().rfind(|line| line.starts_with("data: ")).unwrap();
-    let id = support::json(last.strip_prefix("data: ").unwrap())["response"]["id"].clone();
+    let id = support::parsed(last.strip_prefix("data: ").unwrap())["response"]["id"].clone();
     let body = json!({"model": "one", "input": "and?", "previous_response_id": id});
     assert_eq!(ask(&gateway, &host, &body).0, 200);
     assert_eq!(asked(&host)["messages"][1]["content"], "Hello.");

@@ -15,7 +15,7 @@ use sluice_core::{
     port::{Clock as _, Kv as _},
 };
 use sluice_testing::memory::{MemoryHost, Step, answer, stream};
-use support::{KEY, WHOLE, json, post, rows, send};
+use support::{KEY, WHOLE, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {

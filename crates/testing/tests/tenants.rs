@@ -24,7 +24,7 @@ fn limited(limits: &Value, answers: usize) -> MemoryHost {
 }
 
 fn code(body: &str) -> String {
-    support::json(body)["error"]["code"].as_str().unwrap_or_default().to_owned()
+    support::parsed(body)["error"]["code"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_spent_budget_is_refused_for_good_and_told_apart_from_a_reserved_one() {
     let (status, headers, body) = send(&gateway, &host, request());
     assert_eq!((status, code(&body).as_str()), (429, "insufficient_quota"), "{body}");
     assert_eq!(headers["x-should-retry"], "false");
-    assert_eq!(support::json(&body)["error"]["type"], "insufficient_quota");
+    assert_eq!(support::parsed(&body)["error"]["type"], "insufficient_quota");
     assert_eq!(host.asked().len(), 2);
 }
 
@@ -302,7 +302,7 @@ fn a_mirrored_copy_is_in_the_log_and_in_nobodys_budget() {
     assert_eq!(rows(&host).len(), 2);
     let told = |path: &str| {
         let request = http::Request::get(path).header("authorization", "Bearer root").body(Bytes::new());
-        support::json(&send(&gateway, &host, request.unwrap()).2)
+        support::parsed(&send(&gateway, &host, request.unwrap()).2)
     };
     let standing = told("/admin/v1/tenants/acme/budgets");
     let used: Vec<_> = standing["data"].as_array().unwrap().iter().map(|one| &one["used"]).collect();

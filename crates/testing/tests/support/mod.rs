@@ -99,7 +99,7 @@ pub async fn read<B: Body>(reply: Reply<B>) -> String {
     }
 }
 
-pub fn json(text: &str) -> Value {
+pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -107,7 +107,7 @@ pub fn json(text: &str) -> Value {
 pub fn rows(host: &MemoryHost) -> Vec<Value> {
     host.values("cost/acme/2026-11-21/")
         .iter()
-        .flat_map(|value| value.lines().map(json).collect::<Vec<_>>())
+        .flat_map(|value| value.lines().map(parsed).collect::<Vec<_>>())
         .collect()
 }
 
@@ -143,7 +143,7 @@ pub fn frames(pieces: &[&str]) -> Vec<Step> {
 /// The frames of a streamed answer.
 pub fn events(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-    data.map(json).collect()
+    data.map(parsed).collect()
 }
 
 /// The text of a streamed answer.
@@ -154,5 +154,5 @@ pub fn streamed(text: &str) -> String {
 
 /// The request that went out as the `at`-th.
 pub fn sent(host: &MemoryHost, at: usize) -> Value {
-    json(std::str::from_utf8(host.asked()[at].body()).unwrap())
+    parsed(std::str::from_utf8(host.asked()[at].body()).unwrap())
 }
