@@ -27,7 +27,6 @@ use crate::{
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
