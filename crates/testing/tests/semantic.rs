@@ -97,7 +97,7 @@ fn other_words_find_the_answer_in_every_protocol_and_form() {
     let (_, headers, body) = send(&gateway, &host, chat("faq", AGAIN, &json!({})));
     assert_eq!(told(&headers), "hit; similarity=0.98; age=0");
     assert_eq!(headers["sluice-cost-usd"], "0.000000000");
-    assert_eq!(json(&body)["choices"][0]["message"]["content"], "Hello.");
+    assert_eq!(parsed(&body)["choices"][0]["message"]["content"], "Hello.");
 
     // Another isolate, which has only the store, streams it and is asked in other protocols.
     let other = self::gateway();
@@ -108,7 +108,7 @@ fn other_words_find_the_answer_in_every_protocol_and_form() {
     let responses = json!({"model": "faq", "input": AGAIN});
     let (_, headers, body) = send(&other, &host, post("/v1/responses", responses.to_string()));
     assert_eq!(told(&headers), "hit; similarity=0.98; age=0");
-    assert_eq!(json(&body)["output"][0]["content"][0]["text"], "Hello.");
+    assert_eq!(parsed(&body)["output"][0]["content"][0]["text"], "Hello.");
     let gemini = json!({"contents": [{"role": "user", "parts": [{"text": AGAIN}]}]});
     let path = "/v1beta/models/faq:generateContent";
     let (_, headers, body) = send(&other, &host, post(path, gemini.to_string()));
@@ -292,7 +292,7 @@ fn an_operator_purges_questions_with_their_answers() {
             http::Request::delete(path).header("authorization", "Bearer root").body(Bytes::new()).unwrap();
         let (status, _, body) = send(&gateway, &host, request);
         assert_eq!(status, 200, "{body}");
-        json(&body)
+        parsed(&body)
     };
     for model in ["faq", "other"] {
         assert_eq!(ask(&gateway, &host, model, ASKED), "miss");
@@ -336,7 +336,7 @@ fn who_hears_that_it_was_wrong_gives_it_to_nobody_and_asks_for_more() {
     let judge = |id: &str, right: bool| {
         let body = json!({"id": id, "right": right}).to_string();
         let (status, _, body) = send(&gateway, &host, post("/v1/feedback", body));
-        (status, json(&body)["counted"].clone())
+        (status, parsed(&body)["counted"].clone())
     };
     let hit = |text: &str| {
         let (_, headers, _) = send(&gateway, &host, chat("faq", text, &json!({})));
@@ -451,7 +451,7 @@ fn prompts_go_where_their_like_went() {
         request.headers_mut().insert("sluice-explain", "1".parse().unwrap());
         let (_, headers, _) = send(&gateway, &host, request);
         assert_eq!(headers["sluice-target"], target, "{text}");
-        let told = json(headers["sluice-explain"].to_str().unwrap());
+        let told = parsed(headers["sluice-explain"].to_str().unwrap());
         assert!(told["reason"].as_str().unwrap().contains("examples"), "{told}");
         let scores: Vec<f64> =
             told["candidates"].as_array().unwrap().iter().filter_map(|c| c["score"].as_f64()).collect();
