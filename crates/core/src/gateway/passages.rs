@@ -15,7 +15,7 @@ use super::{
 use crate::{
     grounded::wish::Wish,
     index::{Dense, Place, Query, Space},
-    knowledge::record::Store,
+    knowledge::{rank, record::Store},
     port::{CountersError, Host},
 };
 
@@ -42,26 +42,9 @@ pub(super) async fn of<H: Host>(
         weight: STATIC_WEIGHT,
     };
     let found = index::search(context.host, place, search).await.map_err(index_down)?;
-    let most = found.most;
-    let mut passages: Vec<Passage> = found
-        .candidates
-        .into_iter()
-        .map(|candidate| {
-            let words = if 0.0 < most { (candidate.lexical / most).clamp(0.0, 1.0) } else { 0.0 };
-            Passage {
-                store: store.id.clone(),
-                file: candidate.file,
-                filename: candidate.filename,
-                chunk: candidate.chunk,
-                attributes: candidate.attributes,
-                score: f64::from(0.5 * words + 0.5 * candidate.dense.clamp(0.0, 1.0)),
-            }
-        })
-        .filter(|passage| wish.threshold <= passage.score)
-        .collect();
-    passages.sort_by(|a, b| b.score.total_cmp(&a.score));
-    passages.truncate(wish.most as usize);
-    Ok(passages)
+    let again = wish.ranker.as_deref() != Some("none");
+    let passages = rank::scored(&store.id, query, &Words::new(query), found, again);
+    Ok(rank::picked(passages, wish.threshold, wish.most as usize))
 }
 
 /// The question's vector, where the store's model is the one that is compiled in; words alone decide elsewhere.
