@@ -4,6 +4,7 @@
 //! turns, so that whatever else the machine does falls on all of them. Each number is the median of the rounds.
 //! No number fails a run: wrong answers do, and requests that are missing in the cost log.
 
+mod checks;
 mod load;
 mod machine;
 mod native;
@@ -56,6 +57,8 @@ enum Part {
     Native,
     /// The bundles' sizes
     Size,
+    /// The guardrails' checks by themselves, in WASM under Node
+    Checks,
 }
 
 /// Runs `cargo xtask bench`.
@@ -92,6 +95,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         let times = native::measure()?;
         save("native", &times)?;
         text += &table::native(&times);
+    }
+    if wanted(Part::Checks) {
+        let times = checks::measure()?;
+        save("checks", &times)?;
+        text += &table::checks(&times);
     }
     writeln!(std::io::stdout(), "{text}")?;
     if arguments.write_docs {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::checks;
 use super::load::Shape;
 use super::native::Time;
 use super::size::Size;
@@ -56,6 +57,21 @@ pub fn sizes(sizes: &[Size]) -> String {
     for Size { name, bytes, gzip_bytes } in sizes {
         let kb = |bytes: &usize| *bytes as f64 / 1000.0;
         _ = writeln!(text, "| {name} | {:.0} kB | {:.0} kB |", kb(bytes), kb(gzip_bytes));
+    }
+    text
+}
+
+/// The guardrails' checks.
+pub fn checks(times: &checks::Times) -> String {
+    let mut text = "\n### The guardrails' checks, in WASM (Node)\n\n| µs a KB |".to_owned();
+    times.checks.iter().for_each(|check| _ = write!(text, " {check} |"));
+    text += "\n|---|";
+    times.checks.iter().for_each(|_| text += "--:|");
+    text += "\n";
+    for row in &times.rows {
+        _ = write!(text, "| {} |", row.text);
+        row.micros.iter().for_each(|micros| _ = write!(text, " {micros:.1} |"));
+        text += "\n";
     }
     text
 }
