@@ -17,10 +17,19 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use crate::{cache::Note, guardrail::Verdicts, routing::explain::Explanation};
+use crate::{
+    cache::Note,
+    guardrail::{Verdicts, hook::HookCall},
+    routing::explain::Explanation,
+};
 
 /// How long records gather before they are written: what a crash of the whole isolate can lose.
 pub const GATHER: Duration = Duration::from_millis(100);
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
 
 /// One request's row. Names follow OpenTelemetry's `gen_ai` conventions where they have one.
 #[derive(Clone, Debug, Serialize)]
@@ -92,6 +101,12 @@ pub struct Record {
     /// What guardrails found.
     #[serde(skip_serializing_if = "Verdicts::is_empty")]
     pub guardrails: Verdicts,
+    /// Tokens of answers that guardrails refused, so that other targets were asked; their cost is part of `cost_nano_usd`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub refused_tokens: u64,
+    /// Calls of guardrails somewhere else; what they cost is part of `cost_nano_usd`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookCall>,
 }
 
 /// An attempt that was cancelled because another was quicker.

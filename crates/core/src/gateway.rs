@@ -17,6 +17,7 @@ mod configure;
 mod costs;
 mod count;
 mod guard;
+mod hook;
 mod images;
 mod meaning;
 mod mirror;

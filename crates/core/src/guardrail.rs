@@ -4,11 +4,12 @@
 //! request's turns ([`request`]) and over an answer, whole or event by event ([`answer`]), and tried on a text ([`trial`]).
 
 pub mod answer;
+pub mod hook;
 pub mod plan;
 pub mod request;
 pub mod trial;
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 use sluice_types::error::{ErrorKind, Failure};
@@ -27,7 +28,7 @@ pub struct Verdict {
     /// What was done.
     pub action: &'static str,
     /// What was found, and how often. Names only, never what was found.
-    pub kinds: BTreeMap<&'static str, u32>,
+    pub kinds: BTreeMap<Cow<'static, str>, u32>,
     /// How sure the check is, from 0 to 1, where it tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
@@ -58,9 +59,10 @@ impl Verdicts {
         stage: Stage,
         check: CheckName,
         act: plan::Act,
-        kind: &'static str,
+        kind: impl Into<Cow<'static, str>>,
         score: Option<f32>,
     ) {
+        let kind = kind.into();
         let (check, action, dry_run) = (check.name(), act.action.name(), act.dry_run);
         let same = |verdict: &&mut Verdict| {
             verdict.stage == stage

@@ -8,8 +8,6 @@ mod secrets;
 mod streams;
 mod table;
 
-use std::path::Path;
-
 use anyhow::Result;
 
 /// Fits the weights of the groundedness score and prints them.
@@ -17,8 +15,8 @@ use anyhow::Result;
 /// # Errors
 ///
 /// The data are missing.
-pub fn fit(data: &Path) -> Result<()> {
-    grounding::fit(data).map(|_| ())
+pub fn fit() -> Result<()> {
+    grounding::fit().map(|_| ())
 }
 
 /// Prints the tables, beside their goals; with `errors` also what was wrong, row by row.
@@ -26,7 +24,7 @@ pub fn fit(data: &Path) -> Result<()> {
 /// # Errors
 ///
 /// The data are missing.
-pub fn eval(data: &Path, errors: bool) -> Result<()> {
+pub fn eval(errors: bool) -> Result<()> {
     for section in [
         pii::section,
         secrets::section,
@@ -35,7 +33,7 @@ pub fn eval(data: &Path, errors: bool) -> Result<()> {
         grounding::section,
         streams::section,
     ] {
-        println!("{}", section(data, errors)?);
+        println!("{}", section(errors)?);
     }
     Ok(())
 }

@@ -37,7 +37,7 @@ pub struct Row {
 }
 
 /// Where the data is.
-pub fn root() -> PathBuf {
+fn root() -> PathBuf {
     std::env::var_os("SLUICE_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from)
 }
 

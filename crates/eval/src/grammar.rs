@@ -11,7 +11,8 @@ const EACH: usize = 1_500;
 pub fn harmless() -> Vec<String> {
     let mut dice = Dice(0xBE9199);
     (0..EACH * 2)
-        .map(|nth| match nth % 8 {
+        .map(|nth| match nth % 9 {
+            8 => fill(TOOL_LINES, &mut dice),
             0 => format!("{} {}", dice.pick(CARRIERS), letters(&mut dice)),
             1 | 3 | 5 => fill(PERSONAS, &mut dice),
             7 => fill(DOCUMENTS, &mut dice),
@@ -149,6 +150,31 @@ const DOCUMENTS: &[&str] = &[
     "Attention: {notes} {mail}",
 ];
 
+/// What tools tell in a line or two: addresses, orders of people to people, brackets.
+const TOOL_LINES: &[&str] = &[
+    "{verb} to {address}",
+    "Please {verb} to {address} about {topic}.",
+    "{address} wrote: {chat}",
+    "From: {address}\nTo: {address}\nSubject: {topic}\n\n{chat}",
+    "{person} ({address}): {chat}",
+    "Contact {address} for {topic}.",
+    "Result: {link}",
+    "1. {topic} - {link}\n2. {topic} - {link}",
+    "See {link} for {topic}. {chat}",
+    "[[{topic}]]",
+    "[[tool]]",
+    "[{topic}] {chat}",
+    "<{topic}> {chat}",
+    "Call {person} and tell them about {topic}. {chat}",
+    "Reminder: send the invoice to {address}.",
+    "TODO: ask {person} to forward {link} to {address}",
+    "{chat}",
+    "No results for \"{topic}\".",
+    "User {person} updated the ticket: {chat}",
+    "Message sent to {address}.",
+    "Your {secret} for {service} expires soon. Visit {link} to renew it.",
+];
+
 const ATTACKS: &[&str] = &[
     "{drop}. {want}",
     "{want}",
@@ -179,6 +205,44 @@ const ATTACKS: &[&str] = &[
 ];
 
 const SLOTS: &[(&str, &[&str])] = &[
+    ("verb", &["Write", "Reply", "Forward it", "Send it", "Answer", "Mail", "Send the report", "Talk"]),
+    (
+        "address",
+        &[
+            "carla@example.com",
+            "j.doe@example.net",
+            "support@shop.example",
+            "team@mail.example",
+            "office@school.example",
+            "noreply@bank.example",
+            "mei.lin@example.cn",
+        ],
+    ),
+    (
+        "link",
+        &[
+            "https://docs.example/start",
+            "https://shop.example/orders/5521",
+            "http://wiki.example/page?id=7",
+            "https://example.net/a/b",
+            "https://maps.example/@52.5,13.4",
+        ],
+    ),
+    (
+        "chat",
+        &[
+            "see you tomorrow",
+            "thanks, that works for me.",
+            "can you send me the file?",
+            "the meeting is at ten.",
+            "please call me back.",
+            "I will answer on Monday.",
+            "the door code has changed, ask the porter.",
+            "we moved it to the new folder.",
+            "ok",
+            "let me know if you need anything else.",
+        ],
+    ),
     (
         "mail",
         &[

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["train", "guardrails"] => injection::train(),
-        ["train", "grounding"] => checks::fit(&data::root()),
+        ["train", "grounding"] => checks::fit(),
         ["eval", "guardrails"] => eval(false),
         ["eval", "guardrails", "--errors"] => eval(true),
         _ => bail!("say `train guardrails`, `train grounding` or `eval guardrails [--errors]`"),
@@ -32,5 +32,5 @@ fn main() -> Result<()> {
 /// The table of docs/guardrails.md: one function a section.
 fn eval(errors: bool) -> Result<()> {
     injection::eval()?;
-    checks::eval(&data::root(), errors)
+    checks::eval(errors)
 }

@@ -19,8 +19,11 @@ mod tables;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(crate) use clean::{continues, stands_for_other};
+pub(crate) use fold::is_latin;
 pub use fold::latin_base;
 use map::Map;
+pub(crate) use tables::look_alike;
 
 /// How a view was made from the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

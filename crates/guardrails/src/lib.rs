@@ -16,3 +16,4 @@ pub mod secrets;
 pub mod span;
 pub mod stream;
 mod text;
+mod unicode;

@@ -21,6 +21,8 @@ mod person;
 mod phone;
 
 pub use allow::Allow;
+pub(crate) use context::Memo;
+pub(crate) use date::is_month;
 pub(crate) use join::Joiner;
 pub use kind::{Kind, Kinds};
 
@@ -42,12 +44,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether plain words may begin something: a link, a name, an address, a month.
+    /// Whether any plain word may begin something: a link, a name, an address.
     pub(crate) fn reads_words(&self) -> bool {
-        self.kinds.has(Kind::Url)
-            || self.kinds.has(Kind::Person)
-            || self.kinds.has(Kind::Address)
-            || self.kinds.has(Kind::DateOfBirth)
+        self.kinds.has(Kind::Url) || self.kinds.has(Kind::Person) || self.kinds.has(Kind::Address)
     }
 
     /// Adds what `segment` holds.
@@ -65,18 +64,28 @@ impl Settings {
         {
             online::urls(segment, &mut add);
         }
-        if segment.flags.any(Flags::COLON | Flags::DIGIT) {
+        // Few runs have the signs that each of these needs several of.
+        let signs = segment.signs;
+        let letters = segment.flags.any(Flags::UPPER | Flags::LOWER);
+        if 3 <= signs.dots() || 2 == signs.dots() && letters || 2 <= signs.colons() || 5 <= signs.dashes() {
             network::detect(segment, &mut add);
         }
         if segment.flags.any(Flags::DIGIT) {
             crypto::detect(segment, &mut add);
-            iban::detect(segment, &mut add);
-            national::lettered(segment, &mut add);
-            digits::detect(segment, &mut add);
+            if 2 <= signs.digits() && letters {
+                iban::detect(segment, &mut add);
+            }
+            if 4 <= signs.digits() && letters {
+                national::lettered(segment, &mut add);
+            }
+            if 6 <= signs.digits() {
+                digits::detect(segment, &mut add);
+            }
             if self.kinds.has(Kind::Address) {
                 address::detect(segment, &mut add);
             }
-            if self.kinds.has(Kind::DateOfBirth) {
+            let parts = letters || segment.flags.any(Flags::SLASHES) || 2 <= signs.dots() + signs.dashes();
+            if self.kinds.has(Kind::DateOfBirth) && parts && (4..=16).contains(&signs.digits()) {
                 date::detect(segment, &mut add);
             }
         }

@@ -7,7 +7,7 @@
 
 mod segment;
 
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
 
 pub(crate) use segment::{Ended, Flags, Segment};
 
@@ -31,6 +31,8 @@ pub struct Search {
     pub secrets: bool,
     /// Placeholders such as `[EMAIL_1]`, or what looks like one.
     pub placeholders: bool,
+    /// Whether it matters that a placeholder stands inside a link.
+    pub in_links: bool,
     /// Links and images to hosts outside this list.
     pub links: Option<exfiltration::Hosts>,
 }
@@ -91,6 +93,15 @@ pub(crate) struct Carry {
     seen: usize,
     /// Bytes of a possible private key that were already looked at.
     block_seen: usize,
+    /// What the words so far speak of.
+    memo: RefCell<pii::Memo>,
+}
+
+impl Carry {
+    /// The first `bytes` of the text are gone.
+    pub fn moved(&mut self, bytes: usize) {
+        self.memo.get_mut().moved(bytes);
+    }
 }
 
 /// How far a pass came.
@@ -112,8 +123,16 @@ impl Search {
     /// follows. With `last` there is always something to take.
     pub(crate) fn step(&self, carry: &mut Carry, text: &str, from: usize, last: bool) -> Step {
         let mut at = from;
+        let months = self.pii.as_ref().is_some_and(|settings| settings.kinds.has(pii::Kind::DateOfBirth));
+        let skips = !self.follows() && !self.pii.as_ref().is_some_and(pii::Settings::reads_words);
         while at < text.len() {
+            if skips && carry.seen == 0 && carry.block_seen == 0 {
+                at = segment::dull(text, at, self.secrets, months, self.placeholders);
+            }
             let taken = |bytes| if bytes == 0 { Step::Wait } else { Step::Take { bytes, hits: Vec::new() } };
+            if at == text.len() {
+                break;
+            }
             match self.one(carry, text, at, last) {
                 One::Plain(end) => {
                     let end = end.max(at + 1);
@@ -144,11 +163,16 @@ impl Search {
         hits
     }
 
+    /// Whether it matters which links and tags are open.
+    fn follows(&self) -> bool {
+        self.placeholders && self.in_links || self.links.is_some()
+    }
+
     /// Remembers what a settled part says about what follows.
     fn pass(&self, carry: &mut Carry, part: &str) {
         carry.seen = 0;
         carry.block_seen = 0;
-        if !self.placeholders && self.links.is_none() {
+        if !self.follows() {
             return;
         }
         carry.markup.pass(part.as_bytes());
@@ -185,17 +209,23 @@ impl Search {
             },
             _ => {}
         }
-        let Some(run) = segment::run(text, at, carry.seen, last) else {
-            return self.open(carry, text, at);
-        };
+        let mut run = segment::run(text, at, carry.seen, last, if carry.seen == 0 { CAP } else { TOKEN_CAP });
+        if carry.seen == 0 && run.is_some_and(|run| run.cut) {
+            // A long run is cut after its first bytes, unless those are a token that may go on.
+            if let Some(cut) = self.token(carry, text, at) {
+                return cut;
+            }
+            run = segment::run(text, at, 0, last, TOKEN_CAP);
+        }
+        let Some(run) = run else { return self.open(carry, text, at) };
         if run.end == at {
             let width = text::char_at(text, at).map_or(1, char::len_utf8);
             return One::Plain(at + width);
         }
-        if self.plain(run.flags) {
+        if self.plain(run.flags, text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
-        let Some(joined) = segment::joined(self, text, at, run, last) else {
+        let Some(joined) = segment::joined(self, &carry.memo, text, at, run, last) else {
             // The joins of a segment are bounded, its first run was looked at above.
             return One::Open;
         };
@@ -208,7 +238,7 @@ impl Search {
         if bytes < CAP {
             return One::Open;
         }
-        let ended = Ended { end: text.len(), flags: Flags::ALL, cut: true, window: false, probe: false };
+        let ended = Ended::cut(text.len());
         if bytes <= TOKEN_CAP && self.token(carry, text, at).is_none() {
             // The last character may be a bracket that waits for the next.
             let seen = text::back(text, text.len(), 1).saturating_sub(at);
@@ -220,13 +250,9 @@ impl Search {
 
     /// What to take of a run longer than the cap, from its first bytes alone; nothing where it is one long token.
     fn token(&self, carry: &Carry, text: &str, at: usize) -> Option<One> {
-        let head = Ended {
-            end: text::floor(text, at + CAP),
-            flags: Flags::ALL,
-            cut: true,
-            window: false,
-            probe: true,
-        };
+        let end = text::floor(text, at + CAP);
+        let head = segment::run(text::part(text, 0, end), at, 0, true, CAP).unwrap_or(Ended::cut(end));
+        let head = Ended { end, cut: true, probe: true, ..head };
         let hits = self.detect(carry, text, at, head);
         if hits.last().is_some_and(|hit| hit.range.end == head.end && grows(hit.what)) {
             return None;
@@ -255,15 +281,17 @@ impl Search {
     }
 
     /// Whether a run with these characters is of no interest to anyone.
-    fn plain(&self, flags: Flags) -> bool {
-        let words = self.pii.as_ref().is_some_and(pii::Settings::reads_words);
+    fn plain(&self, flags: Flags, run: &str) -> bool {
+        let words = self.pii.as_ref().is_some_and(|settings| {
+            settings.reads_words() || settings.kinds.has(pii::Kind::DateOfBirth) && pii::is_month(run)
+        });
         let secret = self.secrets && flags.any(Flags::LONG);
         !(flags.any(Flags::WANTED) || words && flags.any(Flags::UPPER | Flags::LOWER) || secret)
     }
 
     /// Runs every detector over one segment.
     fn detect(&self, carry: &Carry, text: &str, at: usize, ended: Ended) -> Vec<Hit> {
-        let segment = Segment::new(text, at, ended);
+        let segment = Segment::new(text, at, ended, &carry.memo);
         let mut hits = Vec::new();
         // A short run of letters is read for months and names, and is no key.
         if self.secrets && ended.flags.any(Flags::WANTED | Flags::LONG) {

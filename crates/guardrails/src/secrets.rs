@@ -9,15 +9,16 @@ mod rules;
 pub(crate) use block::{Block, key_block};
 
 use crate::{
-    scan::{Hit, Search, Segment, What},
+    scan::{Flags, Hit, Search, Segment, What},
     span::Finding,
     text,
 };
 
 /// Adds what `segment` holds.
 pub(crate) fn detect(segment: &Segment<'_>, hits: &mut Vec<Hit>) {
-    let run = segment.str();
-    if run.len() < 6 {
+    // What is drawn at random, or has an issuer's mark, is no word of small letters.
+    let signs = [Flags::UPPER, Flags::DIGIT, Flags::MARK, Flags::AT, Flags::COLON, Flags::SLASHES];
+    if segment.str().len() < 6 || !signs.into_iter().any(|sign| segment.flags.any(sign)) {
         return;
     }
     let before = hits.len();

@@ -72,6 +72,7 @@ impl Plan {
             pii: self.pii.as_ref().map(|(settings, _)| settings.clone()),
             secrets: self.secrets.is_some(),
             placeholders: self.placeholders != Placeholders::Ignore,
+            in_links: self.placeholders == Placeholders::Restore { in_urls: false },
             links: self.links.as_ref().map(|(hosts, _)| hosts.clone()),
         }
     }
@@ -205,6 +206,7 @@ impl Filter {
         if 1024 < self.settled {
             let gone = text::back(&self.buffer, self.settled, LEFT + 4);
             self.buffer.drain(..gone);
+            self.carry.moved(gone);
             self.settled -= gone;
             self.offset += gone;
         }

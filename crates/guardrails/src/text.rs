@@ -1,5 +1,7 @@
 //! Small readers over text that never panic, whatever the offsets.
 
+use crate::unicode::{Traits, traits};
+
 /// The byte at `at`, or 0 past the end.
 pub(crate) fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
@@ -23,6 +25,11 @@ pub(crate) fn char_at(text: &str, at: usize) -> Option<char> {
 /// Where the last `count` characters before `at` begin.
 pub(crate) fn back(text: &str, at: usize, count: usize) -> usize {
     let left = text.get(..at).unwrap_or("");
+    // Asked of every number: of ASCII, bytes are characters.
+    let start = left.len().saturating_sub(count);
+    if left.as_bytes().get(start..).is_some_and(<[u8]>::is_ascii) {
+        return if left.is_empty() { at } else { start };
+    }
     left.char_indices().rev().take(count).last().map_or(at, |(start, _)| start)
 }
 
@@ -37,7 +44,16 @@ pub(crate) fn floor(text: &str, at: usize) -> usize {
 
 /// Whether a character makes the one before it part of a longer word or number.
 pub(crate) fn wordy(character: Option<char>) -> bool {
-    character.is_some_and(|character| character.is_alphanumeric() || character == '_')
+    character.is_some_and(|character| alphanumeric(character) || character == '_')
+}
+
+/// Whether a character is a letter or a digit.
+pub(crate) fn alphanumeric(character: char) -> bool {
+    if character.is_ascii() {
+        character.is_ascii_alphanumeric()
+    } else {
+        traits(character).any(Traits::ALPHANUMERIC)
+    }
 }
 
 /// Lower-case words of `text`: split at everything but letters and digits, and where `camelCase` turns.

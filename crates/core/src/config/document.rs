@@ -4,6 +4,7 @@
 //! descriptions in the JSON Schema.
 
 mod guardrail;
+mod hook;
 mod model;
 mod one_or_more;
 mod policy;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use guardrail::{Action, Check, CheckName, Guardrail, Level, Spelled as SpelledCheck, Stage};
+pub use hook::{Hook, HookFormat, HookStreams, OnError};
 pub use model::{
     Affinity, Breaker, Cache, CacheMode, CacheScope, Hedge, Mirror, Model, Retry, RetryClass, Score, Spelled,
     Strategy, Target,

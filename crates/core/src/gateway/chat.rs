@@ -22,7 +22,7 @@ use super::{
     attempt::Deadline,
     cache::{self, Ticket},
     guard::{self, Guarded},
-    receive,
+    hook, receive,
     reply::{self, Problem},
     reserve::Need,
     send::Outgoing,
@@ -32,8 +32,8 @@ use super::{
     walk::Subject,
 };
 use crate::{
-    config::{HttpProvider, Target, Upstream},
-    guardrail::answer::Guard,
+    config::{HttpProvider, Target, Upstream, document::Stage},
+    guardrail::{Plans, answer::Guard, hook::Hook, plan::Act},
     port::{Body, Host},
     relay::Relay,
 };
@@ -42,6 +42,8 @@ use crate::{
 pub(super) struct Ask<'a> {
     pub protocol: Protocol,
     pub body: &'a Bytes,
+    /// Whether the caller wants a stream. A provider is asked for one where the request says so.
+    pub stream: bool,
     pub request: chat::Request<'a>,
     pub strict: bool,
     /// Whether a stream is a JSON list, as Gemini's may be.
@@ -50,8 +52,24 @@ pub(super) struct Ask<'a> {
     pub changed: bool,
     /// What goes over the answer.
     pub guard: Option<Guard>,
+    /// Who else judges the answer, when it is whole.
+    pub hooks: Vec<(Rc<Hook>, Act)>,
     /// The answer's place in the cache.
     pub ticket: Option<Rc<Ticket>>,
+}
+
+impl Ask<'_> {
+    /// Where streams are held until they are judged, a provider is asked for a whole answer in the first place.
+    pub fn hold(&mut self, plans: &Plans) {
+        if self.stream && plans.holds_streams() {
+            self.request.stream = false;
+            self.changed = true;
+        } else if self.stream && !self.hooks.is_empty() {
+            // What is not judged must not be given later to those whose answers are.
+            self.hooks.clear();
+            self.ticket = None;
+        }
+    }
 }
 
 /// Where a caller says which model is to answer.
@@ -96,9 +114,10 @@ impl Gateway {
 
         let session = Session::begin(context, &caller, "chat", &request.model, request.user.as_deref())?;
         session.borrow_mut().record.stream = request.stream;
-        let need = Need::of_chat(&request);
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
+        let mut need = Need::of_chat(&request);
+        need.every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
             Ok(plans) if plans.versions.is_empty() => {
                 Some(self.ticket(context, &caller, &model, &request, plans, true)?)
@@ -116,7 +135,10 @@ impl Gateway {
         let refused = |failure| self.refused(context.host, &session, failure);
         let plans = if moved { guard::plans(context, &caller, &model, &[]) } else { plans };
         let plans = plans.map_err(refused)?;
-        let guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let mut guarded = guard::check(&plans, &mut request, &session).map_err(refused)?;
+        let altered = hook::before(context, &plans, &mut request, &session).await.map_err(refused)?;
+        guarded.changed |= altered;
+        guarded.may_be_kept &= !altered;
         let (ticket, found) = match early.filter(|_| !moved) {
             Some(ticket) => (ticket, found),
             None => {
@@ -130,26 +152,41 @@ impl Gateway {
 
         let (protocol, strict) = (context.protocol, model.strict);
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask = Ask { protocol, body: &body, request, strict, as_list, changed, guard, ticket };
+        let (stream, hooks) = (request.stream, plans.hooks(Stage::Output).to_vec());
+        let body = &body;
+        let mut ask = Ask { protocol, body, stream, request, strict, as_list, changed, guard, hooks, ticket };
+        ask.hold(&plans);
+        session.borrow_mut().record.stream = ask.request.stream;
+        let judging = hook::beside(context, &plans, &ask.request, &session);
         let kept = found.as_ref().and_then(|found| Some((found, found.entry()?)));
-        let outcome = match (kept, &ask.ticket) {
-            (Some((found, entry)), _) => {
-                session.borrow_mut().hit(&entry, found.note.clone());
-                if found.stale {
-                    self.refresh(context, &caller, &model, &ask);
+        let answered = async {
+            match (kept, &ask.ticket) {
+                (Some((found, entry)), _) => {
+                    session.borrow_mut().hit(&entry, found.note.clone());
+                    if found.stale {
+                        self.refresh(context, &caller, &model, &ask);
+                    }
+                    Some(Ok(replayed(context, &ask, &entry.answer, &session)))
                 }
-                Some(Ok(replayed(context, &ask, &entry.answer, &session)))
-            }
-            (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
-            (None, ticket) => {
-                session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
-                let attempt = async |target: &Target, session: &Shared| {
-                    self.attempt_chat(context, &ask, target, session).await
-                };
-                let subject = Subject::Chat(&ask.request);
-                self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
+                (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),
+                (None, ticket) => {
+                    session.borrow_mut().record.cache = ticket.as_ref().map(|ticket| ticket.note());
+                    let attempt = async |target: &Target, session: &Shared| {
+                        self.attempt_chat(context, &ask, target, session).await
+                    };
+                    let subject = Subject::Chat(&ask.request);
+                    self.walk(context, &caller, &model, subject, &session, &mut gone, attempt).await
+                }
             }
         };
+        let outcome = match hook::while_judged(judging, answered).await {
+            Ok(outcome) => outcome,
+            Err((failure, outcome)) => {
+                unheard(&ask, outcome, &session);
+                return Err(refused(failure));
+            }
+        };
+        session.borrow_mut().record.stream = ask.stream;
         let Some(outcome) = outcome else {
             // What was sent may be charged for: count the prompt.
             let input_uncached = tokens::request(&ask.request);
@@ -215,10 +252,11 @@ impl Gateway {
         match &target.provider.upstream {
             Upstream::Builtin => {
                 let answer = builtin::answer(&target.model, &ask.request)?;
-                let answer = match &ask.guard {
+                let mut answer = match &ask.guard {
                     Some(guard) => guard.answer(answer)?.0,
                     None => answer,
                 };
+                hook::answer(context, &ask.hooks, &mut answer, session).await?;
                 session.borrow_mut().used(usage(ask, &answer), Some(answer.model.to_string()));
                 Ok(replayed(context, ask, &answer, session))
             }
@@ -275,12 +313,37 @@ impl Gateway {
             })?;
             (answer, same) = (guarded, same && !changed);
         }
+        let judged = hook::answer(context, &ask.hooks, &mut answer, session).await;
+        same &= !judged.inspect_err(|failure| {
+            if failure.kind == ErrorKind::AnswerRejected {
+                session.borrow_mut().rejected(&used);
+            }
+        })?;
         self.remember(context.host, ask.ticket.as_deref(), &session.borrow(), &answer);
-        if ask.request.stream {
+        if ask.stream {
             return Ok(replayed(context, ask, &answer, session));
         }
         let body = if same { bytes } else { ask.protocol.write_answer(&answer, &meta(context, ask)).into() };
         Ok(Outcome::Whole { body, dropped: written.dropped })
+    }
+}
+
+/// A hook refused the request while it was being answered: what came of it is not told, but may be charged for.
+fn unheard<B>(ask: &Ask<'_>, outcome: Option<Option<Result<Outcome<B>, Problem>>>, session: &Shared) {
+    session.borrow_mut().refused = true;
+    match outcome {
+        Some(Some(Ok(Outcome::Stream { opened, .. }))) => opened.abandoned(session),
+        Some(Some(Ok(Outcome::Whole { .. } | Outcome::Events { .. }) | Err(_))) => {}
+        None | Some(None) => {
+            let input_uncached = tokens::request(&ask.request);
+            let usage = Usage { input_uncached, source: Source::Partial, ..Usage::default() };
+            let mut session = session.borrow_mut();
+            // Nobody was asked yet where no attempt had begun.
+            if session.calls() != 0 {
+                session.used(usage, None);
+            }
+            session.record.partial = true;
+        }
     }
 }
 
@@ -293,7 +356,7 @@ fn replayed<H: Host, B>(
 ) -> Outcome<B> {
     let mut session = session.borrow_mut();
     let meta = meta(context, ask);
-    if !ask.request.stream {
+    if !ask.stream {
         let body = ask.protocol.write_answer(answer, &meta).into();
         return Outcome::Whole { body, dropped: Vec::new() };
     }

@@ -14,13 +14,14 @@ use super::{
     cache::Ticket,
     chat::{Ask, Outcome},
     guard::{self, Guarded},
+    hook,
     reserve::Need,
     settle::{Session, Shared},
     stream,
     walk::Subject,
 };
 use crate::{
-    config::{Mirror, Model, Target},
+    config::{Mirror, Model, Target, document::Stage},
     guardrail::Guardrail,
     port::Host,
     routing::dice,
@@ -40,7 +41,7 @@ impl Gateway {
         if f64::from(*percent) <= dice::unit(context.host.random()) * 100.0 {
             return;
         }
-        self.send_again(context, caller, model, ask, ask.request.stream, Purpose::Compare(also.clone()));
+        self.send_again(context, caller, model, ask, ask.stream, Purpose::Compare(also.clone()));
     }
 
     /// Asks again what was answered from the cache, and has the new answer kept. Returns at once.
@@ -137,6 +138,13 @@ impl<H: Host> Copy<H> {
         };
         let Ok(plans) = guard::plans(&context, &caller, &model, also) else { return };
         let Ok(guarded) = guard::check(&plans, &mut request, &session) else { return };
+        // Nobody waits for a copy: all hooks are asked first.
+        let Ok(altered) = hook::before(&context, &plans, &mut request, &session).await else { return };
+        if let Some(judging) = hook::beside(&context, &plans, &request, &session)
+            && judging.await.is_err()
+        {
+            return;
+        }
         session.borrow_mut().record.stream = stream;
         let (model, ticket) = match purpose {
             Purpose::Compare(_) => {
@@ -153,8 +161,19 @@ impl<H: Host> Copy<H> {
             }
         };
         let Guarded { changed, answer: guard, .. } = guarded;
-        let ask =
-            Ask { protocol, body: &body, request, strict: false, as_list: false, changed, guard, ticket };
+        let mut ask = Ask {
+            protocol,
+            body: &body,
+            stream,
+            request,
+            strict: false,
+            as_list: false,
+            changed: changed || altered,
+            guard,
+            hooks: plans.hooks(Stage::Output).to_vec(),
+            ticket,
+        };
+        ask.hold(&plans);
         let attempt = async |target: &Target, session: &Shared| {
             let outcome: Result<Outcome<H::Body>, Failure> =
                 gateway.attempt_chat(&context, &ask, target, session).await;

@@ -47,12 +47,19 @@ pub(super) struct Need {
     most: Most,
     /// A flat sum where tokens say nothing about the cost.
     flat: Option<u64>,
+    /// Whether every target may answer, and be paid, in turn: a guardrail may refuse answers and have the next asked.
+    pub every_target: bool,
 }
 
 impl Need {
     /// What a chat request may use.
     pub fn of_chat(request: &chat::Request<'_>) -> Self {
-        Self { input: tokens::request(request), most: Most::of_chat(request), flat: None }
+        Self {
+            input: tokens::request(request),
+            most: Most::of_chat(request),
+            flat: None,
+            every_target: false,
+        }
     }
 
     /// What a request for `operation` may use that has so many bytes.
@@ -62,7 +69,12 @@ impl Need {
             Operation::Embeddings | Operation::Rerank | Operation::Moderations => None,
             Operation::Images | Operation::Speech | Operation::Transcriptions => Some(UNPRICED_WORK),
         };
-        Self { input, most: Most { input: bytes, output: Some(0), answers: 1, ..Most::default() }, flat }
+        Self {
+            input,
+            most: Most { input: bytes, output: Some(0), answers: 1, ..Most::default() },
+            flat,
+            every_target: false,
+        }
     }
 
     fn amounts<'a>(&self, bounds: &[Bound], targets: impl Iterator<Item = &'a Target>) -> Amounts {
@@ -73,8 +85,17 @@ impl Need {
         // A request alone fits into an empty window if its prompt does, however long an answer it allows.
         let fits = windows.map(|rule| rule.limit).min().unwrap_or(u64::MAX);
         let written = self.most.output.unwrap_or(0).saturating_mul(self.most.answers);
-        let tokens = self.input.saturating_add(written).min(fits).max(self.input);
-        let nano_usd = self.flat.unwrap_or_else(|| limit::ceiling(&self.most, targets));
+        let once = self.input.saturating_add(written);
+        let (all, ceiling) = if self.every_target {
+            targets.fold((0_u64, 0_u64), |(tokens, nano_usd), target| {
+                let own = limit::ceiling(&self.most, std::iter::once(target));
+                (tokens.saturating_add(once), nano_usd.saturating_add(own))
+            })
+        } else {
+            (once, limit::ceiling(&self.most, targets))
+        };
+        let tokens = all.min(fits).max(self.input);
+        let nano_usd = self.flat.unwrap_or(ceiling);
         Amounts { requests: 1, tokens, nano_usd }
     }
 }
@@ -90,7 +111,8 @@ impl Held {
     fn actual(&self, record: &Record) -> Amounts {
         let unknown = |usage: &Usage| self.flat.unwrap_or_else(|| UNPRICED.cost(usage).0);
         let nano_usd = record.cost_nano_usd.map_or_else(|| unknown(&record.usage), |cost| cost.0);
-        Amounts { requests: 1, tokens: record.usage.total(), nano_usd }
+        let tokens = record.usage.total().saturating_add(record.refused_tokens);
+        Amounts { requests: 1, tokens, nano_usd }
     }
 }
 

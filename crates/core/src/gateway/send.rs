@@ -227,7 +227,7 @@ async fn sign<H: Host>(
 }
 
 /// The value of a secret that must be there.
-async fn resolve<H: Host>(context: &Context<'_, H>, name: &SecretRef) -> Result<Secret, Failure> {
+pub(super) async fn resolve<H: Host>(context: &Context<'_, H>, name: &SecretRef) -> Result<Secret, Failure> {
     context.host.secret(name.name()).await.ok_or_else(|| {
         let message = format!("the secret {} is not set on the gateway's host", name.name());
         Failure::new(ErrorKind::UpstreamCredentials, message)

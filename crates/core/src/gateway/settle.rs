@@ -23,7 +23,7 @@ use crate::{
     cache::{Entry as Kept, Note},
     config::{Model, Target},
     cost_log::{Duty, Entry, Raced, Record},
-    guardrail::{Verdicts, answer::Guard},
+    guardrail::{Verdicts, answer::Guard, hook::HookCall},
     port::Host,
 };
 
@@ -107,6 +107,8 @@ impl Session {
             shadow_of: None,
             cache: None,
             guardrails: Verdicts::default(),
+            hooks: Vec::new(),
+            refused_tokens: 0,
         };
         Ok(Rc::new(RefCell::new(Self {
             record,
@@ -125,7 +127,13 @@ impl Session {
     /// A copy for an attempt beside the one that `session` is in, without its failures.
     pub fn fork(session: &Shared) -> Shared {
         let of = session.borrow();
-        let record = Record { attempts: Vec::new(), ..of.record.clone() };
+        let record = Record {
+            attempts: Vec::new(),
+            refused_tokens: 0,
+            guardrails: Verdicts::default(),
+            hooks: Vec::new(),
+            ..of.record.clone()
+        };
         let input_estimate = of.input_estimate;
         Rc::new(RefCell::new(Self {
             record,
@@ -148,6 +156,10 @@ impl Session {
         attempts.append(&mut from.record.attempts);
         from.record.attempts = attempts;
         std::mem::swap(&mut *to, &mut *from);
+        join_findings(&mut from.record, &mut to.record);
+        std::mem::swap(&mut to.record.guardrails, &mut from.record.guardrails);
+        std::mem::swap(&mut to.record.hooks, &mut from.record.hooks);
+        to.record.refused_tokens += from.record.refused_tokens;
         // Answers that were refused were paid for, whoever's they were.
         to.lost = sum(to.lost, from.lost);
         to.record.cost_nano_usd = sum(to.record.cost_nano_usd, from.lost);
@@ -155,9 +167,14 @@ impl Session {
         (to.held, to.told) = (from.held.take(), std::mem::take(&mut from.told));
     }
 
-    /// The failures of `fork` are added to those of `session`.
+    /// What went wrong in `fork`, and what that cost, is added to what is known of `session`.
     pub fn join(session: &Shared, fork: &Shared) {
-        session.borrow_mut().record.attempts.append(&mut fork.borrow_mut().record.attempts);
+        let (mut to, mut from) = (session.borrow_mut(), fork.borrow_mut());
+        to.record.attempts.append(&mut from.record.attempts);
+        join_findings(&mut to.record, &mut from.record);
+        to.record.refused_tokens += from.record.refused_tokens;
+        to.lost = sum(to.lost, from.lost);
+        to.record.cost_nano_usd = sum(to.record.cost_nano_usd, from.lost);
     }
 
     /// The attempt is cancelled now because another has won: what it may have cost is its `input`.
@@ -186,7 +203,8 @@ impl Session {
 
     /// Whether they found something in an answer.
     pub(super) fn found_in_answer(&self) -> bool {
-        self.guard.as_ref().is_some_and(|guard| guard.verdicts().any_in_answer())
+        self.record.guardrails.any_in_answer()
+            || self.guard.as_ref().is_some_and(|guard| guard.verdicts().any_in_answer())
     }
 
     /// All that they found, in request and answer.
@@ -196,9 +214,21 @@ impl Session {
         all
     }
 
-    /// An answer was refused: what it cost is part of what the request costs.
+    /// An answer was refused, and another target may be asked: what it cost and used is part of what the request does,
+    /// whatever becomes of that.
     pub(super) fn rejected(&mut self, usage: &Usage) {
         self.lost = sum(self.lost, self.own_cost(usage));
+        self.record.cost_nano_usd = self.lost;
+        self.record.refused_tokens += usage.total();
+        self.record.usage = Usage::default();
+    }
+
+    /// A hook was asked: what that cost is part of what the request costs.
+    pub(super) fn hooked(&mut self, call: HookCall) {
+        let cost = Some(call.cost_nano_usd);
+        self.lost = sum(self.lost, cost);
+        self.record.cost_nano_usd = sum(self.record.cost_nano_usd, cost);
+        self.record.hooks.push(call);
     }
 
     /// A kept answer is given: nothing is used.
@@ -302,6 +332,12 @@ impl Session {
             "cache": self.record.cache.as_ref().map(Note::header),
         }))
     }
+}
+
+/// Adds what guardrails said in another attempt.
+fn join_findings(to: &mut Record, from: &mut Record) {
+    to.guardrails.extend(std::mem::take(&mut from.guardrails));
+    to.hooks.append(&mut from.hooks);
 }
 
 fn sum(one: Option<NanoUsd>, other: Option<NanoUsd>) -> Option<NanoUsd> {

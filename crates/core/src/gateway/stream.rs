@@ -94,6 +94,13 @@ fn refused(session: &Shared, relay: &Relay, failure: &Failure) {
     }
 }
 
+impl<B> Opened<B> {
+    /// The stream is refused before anything of it was told; what it cost until now is paid.
+    pub fn abandoned(self, session: &Shared) {
+        used(session, &self.relay, true);
+    }
+}
+
 /// What the stream and its watcher share.
 struct Live<B> {
     /// The provider's body, while nobody reads from it.

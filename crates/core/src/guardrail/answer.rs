@@ -1,26 +1,29 @@
 //! An answer on its way to the caller, whole or event by event: values put back, findings blacked out or noted, or all of
 //! it refused.
 //!
-//! Text is held back only while it may still become something ([`stream`]); where the kind of what is told changes, what is
+//! Text is held back only while it may still become something ([`filter`]); where the kind of what is told changes, what is
 //! held is settled first, so nothing changes its order.
+
+mod stream;
+mod watch;
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use serde_json::Value;
 use sluice_guardrails::{
     leak,
-    policy::{self, Policy},
     redact::Vault,
-    schema,
-    stream::{self, Filter, Placeholders, Released},
+    schema::{self, Schema},
+    stream::{self as filter, Placeholders, Released},
 };
 use sluice_types::{
     answer::Answer,
     chat::{OutputFormat, Part, Request, Role},
     error::Failure,
-    event::{Delta, Event},
     json::{Members, Str},
 };
+
+pub use stream::Stream;
+use watch::Watches;
 
 use super::{
     Plans, Verdicts,
@@ -29,20 +32,17 @@ use super::{
 };
 use crate::config::document::{Action, CheckName, Stage};
 
-/// The most text of an answer that is kept to be checked against a schema.
-const MAX_JSON: usize = 1 << 20;
-
 /// What goes over an answer: one for all attempts of a request.
 #[derive(Clone, Debug)]
 pub struct Guard {
     plan: Option<Rc<StagePlan>>,
-    text: Arc<stream::Plan>,
-    json: Arc<stream::Plan>,
+    text: Arc<filter::Plan>,
+    json: Arc<filter::Plan>,
     vault: Rc<RefCell<Vault>>,
     /// The system prompt, where its leaking is looked for.
     prompt: Option<Rc<leak::Prompt>>,
     /// The schema asked for, where answers are checked against it.
-    schema: Option<Rc<Value>>,
+    schema: Option<Rc<Schema>>,
     verdicts: Rc<RefCell<Verdicts>>,
 }
 
@@ -55,10 +55,10 @@ impl Guard {
         }
         let placeholders =
             if vault.is_empty() { Placeholders::Ignore } else { Placeholders::Restore { in_urls: false } };
-        let filter = |json| {
+        let of = |json| {
             Arc::new(match &plan {
                 Some(plan) => plan.filter(placeholders, false, json),
-                None => stream::Plan { placeholders, json, ..stream::Plan::default() },
+                None => filter::Plan { placeholders, json, ..filter::Plan::default() },
             })
         };
         let looks = |act: Option<&Act>| act.is_some();
@@ -68,11 +68,13 @@ impl Guard {
         });
         let schema =
             plan.as_ref().filter(|plan| looks(plan.schema.as_ref())).and_then(|_| match &request.output {
-                OutputFormat::Schema { schema, .. } => schema.read().ok().map(Rc::new),
-                OutputFormat::Json => Some(Rc::new(serde_json::json!({"type": "object"}))),
+                OutputFormat::Schema { schema, .. } => {
+                    schema.read().ok().map(|schema| Rc::new(Schema::new(&schema)))
+                }
+                OutputFormat::Json => Some(Rc::new(Schema::new(&serde_json::json!({"type": "object"})))),
                 OutputFormat::Text => None,
             });
-        let (text, json) = (filter(false), filter(true));
+        let (text, json) = (of(false), of(true));
         Some(Self {
             plan,
             text,
@@ -100,13 +102,13 @@ impl Guard {
             let mut watch = Watches::new(self);
             let mut masked = false;
             for part in &mut choice.parts {
-                let (text, filter) = match part {
+                let (text, plan) = match part {
                     Part::Text { text, .. } | Part::Refusal { text } => (text, &self.text),
                     Part::Reasoning { text, .. } => (text, &self.text),
                     Part::ToolCall { arguments, .. } => (arguments, &self.json),
                     _ => continue,
                 };
-                let released = stream::apply(filter, text, &mut self.vault.borrow_mut());
+                let released = filter::apply(plan, text, &mut self.vault.borrow_mut());
                 self.settle(&released)?;
                 watch.push(self, &released.text)?;
                 if released.text != **text {
@@ -141,7 +143,7 @@ impl Guard {
 
     /// The same for a stream.
     pub fn stream(&self) -> Stream {
-        Stream { guard: self.clone(), choices: Vec::new(), refused: false }
+        Stream::new(self.clone())
     }
 
     /// Notes what a filter found.
@@ -170,17 +172,21 @@ impl Guard {
         else {
             return Ok(None);
         };
-        if text.is_empty() || schema::check_text(schema, text).is_ok() {
+        if text.is_empty() {
             return Ok(None);
         }
-        let repaired =
-            schema::repair(text).filter(|repaired| schema::check_text(schema, &repaired.text).is_ok());
+        let kind = match schema.check_text(text) {
+            Ok(_) => return Ok(None),
+            Err(problem) if problem.unchecked => "unchecked",
+            Err(_) => "invalid",
+        };
+        let repaired = schema::repair(text).filter(|repaired| schema.check(&repaired.value).is_ok());
         match repaired {
             Some(repaired) if act.effective() != Action::Flag => {
                 let act = Act { action: Action::Mask, ..act };
                 self.found(CheckName::Schema, act, "repaired").map(|()| Some(repaired.text))
             }
-            _ => self.found(CheckName::Schema, act, "invalid").map(|()| None),
+            _ => self.found(CheckName::Schema, act, kind).map(|()| None),
         }
     }
 }
@@ -188,7 +194,7 @@ impl Guard {
 /// Whether something was blacked out for good. The seal over a thought is over what was thought, not over what was put in
 /// its place; what is put back is taken out again when the thought comes back, so it keeps its seal.
 fn is_masked(released: &Released) -> bool {
-    released.found.iter().any(|found| found.action == stream::Action::Mask)
+    released.found.iter().any(|found| found.action == filter::Action::Mask)
 }
 
 fn system(request: &Request<'_>) -> String {
@@ -202,231 +208,4 @@ fn system(request: &Request<'_>) -> String {
         }
     }
     all
-}
-
-/// What reads along with one choice.
-#[derive(Debug)]
-struct Watches {
-    leak: Option<leak::Watch<Rc<leak::Prompt>>>,
-    policies: Vec<(policy::Watch<Rc<Policy>>, Act)>,
-    /// Findings told already.
-    told: [bool; 2],
-}
-
-impl Watches {
-    fn new(guard: &Guard) -> Self {
-        let policies = guard.plan.iter().flat_map(|plan| &plan.policies);
-        Self {
-            leak: guard.prompt.clone().map(leak::Watch::new),
-            policies: policies.map(|(policy, act)| (policy::Watch::new(policy.clone()), *act)).collect(),
-            told: [false; 2],
-        }
-    }
-
-    fn push(&mut self, guard: &Guard, text: &str) -> Result<(), Failure> {
-        let leaks = self.leak.as_mut().is_some_and(|watch| watch.push(text));
-        self.leaks(guard, leaks)?;
-        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.push(text)?, *act)));
-        self.breach(guard, breach)
-    }
-
-    fn finish(&mut self, guard: &Guard) -> Result<(), Failure> {
-        let leaks = self.leak.as_mut().is_some_and(leak::Watch::finish);
-        self.leaks(guard, leaks)?;
-        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.finish()?, *act)));
-        self.breach(guard, breach)
-    }
-
-    fn leaks(&mut self, guard: &Guard, leaks: bool) -> Result<(), Failure> {
-        let act = guard.plan.as_ref().and_then(|plan| plan.leak);
-        match (leaks, act, &mut self.told) {
-            (true, Some(act), [told @ false, _]) => {
-                *told = true;
-                guard.found(CheckName::Leak, act, "system_prompt")
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn breach(&mut self, guard: &Guard, breach: Option<(policy::Breach, Act)>) -> Result<(), Failure> {
-        match (breach, &mut self.told) {
-            (Some((breach, act)), [_, told @ false]) => {
-                *told = true;
-                guard.found(CheckName::Policy, act, breach.name())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What is being told now, of one choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Reasoning,
-    Refusal,
-    Arguments(u32),
-}
-
-impl Kind {
-    fn delta(self, text: String) -> Delta<'static> {
-        let text = Str::from(text);
-        match self {
-            Self::Text => Delta::Text(text),
-            Self::Reasoning => Delta::Reasoning(text),
-            Self::Refusal => Delta::Refusal(text),
-            Self::Arguments(index) => Delta::Arguments { index, json: text },
-        }
-    }
-}
-
-/// One choice of a stream.
-#[derive(Debug)]
-struct Told {
-    choice: u32,
-    /// What is being told; several at a time only where tool calls are told side by side.
-    now: Vec<(Kind, Filter)>,
-    /// Whether something of the thought being told was blacked out.
-    masked: bool,
-    watches: Watches,
-    /// Its text, where it is to follow a schema.
-    json: String,
-}
-
-/// A stream under guard.
-#[derive(Debug)]
-pub struct Stream {
-    guard: Guard,
-    choices: Vec<Told>,
-    refused: bool,
-}
-
-impl Stream {
-    /// What was found so far.
-    pub fn verdicts(&self) -> Verdicts {
-        self.guard.verdicts()
-    }
-
-    /// Tells `emit` what of `event` the caller may have, which is nothing while it may become something to black out. A
-    /// refusal is told as the provider's giving up is, and nothing after it.
-    pub fn event(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Event<'_>)) {
-        if self.refused {
-            return;
-        }
-        if let Err(failure) = self.told(event, emit) {
-            self.refused = true;
-            emit(Event::Failed(failure));
-        }
-    }
-
-    fn told(&mut self, event: Event<'_>, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
-        match event {
-            Event::Delta { choice, delta } => {
-                let (kind, text) = match &delta {
-                    Delta::Text(text) => (Kind::Text, text),
-                    Delta::Reasoning(text) => (Kind::Reasoning, text),
-                    Delta::Refusal(text) => (Kind::Refusal, text),
-                    Delta::Arguments { index, json } => (Kind::Arguments(*index), json),
-                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::ToolCall { .. } => {
-                        self.settle(choice, emit)?;
-                        let masked = std::mem::take(&mut self.of(choice).masked);
-                        if !(masked && matches!(delta, Delta::Signature(_))) {
-                            emit(Event::Delta { choice, delta });
-                        }
-                        return Ok(());
-                    }
-                };
-                // Some providers tell nothing of one kind beside every piece of the other: that ends nothing.
-                if text.is_empty() {
-                    return Ok(());
-                }
-                let arguments = |kind: Kind| matches!(kind, Kind::Arguments(_));
-                let now = &self.of(choice).now;
-                if now.iter().any(|(other, _)| *other != kind && !(arguments(kind) && arguments(*other))) {
-                    self.settle(choice, emit)?;
-                }
-                let guard = self.guard.clone();
-                let told = self.of(choice);
-                if !told.now.iter().any(|(now, _)| *now == kind) {
-                    let plan = if arguments(kind) { &guard.json } else { &guard.text };
-                    told.now.push((kind, Filter::new(plan.clone())));
-                }
-                let Some((_, filter)) = told.now.iter_mut().find(|(now, _)| *now == kind) else {
-                    return Ok(());
-                };
-                let released = filter.push(text, &mut guard.vault.borrow_mut());
-                told.released(&guard, kind, released, emit)
-            }
-            Event::Finish { choice, finish } => {
-                self.settle(choice, emit)?;
-                let guard = self.guard.clone();
-                let told = self.of(choice);
-                told.watches.finish(&guard)?;
-                let json = std::mem::take(&mut told.json);
-                guard.json(&json)?;
-                emit(Event::Finish { choice, finish });
-                Ok(())
-            }
-            Event::End => {
-                let open: Vec<u32> = self.choices.iter().map(|told| told.choice).collect();
-                for choice in open {
-                    self.settle(choice, emit)?;
-                }
-                emit(Event::End);
-                Ok(())
-            }
-            Event::Start { .. } | Event::Usage(_) | Event::Failed(_) => {
-                emit(event);
-                Ok(())
-            }
-        }
-    }
-
-    fn of(&mut self, choice: u32) -> &mut Told {
-        let at = match self.choices.binary_search_by_key(&choice, |told| told.choice) {
-            Ok(at) => at,
-            Err(at) => {
-                let watches = Watches::new(&self.guard);
-                self.choices.insert(
-                    at,
-                    Told { choice, now: Vec::new(), masked: false, watches, json: String::new() },
-                );
-                at
-            }
-        };
-        #[expect(clippy::indexing_slicing, reason = "found or put there just now")]
-        &mut self.choices[at]
-    }
-
-    /// Tells what is still held of `choice`.
-    fn settle(&mut self, choice: u32, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
-        let guard = self.guard.clone();
-        let told = self.of(choice);
-        for (kind, mut filter) in std::mem::take(&mut told.now) {
-            let released = filter.finish(&mut guard.vault.borrow_mut());
-            told.released(&guard, kind, released, emit)?;
-        }
-        Ok(())
-    }
-}
-
-impl Told {
-    fn released(
-        &mut self,
-        guard: &Guard,
-        kind: Kind,
-        released: Released,
-        emit: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
-        let refused = guard.settle(&released);
-        self.masked |= kind == Kind::Reasoning && is_masked(&released);
-        if !released.text.is_empty() {
-            self.watches.push(guard, &released.text)?;
-            if guard.schema.is_some() && kind == Kind::Text && self.json.len() < MAX_JSON {
-                self.json.push_str(&released.text);
-            }
-            emit(Event::Delta { choice: self.choice, delta: kind.delta(released.text) });
-        }
-        refused
-    }
 }

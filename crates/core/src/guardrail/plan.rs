@@ -1,23 +1,22 @@
 //! What guardrails come to: every check of every stage with its strictest action.
 
+mod checked;
+
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use sluice_guardrails::{
     exfiltration::{Hosts, Reason},
     injection::OperatingPoint,
     pii::{self, Allow, Kind, Kinds},
-    policy::{Language, Policy},
+    policy::Policy,
     stream::{self, Placeholders},
 };
 
-use crate::{
-    config::{
-        document::{self, Action, CheckName, Level, OneOrMore, SpelledCheck, Stage},
-        path::{Path, Problem},
-        suggest,
-    },
-    key,
-};
+use crate::config::document::{Action, CheckName, Level, Stage};
+
+use super::hook::Hook;
+use checked::{Checked, Looks};
+pub use checked::{Guardrail, compile};
 
 const LINKS: [Reason; 4] = [Reason::Image, Reason::Html, Reason::Script, Reason::Payload];
 
@@ -41,171 +40,6 @@ impl Act {
     pub fn effective(self) -> Action {
         if self.dry_run { Action::Flag } else { self.action }
     }
-}
-
-/// A guardrail as it is configured, found right.
-#[derive(Debug)]
-pub struct Guardrail {
-    /// Its name and a digest of what it says: another text is another guardrail.
-    pub version: String,
-    checks: Vec<(Stage, Checked)>,
-}
-
-impl Guardrail {
-    /// Its checks for `stage`: tool results and passages have those of the stage before where they have none of their own.
-    fn checks(&self, stage: Stage) -> impl Iterator<Item = &Checked> {
-        let has = |stage: Stage| self.checks.iter().any(|(of, _)| *of == stage);
-        let stage = match stage {
-            Stage::Retrieved if has(Stage::Retrieved) => Stage::Retrieved,
-            Stage::Retrieved | Stage::ToolResult if has(Stage::ToolResult) => Stage::ToolResult,
-            Stage::Retrieved | Stage::ToolResult | Stage::Input => Stage::Input,
-            Stage::Output => Stage::Output,
-        };
-        self.checks.iter().filter(move |(of, _)| *of == stage).map(|(_, check)| check)
-    }
-}
-
-/// A check found right.
-#[derive(Clone, Debug)]
-struct Checked {
-    act: Act,
-    what: Looks,
-}
-
-#[derive(Clone, Debug)]
-enum Looks {
-    Injection(Level),
-    Pii(Kinds, Vec<String>, Vec<String>),
-    Secrets,
-    Leak,
-    Links(Vec<String>),
-    Schema,
-    Policy(Rc<Policy>),
-}
-
-/// Makes sense of a guardrail.
-pub fn compile(
-    name: &str,
-    written: &document::Guardrail,
-    at: &Path,
-    problems: &mut Vec<Problem>,
-) -> Guardrail {
-    let mut checks = Vec::new();
-    for (stage, list) in written.stages() {
-        for (index, check) in list.iter().enumerate() {
-            let at = at.key(stage.name()).index(index);
-            match checked(&check.0, stage, written.dry_run, &at) {
-                Ok(check) => checks.push((stage, check)),
-                Err(problem) => problems.push(problem),
-            }
-        }
-    }
-    let digest = serde_json::to_string(written).map(|text| key::digest(&text)).unwrap_or_default();
-    let digest = key::hex(digest.get(..8).unwrap_or_default());
-    Guardrail { version: format!("{name}@{digest}"), checks }
-}
-
-fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Result<Checked, Problem> {
-    let SpelledCheck {
-        check,
-        action,
-        level,
-        kinds,
-        allow,
-        deny,
-        patterns,
-        languages,
-        max_characters,
-        max_words,
-    } = written;
-    let problem = |member: &str, message: String| Err(Problem::new(at.key(member), message));
-    let output = stage == Stage::Output;
-    let fits = match (check, action) {
-        (_, Action::Flag | Action::Deny) => true,
-        (CheckName::Pii | CheckName::Secrets, Action::Redact | Action::Mask) => true,
-        (CheckName::Links, Action::Mask) => true,
-        (_, Action::Retry) => output,
-        (_, Action::Redact | Action::Mask) => false,
-    };
-    if !fits {
-        let hint = if *action == Action::Retry { ": that is for answers" } else { "" };
-        return problem(
-            "action",
-            format!("`{}` cannot be done here with what `{}` finds{hint}", action.name(), check.name()),
-        );
-    }
-    if !output && matches!(check, CheckName::Leak | CheckName::Schema) {
-        return problem("check", format!("`{}` is for `output`", check.name()));
-    }
-    let given = [
-        ("level", level.is_some(), *check == CheckName::Injection),
-        ("kinds", !kinds.is_empty(), *check == CheckName::Pii),
-        ("allow", !allow.is_empty(), matches!(check, CheckName::Pii | CheckName::Links | CheckName::Policy)),
-        ("deny", !deny.is_empty(), *check == CheckName::Policy),
-        ("patterns", !patterns.is_empty(), matches!(check, CheckName::Pii | CheckName::Policy)),
-        ("languages", languages.is_some(), *check == CheckName::Policy),
-        ("max_characters", max_characters.is_some(), *check == CheckName::Policy),
-        ("max_words", max_words.is_some(), *check == CheckName::Policy),
-    ];
-    if let Some((member, _, _)) = given.iter().find(|(_, given, known)| *given && !known) {
-        return problem(member, format!("means nothing to the check `{}`", check.name()));
-    }
-    let what = match check {
-        CheckName::Injection => Looks::Injection(level.unwrap_or(Level::Balanced)),
-        CheckName::Secrets => Looks::Secrets,
-        CheckName::Leak => Looks::Leak,
-        CheckName::Schema => Looks::Schema,
-        CheckName::Links => Looks::Links(allow.clone()),
-        CheckName::Pii => {
-            let mut found = Kinds::NONE;
-            for name in kinds {
-                let Some(kind) = Kind::from_name(name) else {
-                    let hint = suggest::hint(name, Kind::ALL.into_iter().map(Kind::name));
-                    return problem("kinds", format!("`{name}` is no kind of personal data{hint}"));
-                };
-                found = found.with(kind);
-            }
-            for pattern in patterns {
-                if let Err(error) = Allow::default().pattern(pattern) {
-                    return problem("patterns", error);
-                }
-            }
-            let found = if kinds.is_empty() { Kinds::default() } else { found };
-            Looks::Pii(found, allow.clone(), patterns.clone())
-        }
-        CheckName::Policy => {
-            let mut policy = Policy::default();
-            for phrase in deny {
-                policy = policy.deny(phrase);
-            }
-            for phrase in allow {
-                policy = policy.allow(phrase);
-            }
-            for pattern in patterns {
-                policy = match policy.deny_pattern(pattern) {
-                    Ok(policy) => policy,
-                    Err(error) => return problem("patterns", error),
-                };
-            }
-            for code in languages.iter().flat_map(OneOrMore::iter) {
-                let Some(language) = Language::from_code(code) else {
-                    return problem(
-                        "languages",
-                        format!("`{code}` is no language known here: use codes such as `en`"),
-                    );
-                };
-                policy = policy.speak(language);
-            }
-            if let Some(most) = max_characters {
-                policy = policy.at_most_characters(*most);
-            }
-            if let Some(most) = max_words {
-                policy = policy.at_most_words(*most);
-            }
-            Looks::Policy(Rc::new(policy))
-        }
-    };
-    Ok(Checked { act: Act { action: *action, dry_run }, what })
 }
 
 /// The detector's point of `level`.
@@ -236,6 +70,8 @@ pub struct StagePlan {
     pub schema: Option<Act>,
     /// What is not wanted.
     pub policies: Vec<(Rc<Policy>, Act)>,
+    /// Who else is asked, and what is done with what they find.
+    pub hooks: Vec<(Rc<Hook>, Act)>,
     /// What goes over texts, made once.
     pub filters: Filters,
     allow: Allow,
@@ -296,6 +132,32 @@ impl Plans {
         self.retrieved.as_ref()
     }
 
+    /// Who else is asked at `stage`.
+    pub fn hooks(&self, stage: Stage) -> &[(Rc<Hook>, Act)] {
+        let plan = match stage {
+            Stage::Input => self.input(),
+            Stage::ToolResult => self.tool_result(),
+            Stage::Retrieved => self.retrieved(),
+            Stage::Output => self.output().map(|plan| &**plan),
+        };
+        plan.map_or(&[], |plan| &plan.hooks)
+    }
+
+    /// Whether an answer may be refused so that the next target is asked.
+    pub fn retries(&self) -> bool {
+        let Some(plan) = self.output() else { return false };
+        let acts = [plan.secrets, plan.links, plan.leak, plan.schema].into_iter().flatten();
+        let acts = acts.chain(plan.pii.values().copied());
+        let acts = acts.chain(plan.policies.iter().map(|(_, act)| *act));
+        let mut acts = acts.chain(plan.hooks.iter().map(|(_, act)| *act));
+        acts.any(|act| act.effective() == Action::Retry)
+    }
+
+    /// Whether streams are held until the whole answer has been judged.
+    pub fn holds_streams(&self) -> bool {
+        self.hooks(Stage::Output).iter().any(|(hook, _)| hook.holds)
+    }
+
     /// What is looked for in answers.
     pub fn output(&self) -> Option<&Rc<StagePlan>> {
         self.output.as_ref()
@@ -313,6 +175,7 @@ impl StagePlan {
             leak: None,
             schema: None,
             policies: Vec::new(),
+            hooks: Vec::new(),
             filters: Filters::default(),
             allow: Allow::default(),
             hosts: Vec::new(),
@@ -375,6 +238,10 @@ impl StagePlan {
                 self.hosts.extend(hosts.iter().cloned());
             }
             Looks::Policy(policy) => self.policies.push((policy.clone(), act)),
+            Looks::Hook(hook) => match self.hooks.iter_mut().find(|(other, _)| Rc::ptr_eq(other, hook)) {
+                Some((_, old)) => *old = old.max(act),
+                None => self.hooks.push((hook.clone(), act)),
+            },
         }
     }
 

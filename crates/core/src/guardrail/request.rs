@@ -56,8 +56,16 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
         passages: plans.retrieved().map(|plan| Stages { plan, trust: Trust::Untrusted }),
     };
     for (at, turn) in changed.turns.iter_mut().enumerate() {
-        let trusted = matches!(turn.role, Role::System | Role::Developer | Role::Assistant);
+        let trusted = is_trusted(turn.role);
         let mut run = Run { checked: &mut checked, trusted, new: new <= at && !trusted };
+        if run.new {
+            run.together(&turn.parts, stages.user.as_ref());
+            for part in &turn.parts {
+                if let Part::ToolResult { parts, .. } = part {
+                    run.together(parts, stages.tools.as_ref());
+                }
+            }
+        }
         for part in &mut turn.parts {
             any |= run.part(part, &stages);
             if run.checked.refused.is_some() {
@@ -71,10 +79,15 @@ pub fn check<'a>(plans: &Plans, request: &Request<'a>) -> Checked<'a> {
 
 /// The first turn since the model spoke last. How an answer is to begin, put into the model's mouth by the caller, is no
 /// answer.
-fn begin_of_new(request: &Request<'_>) -> usize {
+pub(super) fn begin_of_new(request: &Request<'_>) -> usize {
     let spoken = |at: &usize| request.turns.get(*at).is_some_and(|turn| turn.role == Role::Assistant);
     let asked = (0..request.turns.len()).rev().find(|at| !spoken(at)).unwrap_or(0);
     (0..asked).rev().find(spoken).map_or(0, |at| at + 1)
+}
+
+/// Whether what is said so is the operator's or the model's own.
+pub(super) fn is_trusted(role: Role) -> bool {
+    matches!(role, Role::System | Role::Developer | Role::Assistant)
 }
 
 /// The checks of all stages; those without any are `None`.
@@ -113,6 +126,30 @@ struct Run<'c, 'a> {
 }
 
 impl Run<'_, '_> {
+    /// Looks for attacks in what several parts say together: one told in halves is whole for who reads them in a row.
+    fn together(&mut self, parts: &[Part<'_>], stages: Option<&Stages<'_>>) {
+        let texts: Vec<&str> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Text { text, .. } => Some(&**text),
+                _ => None,
+            })
+            .collect();
+        let Some(stages) = stages.filter(|stages| 1 < texts.len() && stages.plan.injection.is_some()) else {
+            return;
+        };
+        let before = self.checked.verdicts.0.len();
+        self.attacks(&texts.join(" "), stages);
+        // A word may be cut in two.
+        let letter = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+        let cut = texts.windows(2).any(|pair| {
+            matches!(pair, [one, other] if letter(one.chars().next_back()) && letter(other.chars().next()))
+        });
+        if cut && self.checked.verdicts.0.len() == before {
+            self.attacks(&texts.concat(), stages);
+        }
+    }
+
     /// Checks one part; whether it was changed.
     fn part(&mut self, part: &mut Part<'_>, all: &All<'_>) -> bool {
         match part {

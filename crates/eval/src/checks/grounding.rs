@@ -1,11 +1,11 @@
 //! Groundedness: BEGIN, in three sources, and HaluEval, which length alone separates and which proves nothing.
 
-use std::path::Path;
-
 use anyhow::Result;
+use serde_json::Value;
 use sluice_guardrails::grounding::{Context, FEATURES};
 
-use super::table::{Table, auroc, number, rows, text};
+use super::table::{Table, auroc, number, text};
+use crate::data;
 
 struct Row {
     source: String,
@@ -19,8 +19,8 @@ struct Row {
 /// # Errors
 ///
 /// The data are missing.
-pub fn section(data: &Path, _errors: bool) -> Result<Table> {
-    let all = read(data)?;
+pub fn section(_errors: bool) -> Result<Table> {
+    let all = read()?;
     let mut table = Table::new("Groundedness (AUROC)");
     let of = |source: &str| {
         all.iter()
@@ -56,8 +56,8 @@ pub fn section(data: &Path, _errors: bool) -> Result<Table> {
 /// # Errors
 ///
 /// The data are missing.
-pub fn fit(data: &Path) -> Result<()> {
-    let all = read(data)?;
+pub fn fit() -> Result<()> {
+    let all = read()?;
     let wow: Vec<&Row> = all.iter().filter(|row| row.source == "begin_wow_dev").collect();
     let weights: Vec<String> = train(&wow).iter().map(|weight| format!("{weight:.3}")).collect();
     println!("const WEIGHTS: [f64; FEATURES + 1] = [{}];", weights.join(", "));
@@ -70,8 +70,8 @@ pub fn fit(data: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read(data: &Path) -> Result<Vec<Row>> {
-    let rows = rows(data, "grounding")?;
+fn read() -> Result<Vec<Row>> {
+    let rows = data::read::<Value>("grounding")?;
     Ok(rows
         .iter()
         .map(|row| {

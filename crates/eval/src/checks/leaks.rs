@@ -1,21 +1,23 @@
 //! System prompts given away: own answers.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
+use serde_json::Value;
 use sluice_guardrails::leak::{Prompt, Watch};
 
-use super::table::{Table, number, rows, share, text};
+use super::table::{Table, number, share, text};
+use crate::data;
 
 /// Measures.
 ///
 /// # Errors
 ///
 /// The data are missing.
-pub fn section(data: &Path, errors: bool) -> Result<Table> {
+pub fn section(errors: bool) -> Result<Table> {
     let mut modes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let (mut literal, mut caught) = (0, 0);
-    for row in rows(data, "prompt_leak_own")? {
+    for row in data::read::<Value>("prompt_leak_own")? {
         let prompt = Prompt::new(text(&row, "system"), None);
         let mut watch = Watch::new(&prompt);
         watch.push(text(&row, "answer"));

@@ -1,11 +1,13 @@
 //! Personal data: own numbers with check digits and their near misses; sentences of presidio-research.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
+use serde_json::Value;
 use sluice_guardrails::pii::{self, Kind, Kinds, Settings};
 
-use super::table::{Table, number, rows, share, text};
+use super::table::{Table, number, share, text};
+use crate::data;
 
 /// Our kind for a label of the data, of the kinds with a form.
 fn kind(label: &str) -> Option<Kind> {
@@ -33,13 +35,13 @@ fn kind(label: &str) -> Option<Kind> {
 /// # Errors
 ///
 /// The data are missing.
-pub fn section(data: &Path, errors: bool) -> Result<Table> {
+pub fn section(errors: bool) -> Result<Table> {
     let mut table = Table::new("Personal data");
     let every = Settings { kinds: Kinds::default().with(Kind::Url), ..Settings::default() };
-    checksums(data, &every, errors, &mut table)?;
-    sentences(data, &every, errors, &mut table)?;
+    checksums(&every, errors, &mut table)?;
+    sentences(&every, errors, &mut table)?;
     let mut alarms = 0;
-    let benign = rows(data, "benign")?;
+    let benign = data::read::<Value>("benign")?;
     let without_links = Settings::default();
     for row in &benign {
         let found = pii::find(&without_links, text(row, "text"));
@@ -58,9 +60,9 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
     Ok(table)
 }
 
-fn checksums(data: &Path, settings: &Settings, errors: bool, table: &mut Table) -> Result<()> {
+fn checksums(settings: &Settings, errors: bool, table: &mut Table) -> Result<()> {
     let (mut valid, mut accepted, mut broken, mut wrong) = (0, 0, 0, 0);
-    for row in rows(data, "pii_checksums")? {
+    for row in data::read::<Value>("pii_checksums")? {
         let sentence = text(&row, "text");
         let bytes = |at: usize| sentence.char_indices().nth(at).map_or(sentence.len(), |(byte, _)| byte);
         let (start, end) = (bytes(number(&row, "start")), bytes(number(&row, "end")));
@@ -87,10 +89,10 @@ fn checksums(data: &Path, settings: &Settings, errors: bool, table: &mut Table) 
     Ok(())
 }
 
-fn sentences(data: &Path, settings: &Settings, errors: bool, table: &mut Table) -> Result<()> {
+fn sentences(settings: &Settings, errors: bool, table: &mut Table) -> Result<()> {
     // Per kind: right, found, there.
     let mut counts: BTreeMap<Kind, [usize; 3]> = BTreeMap::new();
-    for row in rows(data, "pii_sentences")? {
+    for row in data::read::<Value>("pii_sentences")? {
         let sentence = text(&row, "text");
         let bytes = |at: usize| sentence.char_indices().nth(at).map_or(sentence.len(), |(byte, _)| byte);
         let spans = row["spans"].as_array().into_iter().flatten().filter_map(|span| {

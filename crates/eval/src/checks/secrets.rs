@@ -1,22 +1,24 @@
 //! Secrets: own shapes and look-alikes; the general benign texts.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
+use serde_json::Value;
 use sluice_guardrails::secrets;
 
-use super::table::{Table, number, rows, share, text};
+use super::table::{Table, number, share, text};
+use crate::data;
 
 /// Measures.
 ///
 /// # Errors
 ///
 /// The data are missing.
-pub fn section(data: &Path, errors: bool) -> Result<Table> {
+pub fn section(errors: bool) -> Result<Table> {
     let mut table = Table::new("Secrets");
     let (mut there, mut found, mut alike, mut alarms) = (0, 0, 0, 0);
     let mut missed: BTreeMap<String, usize> = BTreeMap::new();
-    for row in rows(data, "secrets")? {
+    for row in data::read::<Value>("secrets")? {
         let parts = ["before", "prefix", "rest", "after"].map(|member| text(&row, member));
         let (whole, start) = (parts.concat(), parts[0].len());
         let end = whole.len() - parts[3].len();
@@ -43,7 +45,7 @@ pub fn section(data: &Path, errors: bool) -> Result<Table> {
     }
     table.row("recall, own shapes", "≥ 0.98", share(found, there));
     table.row("false alarms on look-alikes", "0", share(alarms, alike));
-    let benign = rows(data, "benign")?;
+    let benign = data::read::<Value>("benign")?;
     let mut hits = 0;
     for row in &benign {
         let found = secrets::find(text(row, "text"));

@@ -1,8 +1,9 @@
 //! Streams against whole texts, characters held back, and the way back from placeholders.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
+use serde_json::Value;
 use sluice_guardrails::{
     exfiltration::Hosts,
     pii::{Kinds, Settings},
@@ -10,24 +11,27 @@ use sluice_guardrails::{
     stream::{Action, Filter, Placeholders, Plan, Released, apply},
 };
 
-use super::table::{Table, rows, share, text};
+use super::table::{Table, share, text};
+use crate::data;
 
 /// Measures.
 ///
 /// # Errors
 ///
 /// The data are missing.
-pub fn section(data: &Path, errors: bool) -> Result<Table> {
+pub fn section(errors: bool) -> Result<Table> {
     // Texts of one unbroken token, all of them held until they end, are counted by themselves.
     let (mut texts, mut tokens): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for name in ["pii_sentences", "pii_checksums"] {
-        texts.extend(rows(data, name)?.iter().step_by(3).map(|row| text(row, "text").to_owned()));
+        texts.extend(data::read::<Value>(name)?.iter().step_by(3).map(|row| text(row, "text").to_owned()));
     }
-    for row in rows(data, "secrets")?.iter().step_by(3) {
+    for row in data::read::<Value>("secrets")?.iter().step_by(3) {
         tokens.push(["before", "prefix", "rest", "after"].map(|member| text(row, member)).concat());
     }
-    texts.extend(rows(data, "exfil_own")?.iter().step_by(3).map(|row| text(row, "answer").to_owned()));
-    texts.extend(rows(data, "benign")?.iter().step_by(9).map(|row| text(row, "text").to_owned()));
+    texts.extend(
+        data::read::<Value>("exfil_own")?.iter().step_by(3).map(|row| text(row, "answer").to_owned()),
+    );
+    texts.extend(data::read::<Value>("benign")?.iter().step_by(9).map(|row| text(row, "text").to_owned()));
     let output = Arc::new(Plan {
         pii: Some((Settings { kinds: Kinds::default(), ..Settings::default() }, Action::Redact)),
         secrets: Some(Action::Redact),

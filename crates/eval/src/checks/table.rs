@@ -1,9 +1,7 @@
 //! A table of figures beside their goals.
 
-use std::{fmt, fs::File, io::Read, path::Path};
+use std::fmt;
 
-use anyhow::{Context, Result};
-use flate2::read::GzDecoder;
 use serde_json::Value;
 
 /// One part of the evaluation.
@@ -30,27 +28,6 @@ impl fmt::Display for Table {
         writeln!(out, "### {}\n\n| | goal | measured |\n| --- | --- | --- |", self.title)?;
         self.rows.iter().try_for_each(|(what, goal, got)| writeln!(out, "| {what} | {goal} | {got} |"))
     }
-}
-
-/// The rows of a file of the data, one JSON value per line.
-///
-/// # Errors
-///
-/// The file is missing or broken.
-pub fn rows(data: &Path, name: &str) -> Result<Vec<Value>> {
-    let path = data.join("guardrails").join(format!("{name}.jsonl.gz"));
-    let file = File::open(&path).with_context(|| {
-        format!("{} is missing: set SLUICE_DATA to the folder of data sets", path.display())
-    })?;
-    let mut text = String::new();
-    GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    text.lines()
-        .map(|line| {
-            serde_json::from_str(line).with_context(|| format!("a line of {} is no JSON", path.display()))
-        })
-        .collect()
 }
 
 /// A member that is text, or nothing.

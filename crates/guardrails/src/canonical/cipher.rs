@@ -77,38 +77,38 @@ const ENOUGH: usize = 6;
 pub fn signs(text: &str) -> Signs {
     let (mut moved, mut reversed) = (0_u64, 0_u64);
     let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
-        if let Some(word) = rest.get(..length).filter(|word| (3..=12).contains(&word.len())) {
+    let mut start = 0;
+    for (at, byte) in bytes.iter().chain(b" ").enumerate() {
+        if byte.is_ascii_alphabetic() {
+            continue;
+        }
+        if let Some(word) = bytes.get(start..at).filter(|word| (3..=LONGEST).contains(&word.len())) {
             // The first letter and the length rule most words out.
             let first = word.first().copied().unwrap_or(0) | 0x20;
             let last = word.last().copied().unwrap_or(0) | 0x20;
-            let mut candidates = STARTS.get(usize::from(moved_letter(first))).copied().unwrap_or(0);
-            while candidates != 0 {
-                let nth = candidates.trailing_zeros();
-                candidates &= candidates - 1;
-                let common = COMMON.get(nth as usize).map_or(&[][..], |word| word.as_bytes());
-                if common.len() == length
-                    && word.iter().zip(common).all(|(w, c)| moved_letter(w | 0x20) == *c)
-                {
-                    moved |= 1 << nth;
-                }
-            }
-            let mut candidates = STARTS.get(usize::from(last)).copied().unwrap_or(0);
-            while candidates != 0 {
-                let nth = candidates.trailing_zeros();
-                candidates &= candidates - 1;
-                let common = COMMON.get(nth as usize).map_or(&[][..], |word| word.as_bytes());
-                if common.len() == length && word.iter().rev().zip(common).all(|(w, c)| w | 0x20 == *c) {
-                    reversed |= 1 << nth;
-                }
-            }
+            each(moved_letter(first), word.len(), |nth, common| {
+                let same = word.iter().zip(common).all(|(w, c)| moved_letter(w | 0x20) == *c);
+                moved |= u64::from(same) << nth;
+            });
+            each(last, word.len(), |nth, common| {
+                let same = word.iter().rev().zip(common).all(|(w, c)| w | 0x20 == *c);
+                reversed |= u64::from(same) << nth;
+            });
         }
-        at += length + 1;
+        start = at + 1;
     }
     Signs { rot13: ENOUGH <= letters(moved), reversed: ENOUGH <= letters(reversed) }
+}
+
+/// Calls `see` with the common words that begin so and have this length.
+fn each(first: u8, length: usize, mut see: impl FnMut(u32, &[u8])) {
+    let by_length = STARTS.get(usize::from(first.wrapping_sub(b'a')));
+    let mut candidates = by_length.and_then(|by_length| by_length.get(length)).copied().unwrap_or(0);
+    while candidates != 0 {
+        let nth = candidates.trailing_zeros();
+        candidates &= candidates - 1;
+        see(nth, COMMON.get(nth as usize).map_or(&[][..], |word| word.as_bytes()));
+    }
 }
 
 /// Letters of these common words together.
@@ -116,14 +116,18 @@ fn letters(words: u64) -> usize {
     COMMON.iter().enumerate().filter(|(nth, _)| words >> nth & 1 == 1).map(|(_, word)| word.len()).sum()
 }
 
-/// By first letter: the common words that begin so, a bit each.
-const STARTS: [u64; 128] = {
-    let mut table = [0_u64; 128];
+/// Letters of the longest common word.
+const LONGEST: usize = 12;
+
+/// By first letter and length: the common words that begin so, a bit each.
+static STARTS: [[u64; LONGEST + 1]; 26] = {
+    let mut table = [[0_u64; LONGEST + 1]; 26];
     let mut nth = 0;
     while nth < COMMON.len() {
         #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
         {
-            table[COMMON[nth].as_bytes()[0] as usize] |= 1 << nth;
+            let word = COMMON[nth].as_bytes();
+            table[(word[0] - b'a') as usize][word.len()] |= 1 << nth;
         }
         nth += 1;
     }

@@ -5,11 +5,12 @@
 
 use std::borrow::Cow;
 
+use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use super::map::{Map, Rewrite};
 use super::tables;
+use crate::unicode::{Traits, traits};
 
 /// Accents kept on one letter.
 const MOST_ACCENTS: usize = 4;
@@ -20,40 +21,40 @@ pub fn clean(text: &str) -> (Cow<'_, str>, Map) {
         return (Cow::Borrowed(text), Map::default());
     }
     let mut rewrite = Rewrite::of(text);
-    let mut chars = text.char_indices().peekable();
     let mut plain = String::new();
-    while let Some((start, char)) = chars.next() {
-        let accented = chars.peek().is_some_and(|(_, next)| !next.is_ascii() && continues(*next));
-        if char.is_ascii() && !accented {
+    let mut at = 0;
+    while let Some(char) = next_to_look_at(text, &mut at) {
+        let start = at;
+        at += char.len_utf8();
+        let changes = !char.is_ascii() && traits(char).any(Traits::CHANGES);
+        // What belongs to it: how many, and whether any of them may become one with what stands before.
+        let (mut accents, mut keep, mut kept_to) = (0, true, at);
+        while let Some((next, facts)) =
+            beyond_ascii(text, at).filter(|(_, facts)| facts.any(Traits::CONTINUES))
+        {
+            keep &= facts.any(Traits::KEEPS);
+            accents += 1;
+            at += next.len_utf8();
+            if accents <= MOST_ACCENTS {
+                kept_to = at;
+            }
+        }
+        if !changes && keep && accents <= MOST_ACCENTS {
             continue;
         }
         if let Some(shown) = invisible(char) {
-            rewrite.replace(start..start + char.len_utf8(), shown.encode(&mut [0; 4]));
+            at = start + char.len_utf8();
+            rewrite.replace(start..at, shown.encode(&mut [0; 4]));
             continue;
         }
-        let mut end = start + char.len_utf8();
-        if !accented {
-            if let Some(letter) = tables::plain_letter(char) {
-                rewrite.replace(start..end, letter.encode_utf8(&mut [0; 4]));
-            } else if is_nfkc_quick(std::iter::once(char)) != IsNormalized::Yes {
+        match tables::plain_letter(char).filter(|_| accents == 0) {
+            Some(letter) => rewrite.replace(start..at, letter.encode_utf8(&mut [0; 4])),
+            None => {
                 plain.clear();
-                plain.extend(std::iter::once(char).nfkc());
-                rewrite.replace(start..end, &plain);
-            }
-            continue;
-        }
-        let mut accents = 0;
-        let mut cluster = String::from(char);
-        while let Some((at, next)) = chars.next_if(|(_, next)| !next.is_ascii() && (continues(*next))) {
-            end = at + next.len_utf8();
-            if accents < MOST_ACCENTS {
-                cluster.push(next);
-                accents += 1;
+                plain.extend(text.get(start..kept_to).unwrap_or_default().nfkc());
+                rewrite.replace(start..at, &plain);
             }
         }
-        plain.clear();
-        plain.extend(cluster.nfkc());
-        rewrite.replace(start..end, &plain);
     }
     match rewrite.finish() {
         Some((text, map)) => (Cow::Owned(text), map),
@@ -61,8 +62,31 @@ pub fn clean(text: &str) -> (Cow<'_, str>, Map) {
     }
 }
 
+/// The next character that may have to be changed: beyond ASCII, or the last of ASCII before one that is.
+fn next_to_look_at(text: &str, at: &mut usize) -> Option<char> {
+    let rest = text.as_bytes().get(*at..)?;
+    if rest.first().is_some_and(u8::is_ascii) {
+        *at += rest.iter().position(|byte| !byte.is_ascii())?.saturating_sub(1);
+    }
+    text.get(*at..)?.chars().next()
+}
+
+/// The character at a place, if it is beyond ASCII.
+fn beyond_ascii(text: &str, at: usize) -> Option<(char, Traits)> {
+    if text.as_bytes().get(at)?.is_ascii() {
+        return None;
+    }
+    let char = text.get(at..)?.chars().next()?;
+    Some((char, traits(char)))
+}
+
+/// Whether a character shows nothing, or is another way to write a letter.
+pub(crate) fn stands_for_other(char: char) -> bool {
+    invisible(char).is_some() || tables::plain_letter(char).is_some()
+}
+
 /// Belongs to the letter before it: accents, and the later parts of a Korean syllable.
-fn continues(char: char) -> bool {
+pub(crate) fn continues(char: char) -> bool {
     (is_combining_mark(char) || matches!(char, '\u{1160}'..='\u{11FF}')) && invisible(char).is_none()
 }
 

@@ -14,7 +14,8 @@ const ENOUGH_GROUPS: usize = 6;
 pub fn decode(text: &str) -> Option<(String, Map)> {
     let mut rewrite = Rewrite::of(text);
     let bytes = text.as_bytes();
-    let escapes = bytes.iter().filter(|byte| matches!(byte, b'%' | b'\\' | b'&')).count() >= ENOUGH_ESCAPES;
+    let escapes =
+        ENOUGH_ESCAPES <= memchr::memchr3_iter(b'%', b'\\', b'&', bytes).take(ENOUGH_ESCAPES).count();
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if in_run(*byte) {
@@ -55,9 +56,25 @@ pub fn decode(text: &str) -> Option<(String, Map)> {
     rewrite.finish()
 }
 
+#[inline]
 fn in_run(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+    IN_RUN.get(usize::from(byte)).copied().unwrap_or(false)
 }
+
+/// Bytes of the encodings that are runs without a blank.
+static IN_RUN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] =
+                byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Where a run of letters ends; long lines of one block count as one run.
 fn run_end(bytes: &[u8], start: usize) -> usize {
@@ -97,21 +114,53 @@ fn decode_run(run: &[u8]) -> Option<String> {
             return Some(text);
         }
     }
+    // What is no text betrays itself at once: no megabyte is decoded to learn that.
+    let beginning = unpack(run.get(..PROBE).unwrap_or(run), 6, six);
+    if !begins_as_text(&beginning) {
+        return None;
+    }
     readable(unpack(run, 6, six))
 }
 
-fn six(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
-    }
+/// Digits of a long run of base64 that are decoded first.
+const PROBE: usize = 64;
+
+/// Whether bytes may be the beginning of a text: UTF-8 without control characters.
+fn begins_as_text(bytes: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    valid && !bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
 
+fn six(byte: u8) -> Option<u8> {
+    SIX.get(usize::from(byte)).copied().filter(|value| *value < 64)
+}
+
+/// The values of base64's digits, of both alphabets; 64 for what is none.
+static SIX: [u8; 256] = {
+    let mut table = [64; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' | b'-' => 62,
+                b'/' | b'_' => 63,
+                _ => 64,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Bytes of digits that hold so many bits each; what is no digit is passed over.
+#[inline]
 fn unpack(run: &[u8], width: u32, value: impl Fn(u8) -> Option<u8>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(run.len());
     let (mut bits, mut held) = (0_u32, 0_u32);
@@ -162,6 +211,13 @@ fn readable(mut bytes: Vec<u8>) -> Option<String> {
 
 /// A single group of a row: two hexadecimal digits, eight bits, or Morse.
 fn is_group(run: &[u8]) -> bool {
+    // Asked of every word.
+    let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
+    let short = matches!(run.len(), 2 | 4 | 8)
+        && (first.is_ascii_digit() || first.is_ascii_hexdigit() && last.is_ascii_hexdigit());
+    if !short && !matches!(first, b'-' | b'/' | b'.' | b'|') {
+        return false;
+    }
     let hex = run.strip_prefix(b"0x").unwrap_or(run);
     hex.len() == 2 && hex.iter().all(u8::is_ascii_hexdigit)
         || run.len() == 8 && run.iter().all(|byte| matches!(byte, b'0' | b'1'))

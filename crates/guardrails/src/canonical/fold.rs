@@ -4,6 +4,7 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 use super::map::{Map, Rewrite};
 use super::tables::look_alike;
+use crate::unicode::{Traits, traits};
 
 /// Share of Latin letters with accents from which they are taken for decoration, as a fraction.
 const DECORATED: (usize, usize) = (12, 100);
@@ -27,13 +28,14 @@ pub fn fold(text: &str) -> Option<(String, Map)> {
     let mut word: Option<Word> = None;
     let mut mixed = false;
     for (at, char) in text.char_indices().chain([(text.len(), ' ')]) {
-        if char.is_alphabetic() || char.is_ascii_digit() || is_combining_mark(char) {
+        let facts = if char.is_ascii() { Traits::default() } else { traits(char) };
+        if char.is_ascii_alphanumeric() || facts.any(Traits::ALPHABETIC) || facts.any(Traits::MARK) {
             let word = word.get_or_insert_with(|| Word { start: at, ..Word::default() });
             if char.is_ascii_alphabetic() {
                 word.latin = true;
-            } else if !char.is_ascii() && !is_latin(char) {
+            } else if !char.is_ascii() && !facts.any(Traits::LATIN) {
                 word.other += 1;
-                word.alike += usize::from(look_alike(char).is_some());
+                word.alike += usize::from(facts.any(Traits::ALIKE));
             }
         } else if let Some(word) = word.take().filter(|word| 0 < word.alike) {
             mixed |= word.latin;
@@ -64,14 +66,13 @@ pub fn without_accents(text: &str) -> Option<(String, Map)> {
     }
     let (mut letters, mut decorated) = (0, 0);
     for char in text.chars() {
-        if char.is_ascii_alphabetic() {
-            letters += 1;
-        } else if !char.is_ascii() && latin_base(char) != char {
-            letters += 1;
-            decorated += 1;
-        } else if is_combining_mark(char) {
-            decorated += 1;
+        if char.is_ascii() {
+            letters += usize::from(char.is_ascii_alphabetic());
+            continue;
         }
+        let facts = traits(char);
+        letters += usize::from(facts.any(Traits::ACCENTED));
+        decorated += usize::from(facts.any(Traits::ACCENTED) || facts.any(Traits::MARK));
     }
     if decorated * DECORATED.1 <= letters * DECORATED.0 {
         return None;
@@ -105,7 +106,7 @@ pub fn latin_base(char: char) -> char {
 }
 
 /// Latin letters beyond ASCII.
-fn is_latin(char: char) -> bool {
+pub(crate) fn is_latin(char: char) -> bool {
     matches!(char, '\u{00C0}'..='\u{024F}' | '\u{1E00}'..='\u{1EFF}')
 }
 

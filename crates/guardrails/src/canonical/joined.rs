@@ -1,6 +1,7 @@
 //! Words taken apart and put in disguise letter by letter: `i g n o r e`, `i.g.n.o.r.e`, `ig😀nore`, `1gn0r3`.
 
 use super::map::{Map, Rewrite};
+use crate::unicode::{Traits, traits};
 
 /// Single letters in a row that make a spaced-out stretch.
 const ENOUGH_LETTERS: usize = 5;
@@ -18,6 +19,9 @@ pub fn join(text: &str) -> Option<(String, Map)> {
     let leet = ENOUGH_WORDS <= leet_words(text);
     if !spaced && !split && !leet {
         return None;
+    }
+    if !spaced && !split {
+        return read_leet(text);
     }
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut rewrite = Rewrite::of(text);
@@ -50,15 +54,33 @@ pub fn join(text: &str) -> Option<(String, Map)> {
         }
         if leet && !after_letter && in_word(char) {
             let end = end_of(&chars, at, in_word);
-            let word = chars.get(at..end).unwrap_or_default();
-            if let Some(plain) = plain_word(word) {
-                let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
+            let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
+            if let Some(plain) = text.get(start..end_byte).and_then(plain_word) {
                 rewrite.replace(start..end_byte, &plain);
             }
             at = end;
             continue;
         }
         at += 1;
+    }
+    rewrite.finish()
+}
+
+/// The text with letters for the digits in its words, and nothing else done to it.
+fn read_leet(text: &str) -> Option<(String, Map)> {
+    let mut rewrite = Rewrite::of(text);
+    let mut start = None;
+    for (at, char) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (in_word(char), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                if let Some(plain) = text.get(from..at).and_then(plain_word) {
+                    rewrite.replace(from..at, &plain);
+                }
+                start = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
     }
     rewrite.finish()
 }
@@ -80,20 +102,26 @@ fn separates(char: char) -> bool {
 fn has_spaced(text: &str) -> bool {
     let mut row = 0;
     let mut length = 0;
-    for char in text.chars() {
-        if separates(char) {
-            if length == 1 {
-                row += 1;
-            }
+    let bytes = text.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        // Of longer characters, the first byte counts; two of them separate.
+        let separates = match byte {
+            0x80..=0xbf => continue,
+            0xc2 => matches!(bytes.get(at + 1), Some(0xa0 | 0xb7)),
+            128.. => false,
+            _ => separates(char::from(*byte)),
+        };
+        if separates {
+            row += usize::from(length == 1);
             length = 0;
+            if ENOUGH_LETTERS <= row {
+                return true;
+            }
         } else {
             length += 1;
             if 1 < length {
                 row = 0;
             }
-        }
-        if ENOUGH_LETTERS <= row {
-            return true;
         }
     }
     ENOUGH_LETTERS <= row + usize::from(length == 1)
@@ -241,16 +269,24 @@ fn splits(text: &str) -> usize {
         if is_picture(char) {
             picture = letter || picture;
         } else {
-            found += usize::from(picture && char.is_alphabetic());
+            found += usize::from(picture && is_letter(char));
             picture = false;
         }
-        letter = char.is_alphabetic();
+        letter = is_letter(char);
     }
     found
 }
 
+fn is_letter(char: char) -> bool {
+    if char.is_ascii() { char.is_ascii_alphabetic() } else { traits(char).any(Traits::ALPHABETIC) }
+}
+
 fn in_word(char: char) -> bool {
-    char.is_alphanumeric() || matches!(char, '@' | '$' | '€')
+    if char.is_ascii() {
+        char.is_ascii_alphanumeric() || matches!(char, '@' | '$')
+    } else {
+        traits(char).any(Traits::ALPHANUMERIC) || char == '€'
+    }
 }
 
 /// Words with a digit for a letter before their last letter: `pr0mpt`, not `mp3`.
@@ -277,14 +313,19 @@ fn leet_words(text: &str) -> usize {
 }
 
 /// The word with letters for its digits; nothing if it has none, or nothing else.
-fn plain_word(word: &[(usize, char)]) -> Option<String> {
-    let letters = word.iter().filter(|(_, char)| char.is_alphabetic()).count();
-    if letters == 0 || letters == word.len() || LONGEST_LEET < word.len() {
+fn plain_word(word: &str) -> Option<String> {
+    let (mut letters, mut length) = (0, 0);
+    for char in word.chars().take(LONGEST_LEET + 1) {
+        letters += usize::from(is_letter(char));
+        length += 1;
+    }
+    if letters == 0 || letters == length || LONGEST_LEET < length {
         return None;
     }
     let mut plain = String::with_capacity(word.len());
-    for (nth, (_, char)) in word.iter().enumerate() {
-        let next = word.get(nth + 1).map(|(_, char)| *char);
+    let mut chars = word.chars().peekable();
+    while let Some(char) = chars.next() {
+        let next = chars.peek().copied();
         plain.push(match char {
             '0' => 'o',
             '1' if next == Some('1') || next == Some('l') || plain.ends_with('l') => 'l',
@@ -295,7 +336,7 @@ fn plain_word(word: &[(usize, char)]) -> Option<String> {
             '7' => 't',
             '8' => 'b',
             '9' | '6' => 'g',
-            other => *other,
+            other => other,
         });
     }
     Some(plain)

@@ -18,6 +18,7 @@ pub const BUCKETS: usize = 1 << 16;
 /// Ordered pairs of classes.
 pub const PAIRS: usize = CLASSES * CLASSES;
 const WORDS: usize = PAIRS / 64;
+const _: () = assert!(PAIRS.is_multiple_of(64) && WORDS <= 64);
 
 /// Gathers the hashed words of a step: their weights' sum when judging, the buckets themselves when training.
 pub trait Words: Default {
@@ -43,22 +44,31 @@ impl Words for Vec<u16> {
 
 /// A set of ordered pairs of classes.
 #[derive(Clone, Debug)]
-pub struct PairSet([u64; WORDS]);
+pub struct PairSet {
+    words: [u64; WORDS],
+    /// Which of the words have a pair, a bit each: few of them.
+    used: u64,
+}
 
 impl PairSet {
-    const EMPTY: Self = Self([0; WORDS]);
+    const EMPTY: Self = Self { words: [0; WORDS], used: 0 };
 
     fn set(&mut self, first: u8, second: u8) {
         let pair = usize::from(first) * CLASSES + usize::from(second);
-        if let Some(word) = self.0.get_mut(pair / 64) {
+        if let Some(word) = self.words.get_mut(pair / 64) {
             *word |= 1 << (pair % 64);
+            self.used |= 1 << (pair / 64);
         }
     }
 
     /// Calls `each` with every pair in this set or the other.
     pub fn union(&self, other: &Self, mut each: impl FnMut(usize)) {
-        for (index, (left, right)) in self.0.iter().zip(&other.0).enumerate() {
-            let mut bits = left | right;
+        let mut used = self.used | other.used;
+        while used != 0 {
+            let index = used.trailing_zeros() as usize;
+            used &= used - 1;
+            let word = |set: &Self| set.words.get(index).copied().unwrap_or(0);
+            let mut bits = word(self) | word(other);
             while bits != 0 {
                 each(index * 64 + bits.trailing_zeros() as usize);
                 bits &= bits - 1;

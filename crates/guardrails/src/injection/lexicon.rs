@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::unicode::{Traits, traits};
+
 /// The list as it is written.
 const TEXT: &str = include_str!("lexicon.txt");
 
@@ -48,6 +50,10 @@ pub struct Lexicon {
     names: Vec<&'static str>,
     exact: Table,
     stems: Table,
+    /// By the first two letters: the lengths of stems that begin so, a bit each.
+    lengths: Table,
+    /// By the first letter, of words of scripts without blanks: the letters of the longest that begins so.
+    longest: Table,
     /// By the letters without their order.
     shuffled: Table,
 }
@@ -65,6 +71,8 @@ impl Lexicon {
         let mut exact = Vec::new();
         let mut stems = Vec::new();
         let mut shuffled = Vec::new();
+        let mut lengths: Vec<(u32, u16)> = Vec::new();
+        let mut longest: Vec<(u32, u16)> = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, words)) = line.split_once(':') else { continue };
             let name = head.split_whitespace().next().unwrap_or_default();
@@ -72,13 +80,24 @@ impl Lexicon {
                 names.push(name);
                 names.len() - 1
             });
-            let Ok(class) = u8::try_from(class) else { continue };
+            let Ok(class) = u16::try_from(class) else { continue };
             for word in words.split_whitespace() {
                 for form in [word.to_owned(), without_accents(word)] {
                     match form.strip_suffix('*') {
-                        Some(stem) => stems.push((hash_word(stem), class)),
+                        Some(stem) => {
+                            stems.push((hash_word(stem), class));
+                            let length = letters(stem).count();
+                            if (2..=LONGEST_STEM).contains(&length) {
+                                let begin = letters(stem).take(2).fold(SEED, step_char);
+                                join(&mut lengths, begin, |known| known | 1 << length);
+                            }
+                        }
                         None => {
                             exact.push((hash_entry(&form), class));
+                            let length = u16::try_from(letters(&form).count()).unwrap_or(u16::MAX);
+                            if let Some(first) = form.chars().next().filter(|first| !first.is_ascii()) {
+                                join(&mut longest, step_char(SEED, first), |known| known.max(length));
+                            }
                             if SHORTEST_SHUFFLED <= form.len() && form.bytes().all(is_letter) {
                                 shuffled.push((shuffle(form.as_bytes()), class));
                             }
@@ -87,22 +106,44 @@ impl Lexicon {
                 }
             }
         }
-        Self { names, exact: Table::of(&exact), stems: Table::of(&stems), shuffled: Table::of(&shuffled) }
+        Self {
+            names,
+            exact: Table::of(&exact),
+            stems: Table::of(&stems),
+            lengths: Table::of(&lengths),
+            longest: Table::of(&longest),
+            shuffled: Table::of(&shuffled),
+        }
     }
 
     /// The class of the word with this hash.
     pub fn exact(&self, hash: u32) -> Option<u8> {
-        self.exact.find(hash)
+        self.exact.class(hash)
     }
 
     /// The class of words whose first letters have this hash.
     pub fn stem(&self, hash: u32) -> Option<u8> {
-        self.stems.find(hash)
+        self.stems.class(hash)
     }
 
-    /// The class of a word with its letters in another order, the first one in its place: a slip of the fingers, or a trick.
-    pub fn shuffled(&self, word: &[u8]) -> Option<u8> {
-        if word.len() < SHORTEST_SHUFFLED { None } else { self.shuffled.find(shuffle(word)) }
+    /// The lengths of stems whose first two letters have this hash, a bit each.
+    pub fn stem_lengths(&self, hash: u32) -> u16 {
+        self.lengths.find(hash).unwrap_or(0)
+    }
+
+    /// The letters of the longest word beyond ASCII whose first letter has this hash.
+    pub fn longest(&self, hash: u32) -> usize {
+        self.longest.find(hash).map_or(0, usize::from)
+    }
+
+    /// The class of a word by its letters without their order ([`spread`] summed) and its first: a slip of the fingers, or
+    /// a trick.
+    pub fn shuffled(&self, spread: u32, first: u8, length: usize) -> Option<u8> {
+        if length < SHORTEST_SHUFFLED {
+            None
+        } else {
+            self.shuffled.class(step(spread, first.to_ascii_lowercase()))
+        }
     }
 
     /// The class of this name.
@@ -113,12 +154,35 @@ impl Lexicon {
 
 /// The first letter, and all letters whatever their order.
 fn shuffle(word: &[u8]) -> u32 {
-    let spread = |byte: u8| {
-        let lower = LOWER.get(usize::from(byte)).copied().unwrap_or(0);
-        step(step(SEED, lower), lower).wrapping_mul(0x9e37_79b1)
-    };
     let sum = word.iter().fold(0_u32, |sum, byte| sum.wrapping_add(spread(*byte)));
     step(sum, word.first().map_or(0, u8::to_ascii_lowercase))
+}
+
+/// A letter's part of the sum by which letters are known whatever their order.
+#[inline]
+pub fn spread(byte: u8) -> u32 {
+    SPREAD.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
+static SPREAD: [u32; 256] = {
+    let mut table = [0_u32; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte] = step(step(SEED, LOWER[byte]), LOWER[byte]).wrapping_mul(0x9e37_79b1);
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// Puts a value together with the one that is known already.
+fn join(known: &mut Vec<(u32, u16)>, hash: u32, with: impl Fn(u16) -> u16) {
+    match known.iter_mut().find(|(other, _)| *other == hash) {
+        Some((_, value)) => *value = with(*value),
+        None => known.push((hash, with(0))),
+    }
 }
 
 /// The name of a class, empty for none.
@@ -132,12 +196,16 @@ pub fn is_letter(byte: u8) -> bool {
 }
 
 /// One more letter.
-pub fn step(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+#[inline]
+pub const fn step(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte as u32).wrapping_mul(0x0100_0193)
 }
 
 /// One more letter beyond ASCII, in lower case.
 pub fn step_char(hash: u32, char: char) -> u32 {
+    if !char.is_ascii() && !traits(char).any(Traits::UPPER) {
+        return char.encode_utf8(&mut [0; 4]).bytes().fold(hash, step);
+    }
     char.to_lowercase().fold(hash, |hash, lower| {
         let mut bytes = [0_u8; 4];
         lower.encode_utf8(&mut bytes).bytes().fold(hash, step)
@@ -150,7 +218,11 @@ pub fn pair(first: u32, second: u32) -> u32 {
 }
 
 fn hash_word(word: &str) -> u32 {
-    word.chars().filter(|char| *char != '\'').fold(SEED, step_char)
+    letters(word).fold(SEED, step_char)
+}
+
+fn letters(word: &str) -> impl Iterator<Item = char> {
+    word.chars().filter(|char| *char != '\'')
 }
 
 fn hash_entry(entry: &str) -> u32 {
@@ -165,27 +237,29 @@ fn without_accents(word: &str) -> String {
     word.chars().map(crate::canonical::latin_base).collect()
 }
 
-/// Open addressing over hashes; half empty, so that a miss costs one look.
-struct Table {
-    slots: Vec<(u32, u8)>,
+/// Values by hash, none of them 0: open addressing, a quarter full, so that a miss costs one look.
+#[derive(Debug)]
+pub(super) struct Table {
+    slots: Vec<(u32, u16)>,
     mask: usize,
 }
 
 impl Table {
-    fn of(entries: &[(u32, u8)]) -> Self {
+    /// Of these; of two values for one hash, the first.
+    pub fn of(entries: &[(u32, u16)]) -> Self {
         let size = (entries.len() * 4).next_power_of_two().max(16);
         let mut table = Self { slots: vec![(0, 0); size], mask: size - 1 };
-        for (hash, class) in entries {
-            table.insert(*hash, *class);
+        for (hash, value) in entries {
+            table.insert(*hash, *value);
         }
         table
     }
 
-    fn insert(&mut self, hash: u32, class: u8) {
+    fn insert(&mut self, hash: u32, value: u16) {
         for probe in 0..=self.mask {
             if let Some(slot) = self.slots.get_mut((place(hash) + probe) & self.mask) {
                 if slot.1 == 0 {
-                    *slot = (hash, class);
+                    *slot = (hash, value);
                     return;
                 }
                 if slot.0 == hash {
@@ -195,16 +269,22 @@ impl Table {
         }
     }
 
+    /// The value of a hash.
     #[inline]
-    fn find(&self, hash: u32) -> Option<u8> {
+    pub fn find(&self, hash: u32) -> Option<u16> {
         let mut at = place(hash);
         loop {
             match self.slots.get(at & self.mask) {
                 Some((_, 0)) | None => return None,
-                Some((known, class)) if *known == hash => return Some(*class),
+                Some((known, value)) if *known == hash => return Some(*value),
                 Some(_) => at += 1,
             }
         }
+    }
+
+    #[inline]
+    fn class(&self, hash: u32) -> Option<u8> {
+        self.find(hash).map(|class| (class & 255) as u8)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::lexicon::{self, Lexicon};
+use super::lexicon::{self, Lexicon, Table};
 use super::tokens::Token;
 
 const TEXT: &str = include_str!("rules.txt");
@@ -47,6 +47,8 @@ pub struct Rules {
     rules: Vec<Rule>,
     /// Words that only rules know, by hash.
     literals: Vec<(u32, u8)>,
+    /// The same, to look words up in.
+    known: Table,
     /// By class: rule, item, and the item's place among all.
     places: Vec<Vec<(u16, u16, u16)>>,
     states: usize,
@@ -61,8 +63,13 @@ impl Rules {
     }
 
     fn parse(text: &'static str) -> Self {
-        let mut rules =
-            Self { rules: Vec::new(), literals: Vec::new(), places: vec![Vec::new(); IDS], states: 0 };
+        let mut rules = Self {
+            rules: Vec::new(),
+            literals: Vec::new(),
+            known: Table::of(&[]),
+            places: vec![Vec::new(); IDS],
+            states: 0,
+        };
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, pattern)) = line.split_once(':') else { continue };
             let mut head = head.split_whitespace();
@@ -84,6 +91,8 @@ impl Rules {
             }
             rules.add(Rule { kind, untrusted_only: trust == "untrusted", strength, guard, items });
         }
+        let literals: Vec<_> = rules.literals.iter().map(|(hash, id)| (*hash, u16::from(*id))).collect();
+        rules.known = Table::of(&literals);
         rules
     }
 
@@ -163,7 +172,7 @@ impl Matcher {
     pub fn push(&mut self, token: Token) {
         let rules = self.rules;
         let id = if token.class == 0 {
-            rules.literals.iter().find(|(hash, _)| *hash == token.hash).map_or(0, |(_, id)| *id)
+            rules.known.find(token.hash).map_or(0, |id| (id & 127) as u8)
         } else {
             token.class
         };

@@ -4,6 +4,7 @@
 //! without blanks are cut at the longest word of the lexicon, else into single characters.
 
 use super::lexicon::{self, Lexicon};
+use crate::unicode::{Traits, traits};
 
 /// One token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +53,13 @@ impl<'t> Tokens<'t> {
         let mut letters = 0_usize;
         let mut digits_only = true;
         let mut at = start;
+        let (mut spread, mut stems) = (0_u32, 0_u16);
         loop {
             let byte = self.byte(at);
             let lower = lexicon::LOWER.get(usize::from(byte)).copied().unwrap_or(0);
             if lower != 0 {
                 hash = lexicon::step(hash, lower);
+                spread = spread.wrapping_add(lexicon::spread(byte));
                 digits_only &= byte.is_ascii_digit();
                 at += 1;
             } else if byte >= 0x80 {
@@ -65,7 +68,7 @@ impl<'t> Tokens<'t> {
                     at += 3;
                     continue;
                 }
-                if !char.is_alphanumeric() && !is_mark(char) || is_unspaced(char) {
+                if !traits(char).any(Traits::ALPHANUMERIC) && !is_mark(char) || is_unspaced(char) {
                     break;
                 }
                 hash = lexicon::step_char(hash, char);
@@ -78,7 +81,10 @@ impl<'t> Tokens<'t> {
                 break;
             }
             letters += 1;
-            if (2..=lexicon::LONGEST_STEM).contains(&letters) {
+            if letters == 2 {
+                stems = self.lexicon.stem_lengths(hash);
+            }
+            if letters <= lexicon::LONGEST_STEM && stems >> letters & 1 == 1 {
                 class = self.lexicon.stem(hash).unwrap_or(class);
             }
         }
@@ -89,8 +95,7 @@ impl<'t> Tokens<'t> {
             class = pair;
         }
         if class == 0 && letters == at - start {
-            let word = self.text.as_bytes().get(start..at).unwrap_or_default();
-            class = self.lexicon.shuffled(word).unwrap_or(0);
+            class = self.lexicon.shuffled(spread, self.byte(start), letters).unwrap_or(0);
         }
         if digits_only {
             hash = lexicon::NUMBER;
@@ -107,7 +112,8 @@ impl<'t> Tokens<'t> {
         let mut found = None;
         let mut end = start;
         let rest = self.text.get(start..).unwrap_or_default();
-        for char in rest.chars().take(LONGEST_RUN) {
+        let most = self.lexicon.longest(lexicon::step_char(hash, first)).min(LONGEST_RUN);
+        for char in rest.chars().take(most) {
             hash = lexicon::step_char(hash, char);
             end += char.len_utf8();
             if let Some(class) = self.lexicon.exact(hash) {
@@ -134,7 +140,7 @@ impl<'t> Tokens<'t> {
             }
             if byte >= 0x80 {
                 let Some(char) = self.char_at(at) else { break };
-                if char.is_alphanumeric() || is_unspaced(char) {
+                if traits(char).any(Traits::ALPHANUMERIC) || is_unspaced(char) {
                     break;
                 }
                 stop |= matches!(char, '。' | '！' | '？' | '；' | '：' | '।' | '؟' | '…');
@@ -197,7 +203,7 @@ impl Iterator for Tokens<'_> {
                 if is_unspaced(char) {
                     return Some(self.unspaced(start, char));
                 }
-                if char.is_alphanumeric() {
+                if traits(char).any(Traits::ALPHANUMERIC) {
                     return Some(self.word(start));
                 }
                 if let Some(token) = self.punctuation(start) {

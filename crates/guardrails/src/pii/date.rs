@@ -11,7 +11,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
         return;
     }
     let Some(offset) = run.find(|character: char| character.is_ascii_digit()) else { return };
-    let named = written(run);
+    let named = if memchr::memchr(b' ', run.as_bytes()).is_some() { written(run) } else { None };
     let (start, end) = match named {
         Some((from, to)) => (segment.start + from, segment.start + to),
         None => {
@@ -67,93 +67,51 @@ fn written(run: &str) -> Option<(usize, usize)> {
     Some((*start, end + word.trim_end_matches(|sign: char| !sign.is_alphanumeric()).len()))
 }
 
+/// Months in six languages, and their usual short forms.
+#[rustfmt::skip]
+const MONTHS: &[&str] = &[
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "january",
+    "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december", "januar", "februar", "märz", "mai", "juni", "juli", "oktober", "dezember", "janvier",
+    "février", "mars", "avril", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+    "enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre",
+    "noviembre", "diciembre", "gennaio", "febbraio", "aprile", "maggio", "giugno", "luglio", "settembre",
+    "ottobre", "dicembre", "janeiro", "fevereiro", "março", "maio", "junho", "julho", "setembro", "outubro",
+    "novembro", "dezembro",
+];
+
+/// Whether a text begins with two letters that a month's name begins with, or bytes like them. Asked of every word.
+pub(super) fn may_begin_month(text: &str) -> bool {
+    let [first, second, ..] = text.as_bytes() else { return false };
+    SECONDS.get(usize::from(first & 31)).is_some_and(|seconds| seconds >> (second & 31) & 1 == 1)
+}
+
+/// For each first letter of a month's name, the second letters; `\xc3` begins the accented ones.
+static SECONDS: [u32; 32] = seconds();
+
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+const fn seconds() -> [u32; 32] {
+    let mut all = [0; 32];
+    let mut at = 0;
+    while at < MONTHS.len() {
+        let month = MONTHS[at].as_bytes();
+        all[(month[0] & 31) as usize] |= 1 << (month[1] & 31);
+        at += 1;
+    }
+    all
+}
+
 /// Whether a word is a month's name, in one of six languages, or its usual short form.
-pub(super) fn is_month(word: &str) -> bool {
-    const MONTHS: &[&str] = &[
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "januar",
-        "februar",
-        "märz",
-        "mai",
-        "juni",
-        "juli",
-        "oktober",
-        "dezember",
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-        "gennaio",
-        "febbraio",
-        "aprile",
-        "maggio",
-        "giugno",
-        "luglio",
-        "settembre",
-        "ottobre",
-        "dicembre",
-        "janeiro",
-        "fevereiro",
-        "março",
-        "maio",
-        "junho",
-        "julho",
-        "setembro",
-        "outubro",
-        "novembro",
-        "dezembro",
-    ];
+pub(crate) fn is_month(word: &str) -> bool {
+    if !may_begin_month(word) && !word.starts_with(|first: char| !first.is_alphanumeric()) {
+        return false;
+    }
     let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
-    // Asked of every word: most begin like no month.
-    let begin = word.bytes().next().unwrap_or(0).to_ascii_lowercase();
-    let may_be = matches!(begin, b'a' | b'd' | b'e' | b'f' | b'g' | b'j' | b'l' | b'm' | b'n' | b'o' | b's');
-    if !may_be || !(3..=12).contains(&word.len()) {
+    if !may_begin_month(word) || !(3..=12).contains(&word.len()) {
         return false;
     }
     let lower = word.to_lowercase();
-    MONTHS.iter().any(|month| month.bytes().next() == Some(begin) && *month == lower)
+    MONTHS.contains(&lower.as_str())
 }
 
 #[cfg(test)]
@@ -165,6 +123,7 @@ mod tests {
         for month in ["Jan", "february", "MÄRZ", "Août,", "enero", "giugno", "luglio", "outubro"] {
             assert!(is_month(month), "{month}");
         }
+        assert!(MONTHS.iter().all(|month| is_month(month)));
         assert!(!is_month("mill") && !is_month("xjan"));
     }
 }

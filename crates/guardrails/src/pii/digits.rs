@@ -42,11 +42,21 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     {
         return;
     }
-    let link = text::part(segment.text, segment.left, segment.end);
-    let link = link.rsplit([' ', '\n', '"', '<']).next().unwrap_or("").contains("//");
+    let link = OnceCell::new();
+    let link = || {
+        *link.get_or_init(|| {
+            let before = text::part(segment.text, segment.left, segment.end);
+            before.rsplit([' ', '\n', '"', '<']).next().unwrap_or("").contains("//")
+        })
+    };
     let left = OnceCell::new();
     let mut first = 0;
     while let Some(&(start, _)) = groups.get(first) {
+        // Most digits in keys and hashes follow a letter.
+        if segment.start < start && segment.byte(start - 1).is_ascii_alphabetic() {
+            first += 1;
+            continue;
+        }
         let lead = lead(segment, start);
         let begins = start - lead.len();
         let topics = || {
@@ -55,7 +65,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
             if letters { far.and(context::before(segment, start)) } else { far }
         };
         let found =
-            if free(segment, begins) { longest(segment, &groups, first, lead, &topics, link) } else { None };
+            if free(segment, begins) { longest(segment, &groups, first, lead, &topics, &link) } else { None };
         match found {
             Some((kind, last, end)) => {
                 add(kind, begins, end);
@@ -73,13 +83,14 @@ fn longest(
     first: usize,
     lead: &str,
     topics: &dyn Fn() -> Topics,
-    link: bool,
+    link: &dyn Fn() -> bool,
 ) -> Option<(Kind, usize, usize)> {
-    let mut digits = Vec::with_capacity(MOST);
-    let (mut shape, mut between): (Vec<usize>, Vec<&str>) = (Vec::new(), Vec::new());
+    let mut digits = [0; MOST];
+    let (mut shape, mut between) = ([0; GROUPS], [""; GROUPS]);
+    let mut count = 0;
     let mut best = None;
     let mut previous: Option<usize> = None;
-    for (at, &(start, end)) in groups.iter().enumerate().skip(first).take(GROUPS) {
+    for (nth, (at, &(start, end))) in groups.iter().enumerate().skip(first).take(GROUPS).enumerate() {
         if let Some(previous) = previous {
             let sign = text::part(segment.text, previous, start);
             let parts = matches!(sign, " " | "-" | "." | "/" | ") " | ")" | " (" | "(" | ")-" | "-(" | " - ");
@@ -87,21 +98,32 @@ fn longest(
             if !parts || end - start < 2 && !(at == first + 1 && lead.ends_with('+')) {
                 break;
             }
-            between.push(sign);
+            if let Some(slot) = between.get_mut(nth - 1) {
+                *slot = sign;
+            }
         }
-        if MOST < digits.len() + (end - start) {
-            break;
+        let Some(places) = digits.get_mut(count..count + (end - start)) else { break };
+        for (place, byte) in places.iter_mut().zip(text::part(segment.text, start, end).bytes()) {
+            *place = byte.wrapping_sub(b'0');
         }
-        digits.extend(text::part(segment.text, start, end).bytes().map(|byte| byte.wrapping_sub(b'0')));
-        shape.push(end - start);
+        count += end - start;
+        if let Some(slot) = shape.get_mut(nth) {
+            *slot = end - start;
+        }
         previous = Some(end);
-        if digits.len() < 6 {
+        if count < 6 {
             continue;
         }
-        let number = Number { digits: &digits, shape: &shape, between: &between, lead, topics };
+        let number = Number {
+            digits: digits.get(..count).unwrap_or_default(),
+            shape: shape.get(..=nth).unwrap_or_default(),
+            between: between.get(..nth).unwrap_or_default(),
+            lead,
+            topics,
+        };
         let extension = phone::extension(segment, end);
         let closed = closed(segment, end);
-        let sign = between.last().copied().unwrap_or("");
+        let sign = number.between.last().copied().unwrap_or("");
         let goes_on = groups
             .get(at + 1)
             .is_some_and(|(next, _)| !sign.is_empty() && text::part(segment.text, end, *next) == sign);
@@ -111,8 +133,8 @@ fn longest(
         {
             best = Some((kind, at, end));
         } else if (closed || named || extension != end)
-            && !link
             && phone::is_one(segment, &number, start_of(groups, first), named)
+            && !link()
         {
             best = Some((Kind::Phone, at, extension));
         }

@@ -20,11 +20,16 @@ static LENGTHS: &[(&str, usize)] = &[
 
 /// Whether a text begins like an IBAN: two capitals of a country that has them and two digits.
 pub(super) fn head(run: &str) -> Option<usize> {
-    let country = run.get(..2)?;
-    // Asked of every word: few have two digits there.
-    if !run.get(2..4)?.bytes().all(|byte| byte.is_ascii_digit()) {
+    // Asked of every number: few have two digits there.
+    let [first, second, third, fourth, ..] = run.as_bytes() else { return None };
+    if !(third.is_ascii_digit()
+        && fourth.is_ascii_digit()
+        && first.is_ascii_uppercase()
+        && second.is_ascii_uppercase())
+    {
         return None;
     }
+    let country = run.get(..2)?;
     let at = LENGTHS.binary_search_by(|(known, _)| (*known).cmp(country)).ok()?;
     LENGTHS.get(at).map(|(_, length)| *length)
 }

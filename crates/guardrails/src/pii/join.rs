@@ -1,12 +1,18 @@
 //! Which words and groups belong to one segment although blanks part them.
 
-use super::{Kind, Settings, address, address::Style, context::Topics, date, iban, person};
+use std::cell::{OnceCell, RefCell};
+
+use super::{Kind, Memo, Settings, address, address::Style, context::Topics, date, iban, person};
 use crate::text;
 
 /// Decides what joins a segment that begins at one place.
-pub(crate) struct Joiner {
+pub(crate) struct Joiner<'m> {
+    memo: &'m RefCell<Memo>,
     iban: bool,
+    /// A number or a month that may begin a date.
     date: bool,
+    /// Whether a date here is one of birth, once asked.
+    birth: OnceCell<bool>,
     name: bool,
     address: Option<Style>,
 }
@@ -17,20 +23,19 @@ const NAMES: usize = 3;
 /// Words an address may have.
 const STREET: usize = 7;
 
-impl Joiner {
+impl<'m> Joiner<'m> {
     /// Looks at the first run of a segment, `text[at..end]`.
-    pub fn new(settings: &Settings, text: &str, at: usize, end: usize) -> Self {
+    pub fn new(settings: &Settings, memo: &'m RefCell<Memo>, text: &str, at: usize, end: usize) -> Self {
         let run = text::part(text, at, end);
         let kinds = settings.kinds;
         let upper = run.chars().next().is_some_and(char::is_uppercase);
-        let left = || text::part(text, text::back(text, at, super::CONTEXT), at);
         let begins_date =
             || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
         Self {
+            memo,
+            birth: OnceCell::new(),
             iban: run.len() <= 9 && iban::head(run).is_some(),
-            date: kinds.has(Kind::DateOfBirth)
-                && begins_date()
-                && super::context::of(left()).any(Topics::BIRTH),
+            date: kinds.has(Kind::DateOfBirth) && begins_date(),
             name: upper && kinds.has(Kind::Person) && person::part_of_name(run) && person::expected(text, at),
             address: if kinds.has(Kind::Address) { address::style(run) } else { None },
         }
@@ -40,6 +45,10 @@ impl Joiner {
     /// be told yet.
     pub fn next(&self, text: &str, at: usize, end: usize, last: bool) -> Option<Option<usize>> {
         let bytes = text.as_bytes();
+        // Only a blank parts what belongs together, or a comma before it.
+        if !matches!(bytes.get(end), None | Some(b' ' | b',' | 0xc2)) {
+            return Some(None);
+        }
         let so_far = text::part(text, at, end);
         let numeric = numeric(so_far);
         let comma = self.date && text::byte(bytes, end) == b',';
@@ -57,15 +66,26 @@ impl Joiner {
         let start = blank + 1 + usize::from(wide);
         let Some(next) = text::char_at(text, start) else { return if last { Some(None) } else { None } };
         let digit = next.is_ascii_digit();
+        let rest = text::part(text, start, text.len());
+        if self.date && rest.len() < 2 && !last {
+            return None;
+        }
         let joins = numeric && !comma && (digit || matches!(next, '(' | '+'))
             || self.iban && !comma && (digit || next.is_ascii_uppercase())
-            || self.date && next.is_alphanumeric() && so_far.split(' ').count() < 3
+            || self.date
+                && (digit || date::may_begin_month(rest))
+                && so_far.split(' ').count() < 3
+                && self.of_birth(text, at)
             || self.name
                 && next.is_uppercase()
                 && !so_far.ends_with("..")
                 && so_far.split(' ').count() < NAMES
             || self.continues_address(so_far, next);
         Some(joins.then_some(start))
+    }
+
+    fn of_birth(&self, text: &str, at: usize) -> bool {
+        *self.birth.get_or_init(|| self.memo.borrow_mut().before(text, at).any(Topics::BIRTH))
     }
 
     fn continues_address(&self, so_far: &str, next: char) -> bool {
@@ -91,7 +111,7 @@ impl Joiner {
             || self.iban
                 && group.len() <= 4
                 && group.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-            || self.date && (digit || date::is_month(run))
+            || self.date && (digit || date::is_month(run)) && self.of_birth(text, at)
             || self.name && person::part_of_name(run)
             || match self.address {
                 None => false,

@@ -40,6 +40,9 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
 
 /// Adds IPv4 addresses of a piece: four numbers up to 255 that are no part of a longer row and no version.
 fn four_parts(segment: &Segment<'_>, start: usize, piece: &str, add: &mut impl FnMut(Kind, usize, usize)) {
+    if piece.bytes().filter(|byte| *byte == b'.').count() < 3 {
+        return;
+    }
     let mut at = 0;
     for row in piece.split([':', '-']) {
         let from = start + at;

@@ -1,9 +1,15 @@
 //! Where a segment ends.
 
-use std::ops::{BitOr, BitOrAssign, Range};
+use std::{
+    cell::RefCell,
+    ops::{BitOr, BitOrAssign, Range},
+};
 
 use super::{LEFT, Search};
-use crate::{pii, text};
+use crate::{
+    pii, text,
+    unicode::{Traits, traits},
+};
 
 /// Bytes over which the groups of one number, or the words of one address, may stretch.
 pub(super) const JOINED_CAP: usize = 96;
@@ -23,6 +29,7 @@ impl Flags {
     pub const COLON: Self = Self(16);
     pub const SLASHES: Self = Self(32);
     pub const LONG: Self = Self(64);
+    pub const MARK: Self = Self(128);
     /// What a run that is more than a word has.
     pub const WANTED: Self = Self(1 | 8 | 16 | 32);
     pub const ALL: Self = Self(u16::MAX);
@@ -45,6 +52,69 @@ impl BitOrAssign for Flags {
         self.0 |= other.0;
     }
 }
+
+/// How many digits, dots, colons and dashes a run has: what most detectors need several of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signs(u64);
+
+impl Signs {
+    /// More of each than any detector asks for.
+    const MANY: Self = Self(0x0fff_0fff_0fff_0fff);
+
+    pub fn digits(self) -> u64 {
+        self.0 & 0xffff
+    }
+
+    pub fn dots(self) -> u64 {
+        self.0 >> 16 & 0xffff
+    }
+
+    pub fn colons(self) -> u64 {
+        self.0 >> 32 & 0xffff
+    }
+
+    pub fn dashes(self) -> u64 {
+        self.0 >> 48
+    }
+}
+
+/// What a byte adds to [`Signs`]. No run is longer than its parts can count.
+const fn sign(byte: u8) -> u64 {
+    match byte {
+        b'0'..=b'9' => 1,
+        b'.' => 1 << 16,
+        b':' => 1 << 32,
+        b'-' => 1 << 48,
+        _ => 0,
+    }
+}
+
+/// Of each byte that is always part of a run, its flag and its sign.
+static PLAIN: [(u16, u64); 256] = {
+    let mut table = [(0, 0); 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "computed at build time, where a wrong index does not compile"
+        )]
+        {
+            let flag = match CLASS[byte as usize] {
+                LETTER_LOWER => Flags::LOWER.0,
+                LETTER_UPPER => Flags::UPPER.0,
+                NUMBER => Flags::DIGIT.0,
+                MARK => Flags::MARK.0,
+                SIGN_AT => Flags::AT.0,
+                SIGN_COLON => Flags::COLON.0,
+                SLASH => Flags::SLASHES.0,
+                _ => 0,
+            };
+            table[byte as usize] = (flag, sign(byte));
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Characters of a run from which on it is long enough to hold a secret.
 const LONG: usize = 12;
@@ -93,6 +163,7 @@ const fn classes() -> [u8; 256] {
 pub(crate) struct Ended {
     pub end: usize,
     pub flags: Flags,
+    pub signs: Signs,
     /// The run goes on after `end`.
     pub cut: bool,
     /// More groups follow than one entity can have.
@@ -101,27 +172,89 @@ pub(crate) struct Ended {
     pub probe: bool,
 }
 
-/// The run at `at`: characters of words, numbers, addresses and tokens. `None` where the text ends before it does.
-/// The first `seen` bytes are known to belong to it.
-pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ended> {
+impl Ended {
+    /// A run cut at `end` of which nothing else is known.
+    pub fn cut(end: usize) -> Self {
+        Self { end, flags: Flags::ALL, signs: Signs::MANY, cut: true, window: false, probe: false }
+    }
+}
+
+/// Where words and blanks that nothing can be end: at the first run that may hold something, or that is not closed.
+///
+/// With `keys`, long runs may be secrets; with `months`, a month begins a date; with `brackets`, `[` a placeholder.
+pub(super) fn dull(text: &str, at: usize, keys: bool, months: bool, brackets: bool) -> usize {
     let bytes = text.as_bytes();
-    let mut end = at + seen;
-    let mut flags = if seen == 0 { Flags::default() } else { Flags::ALL };
-    let mut paren = false;
-    let most = at + super::TOKEN_CAP;
+    let (mut start, mut end, mut flags) = (at, at, Flags::default());
     while let Some(&byte) = bytes.get(end) {
-        // Nothing longer is looked at in one piece, so nothing longer is read more than a few times.
-        if most < end {
-            return Some(Ended { end, flags: Flags::ALL, cut: true, window: false, probe: false });
-        }
+        let mut width = 1;
+        let mut stop = false;
         match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
             LETTER_LOWER => flags |= Flags::LOWER,
             LETTER_UPPER => flags |= Flags::UPPER,
-            NUMBER => flags |= Flags::DIGIT,
-            MARK => {}
-            SIGN_AT => flags |= Flags::AT,
-            SIGN_COLON => flags |= Flags::COLON,
-            SLASH => flags |= Flags::SLASHES,
+            MARK if byte == b'-' && start == end => return start,
+            MARK => flags |= Flags::MARK,
+            OPEN => match bytes.get(end + 1) {
+                None => return start,
+                Some(next) if next.is_ascii_digit() || *next == b'+' => return start,
+                Some(_) => stop = true,
+            },
+            CLOSE => stop = true,
+            WIDE => match text::char_at(text, end) {
+                Some(character) => {
+                    width = character.len_utf8();
+                    stop = !belongs(character);
+                    flags |= Flags::UPPER;
+                }
+                None => return start,
+            },
+            STOP => stop = true,
+            _ => return start,
+        }
+        let length = end - start;
+        if stop {
+            let run = || text::part(text, start, end);
+            if keys && LONG <= length && flags != Flags::LOWER || months && pii::is_month(run()) {
+                return start;
+            }
+            if byte == b'\\' || byte == b'[' && brackets {
+                return end;
+            }
+            (start, flags) = (end + width, Flags::default());
+        } else if super::CAP <= length {
+            return start;
+        }
+        end += width;
+    }
+    start
+}
+
+/// The run at `at`: characters of words, numbers, addresses and tokens. `None` where the text ends before it does.
+/// The first `seen` bytes are known to belong to it. Of one that is longer, no more than `most` bytes are read.
+pub(super) fn run(text: &str, at: usize, seen: usize, last: bool, most: usize) -> Option<Ended> {
+    let bytes = text.as_bytes();
+    let mut end = at + seen;
+    let (mut flags, mut signs) =
+        if seen == 0 { (Flags::default(), Signs::default()) } else { (Flags::ALL, Signs::MANY) };
+    let mut paren = false;
+    while let Some(&byte) = bytes.get(end) {
+        if at + most < end {
+            return Some(Ended {
+                end,
+                flags: flags | Flags::LONG,
+                signs,
+                cut: true,
+                window: false,
+                probe: false,
+            });
+        }
+        let (flag, sign) = PLAIN.get(usize::from(byte)).copied().unwrap_or((0, 0));
+        if flag != 0 {
+            flags.0 |= flag;
+            signs.0 += sign;
+            end += 1;
+            continue;
+        }
+        match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
             OPEN | CLOSE if super::CAP <= end - at => break,
             OPEN => match bytes.get(end + 1) {
                 None if !last => return None,
@@ -146,20 +279,28 @@ pub(super) fn run(text: &str, at: usize, seen: usize, last: bool) -> Option<Ende
     if end == text.len() && !last {
         None
     } else {
-        Some(Ended { end, flags, cut: false, window: false, probe: false })
+        Some(Ended { end, flags, signs, cut: false, window: false, probe: false })
     }
 }
 
 /// Whether a character outside ASCII can be part of a name or an address: letters of alphabets and their accents, not
 /// ideographs, punctuation or blanks.
 fn belongs(character: char) -> bool {
-    character < '\u{2000}' && (character.is_alphanumeric() || ('\u{300}'..='\u{36f}').contains(&character))
+    character < '\u{2000}'
+        && (traits(character).any(Traits::ALPHANUMERIC) || ('\u{300}'..='\u{36f}').contains(&character))
 }
 
 /// A run with everything that continues it. `None` where more text could still join.
-pub(super) fn joined(search: &Search, text: &str, at: usize, first: Ended, last: bool) -> Option<Ended> {
+pub(super) fn joined(
+    search: &Search,
+    memo: &RefCell<pii::Memo>,
+    text: &str,
+    at: usize,
+    first: Ended,
+    last: bool,
+) -> Option<Ended> {
     let mut whole = first;
-    let words = search.pii.as_ref().map(|settings| pii::Joiner::new(settings, text, at, first.end));
+    let words = search.pii.as_ref().map(|settings| pii::Joiner::new(settings, memo, text, at, first.end));
     loop {
         // `None` of the joiner says that what follows cannot be told yet.
         let next = match words.as_ref() {
@@ -167,7 +308,7 @@ pub(super) fn joined(search: &Search, text: &str, at: usize, first: Ended, last:
             None => None,
         };
         let Some(start) = next else { return Some(whole) };
-        let run = match run(text, start, 0, last) {
+        let run = match run(text, start, 0, last, super::CAP) {
             Some(run) => run,
             None if text.len() < at + JOINED_CAP => return None,
             None => return Some(Ended { window: true, ..whole }),
@@ -178,7 +319,8 @@ pub(super) fn joined(search: &Search, text: &str, at: usize, first: Ended, last:
         if !words.as_ref().is_some_and(|joiner| joiner.takes(text, at, start, run.end)) {
             return Some(whole);
         }
-        whole = Ended { end: run.end, flags: whole.flags | run.flags, ..whole };
+        let signs = Signs(whole.signs.0 + run.signs.0);
+        whole = Ended { end: run.end, flags: whole.flags | run.flags, signs, ..whole };
     }
 }
 
@@ -217,6 +359,9 @@ pub(crate) struct Segment<'t> {
     /// Where the left context begins.
     pub left: usize,
     pub flags: Flags,
+    pub signs: Signs,
+    /// What words to the left speak of.
+    pub memo: &'t RefCell<pii::Memo>,
     /// Whether the run goes on after `end`.
     pub cut: bool,
     /// Whether this is the beginning of a run that is only asked for what could go on.
@@ -224,7 +369,7 @@ pub(crate) struct Segment<'t> {
 }
 
 impl<'t> Segment<'t> {
-    pub fn new(text: &'t str, start: usize, ended: Ended) -> Self {
+    pub fn new(text: &'t str, start: usize, ended: Ended, memo: &'t RefCell<pii::Memo>) -> Self {
         let end = ended.end;
         let text = text::part(text, 0, end);
         Self {
@@ -233,6 +378,8 @@ impl<'t> Segment<'t> {
             end,
             left: text::back(text, start, LEFT),
             flags: ended.flags,
+            signs: ended.signs,
+            memo,
             cut: ended.cut,
             probe: ended.probe,
         }

@@ -80,16 +80,18 @@ fn without_commas(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let (mut quoted, mut escaped) = (false, false);
     // A comma and the blanks behind it, until it is known what follows.
-    let mut comma: Option<usize> = None;
+    let mut held = String::new();
     for character in text.chars() {
-        if !quoted && !character.is_whitespace() {
-            if let Some(at) = comma.take().filter(|_| matches!(character, '}' | ']')) {
-                kept.remove(at);
-            }
+        if !quoted && (character == ',' || !held.is_empty() && character.is_whitespace()) {
             if character == ',' {
-                comma = Some(kept.len());
+                kept.push_str(&std::mem::take(&mut held));
             }
+            held.push(character);
+            continue;
         }
+        let comma = usize::from(!held.is_empty() && matches!(character, '}' | ']'));
+        kept.push_str(held.get(comma..).unwrap_or_default());
+        held.clear();
         match character {
             _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
@@ -98,5 +100,6 @@ fn without_commas(text: &str) -> String {
         }
         kept.push(character);
     }
+    kept.push_str(&held);
     kept
 }

@@ -1,7 +1,10 @@
 //! Values assigned to names that mean secrecy, where the value looks drawn at random.
 
 use super::{entropy, placeholder, uniform, uuid};
-use crate::{scan::Segment, text};
+use crate::{
+    scan::{Flags, Segment},
+    text,
+};
 
 /// Characters to the left of a value in which its name stands.
 const NAME: usize = 44;
@@ -9,7 +12,14 @@ const NAME: usize = 44;
 /// Adds the value a segment assigns, or that an assignment to its left announces.
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, usize, usize)) {
     let run = segment.str();
-    let (name, value) = match run.split_once(['=', ':']) {
+    // What is drawn at random has characters of two kinds at least, and a name stands before it.
+    let kinds =
+        [Flags::LOWER, Flags::UPPER, Flags::DIGIT, Flags::MARK | Flags::AT | Flags::COLON | Flags::SLASHES];
+    if kinds.into_iter().filter(|kind| segment.flags.any(*kind)).count() < 2 {
+        return;
+    }
+    let sign = run.bytes().position(|byte| matches!(byte, b'=' | b':'));
+    let (name, value) = match sign.and_then(|at| Some((run.get(..at)?, run.get(at + 1..)?))) {
         Some((name, value)) if 6 <= value.trim_start_matches(['=', ':']).len() && !name.is_empty() => {
             (name, value.trim_start_matches(['=', ':']))
         }
@@ -48,6 +58,9 @@ enum Secrecy {
 /// The secrecy of the name before an assignment sign, quotes and blanks between them.
 fn announced(left: &str) -> Secrecy {
     let quoted = left.trim_end_matches(['"', '\'', '`', '\\']);
+    if !quoted.ends_with([' ', '\t', '=', ':', '>']) {
+        return Secrecy::None;
+    }
     let lower = text::part(quoted, text::back(quoted, quoted.len(), 9), quoted.len()).to_ascii_lowercase();
     if lower.ends_with("bearer ")
         || lower.ends_with("basic ") && left.to_ascii_lowercase().contains("authorization")
@@ -75,6 +88,11 @@ fn announced(left: &str) -> Secrecy {
 /// The secrecy of a name by its last word.
 fn secrecy(name: &str) -> Secrecy {
     let part_of = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
+    // Asked of every time of day: what names a secret ends in one of these.
+    let last = name.bytes().next_back().unwrap_or(0).to_ascii_lowercase();
+    if !matches!(last, b'a' | b'd' | b'e' | b'l' | b'n' | b's' | b't' | b'y' | b'_' | b'-' | b'.' | 128..) {
+        return Secrecy::None;
+    }
     let name = name.rsplit(|character| !part_of(character)).next().unwrap_or("");
     let name: String =
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();

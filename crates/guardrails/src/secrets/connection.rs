@@ -8,7 +8,7 @@ use crate::{
 
 /// Adds a connection string with a password, and web hooks whose path is the credential.
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, usize, usize)) {
-    if !segment.flags.any(Flags::SLASHES) {
+    if !(segment.flags.any(Flags::SLASHES) && segment.flags.any(Flags::COLON)) {
         return;
     }
     let run = segment.str();

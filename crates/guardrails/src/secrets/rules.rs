@@ -215,12 +215,32 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     }
 }
 
+/// For each first letter of a form, the letters that may be its second: few words get past them.
+static SECONDS: [u128; 128] = seconds();
+
+#[expect(clippy::indexing_slicing, reason = "at compile time")]
+const fn seconds() -> [u128; 128] {
+    let mut all = [0; 128];
+    let mut at = 0;
+    while at < RULES.len() {
+        let prefix = RULES[at].prefix.as_bytes();
+        all[prefix[0] as usize] |= 1 << prefix[1];
+        at += 1;
+    }
+    all[b'e' as usize] |= 1 << b'y';
+    all
+}
+
 /// The key that a text begins with, and its length.
 fn key(rest: &str) -> Option<(&'static str, usize)> {
+    let [first, second, ..] = rest.as_bytes() else { return None };
+    let seconds = SECONDS.get(usize::from(*first)).copied().unwrap_or(0);
+    if 127 < *second || seconds >> second & 1 == 0 {
+        return None;
+    }
     if rest.starts_with("eyJ") {
         return json_web_token(rest).map(|length| ("jwt", length));
     }
-    let first = rest.as_bytes().first()?;
     for rule in RULES.iter().filter(|rule| rule.prefix.as_bytes().first() == Some(first)) {
         let Some(behind) = rest.strip_prefix(rule.prefix) else { continue };
         let length = behind.bytes().take_while(|&byte| rule.letters.has(byte)).count();
@@ -302,6 +322,11 @@ fn json_web_token(rest: &str) -> Option<usize> {
 /// Keys that carry their mark inside: Azure AD secrets, Telegram bots, Mailchimp keys, Terraform tokens.
 fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
     let mut found = Vec::new();
+    // The shortest of them has 36 bytes, and each has one of these signs.
+    let sign = |byte: u8| matches!(byte, b'~' | b':' | b'-') || byte == b'.';
+    if run.len() < 36 || !run.bytes().any(sign) {
+        return found;
+    }
     let dash = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     let around = |mark: usize, left: usize, letters: fn(u8) -> bool| {
         let start = mark.checked_sub(left)?;

@@ -10,10 +10,10 @@ use serde::{
     },
 };
 
-use super::{OneOrMore, is_default};
+use super::{Hook, OneOrMore, is_default};
 
 /// Checks of what callers send and of what models answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Guardrail {
@@ -73,11 +73,11 @@ impl Stage {
 }
 
 /// One check: its name, its name and what to do with what it finds (`pii: redact`), or all about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Check(pub Spelled);
 
 /// All about a check.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spelled {
@@ -111,6 +111,9 @@ pub struct Spelled {
     /// `policy`: the most words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_words: Option<usize>,
+    /// `hook`: who is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<Box<Hook>>,
 }
 
 /// What a check looks for.
@@ -133,12 +136,22 @@ pub enum CheckName {
     Schema,
     /// Words, patterns, languages and lengths that are not wanted.
     Policy,
+    /// What a guardrail somewhere else says.
+    Hook,
 }
 
 impl CheckName {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Injection, Self::Pii, Self::Secrets, Self::Leak, Self::Links, Self::Schema, Self::Policy];
+    pub const ALL: [Self; 8] = [
+        Self::Injection,
+        Self::Pii,
+        Self::Secrets,
+        Self::Leak,
+        Self::Links,
+        Self::Schema,
+        Self::Policy,
+        Self::Hook,
+    ];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -150,6 +163,7 @@ impl CheckName {
             Self::Links => "links",
             Self::Schema => "schema",
             Self::Policy => "policy",
+            Self::Hook => "hook",
         }
     }
 }
@@ -296,7 +310,7 @@ impl schemars::JsonSchema for Check {
                 },
                 generator.subschema_for::<Spelled>(),
             ],
-            "errorMessage": "must be the name of a check (injection, pii, secrets, leak, links, schema, policy), one name and \
+            "errorMessage": "must be the name of a check (injection, pii, secrets, leak, links, schema, policy, hook), one name and \
                              its action, such as `pii: redact`, or `check` and more about it",
         })
     }
