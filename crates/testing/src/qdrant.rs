@@ -1,6 +1,11 @@
 //! A stand-in for Qdrant, after its documented HTTP API (version 1.10 and later): collections, points, filters, errors in
 //! its words. There is no package of the real one here; what it answers otherwise than documented is not known.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "it reads JSON values, whose indexing gives null and never panics"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
