@@ -103,8 +103,9 @@ fn by_status(status: u16) -> ErrorKind {
 /// The kind of an error by its type: `throttlingException` in a stream,
 /// `com.amazon.coral.service#ThrottlingException` in a body.
 fn by_name(name: &str) -> Option<ErrorKind> {
-    let name = name.rsplit(['#', '.']).next().unwrap_or_default();
-    let name = name.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    // In a header an address may follow the name, with dots of its own.
+    let name = name.split(':').next().unwrap_or_default();
+    let name = name.rsplit(['#', '.']).next().unwrap_or_default().to_ascii_lowercase();
     Some(match name.as_str() {
         "throttlingexception" | "servicequotaexceededexception" | "toomanyrequestsexception" => {
             ErrorKind::UpstreamRateLimited
