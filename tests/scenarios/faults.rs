@@ -34,9 +34,9 @@ const MATRIX: &[(&str, Comes, Comes)] = &[
     ("stall=2", TheNext(&[504]), ABrokenStream),
     ("body=truncated", TheNext(&[502]), TheNext(&[502])),
     ("reset", TheNext(&[502]), TheNext(&[502])),
-    ("cut=2", TheNext(&[502]), ABrokenStream),
-    ("error=2", TheNext(&[502, 503]), ABrokenStream),
-    ("garbage=2", TheNext(&[502]), ABrokenStream),
+    ("cut=2,between=20", TheNext(&[502]), ABrokenStream),
+    ("error=2,between=20", TheNext(&[502, 503]), ABrokenStream),
+    ("garbage=2,between=20", TheNext(&[502]), ABrokenStream),
     ("trickle=64,2", ItsAnswer, ItsAnswer),
     ("body=html", TheNext(&[502]), TheNext(&[502])),
     // The body is right, only its name is wrong.

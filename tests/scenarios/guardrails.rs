@@ -85,7 +85,9 @@ fn refused(protocol: Protocol, answer: &Answer, check: &str) {
 fn a_secret_in_an_answer_is_refused(gateway: &Gateway) {
     for protocol in PROTOCOLS {
         for model in ["talkative-openai", "talkative-anthropic"] {
-            let text = format!("one two three four five six seven eight nine ten {SECRET} and so on");
+            // Paced: what comes in one burst is refused before anything was handed on, with a status.
+            let said = format!("one two three four five six seven eight nine ten {SECRET} and so on");
+            let text = format!("{said} [[fault between=20]]");
             let body = protocol.ask(model, &text, false);
             let answer = gateway.post(&protocol.path(model, false), &body).send().expect(400);
             refused(protocol, &answer, "secrets");
