@@ -97,7 +97,7 @@ onEachModel("counts without asking", async (model) => {
 onEachModel("tells an error within a stream", async (model) => {
   let text = "";
   const error = await caught(async () => {
-    const stream = ant.messages.stream(ask(model, "[[tokens 20]] [[fault error=3]]"));
+    const stream = ant.messages.stream(ask(model, "[[tokens 20]] [[fault error=3,between=20]]"));
     stream.on("text", (piece) => (text += piece));
     await stream.finalMessage();
   });

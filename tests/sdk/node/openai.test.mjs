@@ -124,7 +124,7 @@ onEachModel("answers by schema", async (model) => {
 onEachModel("tells an error within a stream", async (model) => {
   let text = "";
   const error = await caught(async () => {
-    const stream = await create(model, "[[tokens 20]] [[fault error=3]]", { stream: true });
+    const stream = await create(model, "[[tokens 20]] [[fault error=3,between=20]]", { stream: true });
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
   });
   assert.ok(error instanceof OpenAI.APIError, `${error}`);

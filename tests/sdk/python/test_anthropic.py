@@ -314,7 +314,7 @@ class TestErrors:
     def test_error_in_the_stream(self, ant, model):
         text = ""
         with pytest.raises(anthropic.APIStatusError) as caught:
-            content = "[[tokens 20]] [[fault error=3]]"
+            content = "[[tokens 20]] [[fault error=3,between=20]]"
             with ant.messages.stream(model=model, max_tokens=500, messages=user(content)) as stream:
                 for piece in stream.text_stream:
                     text += piece
@@ -322,7 +322,7 @@ class TestErrors:
         assert caught.value.body["type"] == "error"
 
     @gateway_only
-    @pytest.mark.parametrize("clause", ["cut=3", "end=3", "garbage=3"])
+    @pytest.mark.parametrize("clause", ["cut=3,between=20", "end=3,between=20", "garbage=3,between=20"])
     def test_broken_stream_is_an_error(self, ant, model, clause):
         with pytest.raises(anthropic.APIStatusError) as caught:
             content = f"[[tokens 20]] [[fault {clause}]]"

@@ -98,4 +98,4 @@ def test_errors_are_the_sdks(google, any_model):
         google.models.generate_content(model="no-such-model", contents="hi")
     assert caught.value.code == 404
     with pytest.raises(errors.APIError):
-        list(google.models.generate_content_stream(model=any_model, contents="[[tokens 9]] [[fault error=3]]"))
+        list(google.models.generate_content_stream(model=any_model, contents="[[tokens 9]] [[fault error=3,between=20]]"))

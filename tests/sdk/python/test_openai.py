@@ -383,14 +383,14 @@ class TestErrors:
         text = ""
         with pytest.raises(openai.APIError) as caught:
             for chunk in oai.chat.completions.create(
-                model=model, messages=user("[[tokens 20]] [[fault error=3]]"), stream=True
+                model=model, messages=user("[[tokens 20]] [[fault error=3,between=20]]"), stream=True
             ):
                 text += text_of([chunk])
         assert text == "w0 w1 w2 "
         assert caught.value.message
 
     @gateway_only
-    @pytest.mark.parametrize("clause", ["cut=3", "end=3", "garbage=3"])
+    @pytest.mark.parametrize("clause", ["cut=3,between=20", "end=3,between=20", "garbage=3,between=20"])
     def test_broken_stream_is_an_error(self, oai, model, clause):
         text = ""
         with pytest.raises(openai.APIError):

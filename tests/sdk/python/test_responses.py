@@ -127,4 +127,4 @@ def test_errors_are_the_sdks(oai, any_model):
     with pytest.raises(openai.BadRequestError):
         oai.responses.create(model=any_model, input=7)
     with pytest.raises(openai.APIError):
-        list(oai.responses.create(model=any_model, input="[[tokens 9]] [[fault cut=3]]", stream=True))
+        list(oai.responses.create(model=any_model, input="[[tokens 9]] [[fault cut=3,between=20]]", stream=True))
