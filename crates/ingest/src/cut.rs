@@ -1,14 +1,8 @@
 //! Bytes into pages of chunks.
 
 use bytes::Bytes;
-use sluice_core::{
-    knowledge::{
-        SLICE,
-        record::{Chunking, Cut, FaultCode},
-    },
-    port::PAGE,
-};
-use sluice_extract::{Limits, Sizes};
+use sluice_core::knowledge::record::{Chunking, Cut, FaultCode};
+use sluice_extract::{Chunks, Document, Limits, Sizes};
 use sluice_providers::tokens;
 use sluice_types::knowledge::Chunk;
 
@@ -17,50 +11,64 @@ use crate::Stop;
 /// Counts up with every change of what is extracted or how it is cut: the same file is another version then.
 pub const VERSION: u32 = 1;
 
-/// What a document was cut into, in pages as they are kept.
-pub struct Pages {
-    /// What is known of them.
-    pub cut: Cut,
-    /// The pages.
-    pub pages: Vec<Bytes>,
-}
-
-/// Cuts a document.
-pub fn cut(name: &str, bytes: &[u8], chunking: Chunking) -> Result<Pages, Stop> {
-    let limits = Limits { bytes: bytes.len(), ..Limits::default() };
-    let never = |problem: sluice_extract::Problem| {
+/// Reads a document.
+pub fn document(name: &str, bytes: Vec<u8>) -> Result<Document<'static>, Stop> {
+    sluice_extract::extract_owned(name, bytes, &Limits::default()).map_err(|problem| {
         let code = match problem.code() {
             "unsupported_file" => FaultCode::UnsupportedFile,
             _ => FaultCode::InvalidFile,
         };
         Stop::Never(code, problem.to_string())
-    };
-    let document = sluice_extract::extract(name, bytes, &limits).map_err(never)?;
-    let sizes = Sizes::fixed(chunking.max as usize, chunking.overlap as usize)
-        .map_err(|error| Stop::Never(FaultCode::ServerError, error.to_string()))?;
-    let count = |text: &str| usize::try_from(tokens::text(text)).unwrap_or(usize::MAX);
-    let chunks = sluice_extract::chunks(&document, &sizes, &count);
-    if chunks.is_empty() {
-        let message = "the file holds no text: upload one that does";
-        return Err(Stop::Never(FaultCode::InvalidFile, message.to_owned()));
+    })
+}
+
+/// A document's chunks in pages as they are kept, made one by one: those of 50 MB are more than a Worker holds at once.
+pub struct Pages<'a> {
+    chunks: Chunks<'a>,
+    /// What is known of those that have come.
+    cut: Cut,
+}
+
+impl<'a> Pages<'a> {
+    /// With `slice` chunks on each page but the last: then a chunk's place tells its page.
+    pub fn of(document: &'a Document<'_>, chunking: Chunking, slice: usize) -> Result<Self, Stop> {
+        let sizes = Sizes::fixed(chunking.max as usize, chunking.overlap as usize)
+            .map_err(|error| Stop::Never(FaultCode::ServerError, error.to_string()))?;
+        let cut = Cut { slice: number(slice), pages: 0, chunks: 0, bytes: 0 };
+        Ok(Self { chunks: sluice_extract::chunks_of(document, sizes, &count), cut })
     }
-    // As many chunks a page as fit everywhere: then a chunk's place tells its page.
-    let mut slice = SLICE;
-    loop {
-        let pages: Vec<Bytes> = chunks.chunks(slice).map(page).collect();
-        if slice == 1 || pages.iter().all(|page| page.len() <= PAGE) {
-            let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            let bytes = chunks.iter().map(|chunk| chunk.text.len() as u64).sum();
-            let cut =
-                Cut { slice: number(slice), pages: number(pages.len()), chunks: number(chunks.len()), bytes };
-            return Ok(Pages { cut, pages });
+
+    /// What is known of them, once all have come.
+    pub fn end(self) -> Result<Cut, Stop> {
+        if self.cut.chunks == 0 {
+            let message = "the file holds no text: upload one that does";
+            return Err(Stop::Never(FaultCode::InvalidFile, message.to_owned()));
         }
-        slice = (slice / 2).max(1);
+        Ok(self.cut)
     }
 }
 
-fn page(chunks: &[Chunk]) -> Bytes {
-    serde_json::to_vec(chunks).unwrap_or_default().into()
+impl Iterator for Pages<'_> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let chunks: Vec<Chunk> = self.chunks.by_ref().take(self.cut.slice as usize).collect();
+        if chunks.is_empty() {
+            return None;
+        }
+        self.cut.pages += 1;
+        self.cut.chunks = self.cut.chunks.saturating_add(number(chunks.len()));
+        self.cut.bytes += chunks.iter().map(|chunk| chunk.text.len() as u64).sum::<u64>();
+        Some(serde_json::to_vec(&chunks).unwrap_or_default().into())
+    }
+}
+
+fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn count(text: &str) -> usize {
+    usize::try_from(tokens::text(text)).unwrap_or(usize::MAX)
 }
 
 /// Reads a page.
@@ -77,19 +85,22 @@ mod tests {
     fn a_document_becomes_pages_of_chunks_that_follow_each_other() {
         let text: String =
             (0..3_000).map(|number| format!("Sentence number {number} says a little.\n\n")).collect();
-        let pages = cut("a.txt", text.as_bytes(), Chunking::default()).ok().unwrap();
-        let chunks: Vec<Chunk> = pages.pages.iter().flat_map(|page| read(page).ok().unwrap()).collect();
-        assert_eq!(chunks.len(), pages.cut.chunks as usize);
-        assert!(1 < pages.cut.pages);
-        for (chunk, ordinal) in chunks.iter().zip(0..) {
+        let document = document("a.txt", text.into_bytes()).ok().unwrap();
+        let mut pages = Pages::of(&document, Chunking::default(), 7).ok().unwrap();
+        let kept: Vec<Vec<Chunk>> = pages.by_ref().map(|page| read(&page).ok().unwrap()).collect();
+        let cut = pages.end().ok().unwrap();
+        assert!(1 < cut.pages);
+        assert_eq!((kept.len(), kept.concat().len()), (cut.pages as usize, cut.chunks as usize));
+        for (chunk, ordinal) in kept.concat().iter().zip(0..) {
             assert_eq!(chunk.ordinal, ordinal);
         }
-        assert_eq!(pages.pages.len(), chunks.len().div_ceil(pages.cut.slice as usize));
+        assert!(kept.iter().rev().skip(1).all(|page| page.len() == 7));
+        assert_eq!(cut.bytes, kept.concat().iter().map(|chunk| chunk.text.len() as u64).sum::<u64>());
     }
 
     #[test]
-    fn what_cannot_be_cut_says_why() {
-        let code = |bytes: &[u8]| match cut("a", bytes, Chunking::default()) {
+    fn what_cannot_be_read_says_why() {
+        let code = |bytes: &[u8]| match document("a", bytes.to_vec()) {
             Err(Stop::Never(code, _)) => Some(code),
             _ => None,
         };

@@ -1,6 +1,5 @@
 //! A file into a store.
 
-use bytes::BytesMut;
 use sha2::{Digest as _, Sha256};
 use sluice_core::{
     gateway::{
@@ -11,12 +10,13 @@ use sluice_core::{
     index::{File, Piece, Place, Refusal, Space},
     key,
     knowledge::{
-        file_key,
+        SLICE, file_key,
         record::{self, Cut, Member, Status},
         text_key,
     },
-    port::Host,
+    port::{Host, PAGE},
 };
+use sluice_extract::Document;
 use sluice_retrieval::dense::{Vector, windows};
 use sluice_types::knowledge::Chunk;
 
@@ -131,7 +131,7 @@ async fn cut_up<H: Host>(
     wanted: &Member,
     file: &record::File,
 ) -> Result<Option<Cut>, Stop> {
-    let mut bytes = BytesMut::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
     for page in 0..file.pages {
         match work.host.load(&file_key(work.tenant(), &file.id, page)).await? {
             Some(page) => bytes.extend_from_slice(&page),
@@ -142,14 +142,34 @@ async fn cut_up<H: Host>(
     if key::hex(&Sha256::digest(&bytes)) != file.digest {
         return Err(Stop::Later("the file's pages are not what was uploaded".to_owned()));
     }
-    let pages = cut::cut(&file.filename, &bytes, wanted.chunking)?;
-    drop(bytes);
-    for (page, number) in pages.pages.into_iter().zip(0..) {
+    let document = cut::document(&file.filename, bytes)?;
+    let mut slice = SLICE;
+    let cut = loop {
+        match keep(work, wanted, &document, slice).await? {
+            Some(cut) => break cut,
+            None => slice /= 2,
+        }
+    };
+    let after = step(work, wanted, Step::Cut(cut)).await?;
+    Ok(after.filter(|after| after.status == Status::InProgress).map(|_| cut))
+}
+
+/// Keeps a document's chunks, `slice` a page; `None` if so many are too large for one.
+async fn keep<H: Host>(
+    work: &Work<'_, H>,
+    wanted: &Member,
+    document: &Document<'_>,
+    slice: usize,
+) -> Result<Option<Cut>, Stop> {
+    let mut pages = cut::Pages::of(document, wanted.chunking, slice)?;
+    for (page, number) in pages.by_ref().zip(0..) {
+        if PAGE < page.len() && 1 < slice {
+            return Ok(None);
+        }
         let key = text_key(work.tenant(), &wanted.store, &wanted.file, wanted.attached_at.0, number);
         work.host.save(&key, page).await?;
     }
-    let after = step(work, wanted, Step::Cut(pages.cut)).await?;
-    Ok(after.filter(|after| after.status == Status::InProgress).map(|_| pages.cut))
+    pages.end().map(Some)
 }
 
 /// Embeds a page of chunks and puts it into the index; `None` if the file is no more wanted.
