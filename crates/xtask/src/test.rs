@@ -274,8 +274,9 @@ fn terraform() -> Result<Count> {
     count.add(Count::ONE);
     println!("   applied: {} with dead letters in {}", queues.url, queues.dead_letter_url);
     let mut cargo = command("cargo");
-    cargo
-        .args(["test", "--package", "sluice-testing", "--test", "sqs", "--no-fail-fast"])
+    // Of the whole workspace, so that features are those that `unit` compiled with.
+    workspace(cargo.arg("test"))
+        .args(["--test", "memory", "--no-fail-fast", "sqs::"])
         .env("SLUICE_SQS_URL", &queues.url)
         .env("SLUICE_SQS_DEAD_URL", &queues.dead_letter_url);
     count.add(counted(&mut cargo)?);

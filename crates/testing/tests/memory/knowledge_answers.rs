@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{collections::BTreeMap, rc::Rc};
 
+use crate::support::{NOON, host, parsed, post, rows, send};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -21,7 +20,6 @@ use sluice_core::{
 };
 use sluice_testing::memory::{Fails, MemoryHost, Step, answer, stream};
 use sluice_types::knowledge::{Attributes, Chunk};
-use support::{NOON, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -215,7 +213,7 @@ fn a_conversation_goes_on_without_our_searches() {
     assert_eq!(sent["messages"].as_array().unwrap().len(), 3, "{sent}");
 }
 
-const WHOLE: &str = support::WHOLE;
+const WHOLE: &str = crate::support::WHOLE;
 
 #[test]
 fn messages_cite_the_words_in_blocks() {
