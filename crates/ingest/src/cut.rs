@@ -1,7 +1,10 @@
 //! Bytes into pages of chunks.
 
 use bytes::Bytes;
-use sluice_core::knowledge::record::{Chunking, Cut, FaultCode};
+use sluice_core::knowledge::{
+    SLICE,
+    record::{Chunking, Cut, FaultCode},
+};
 use sluice_extract::{Chunks, Document, Limits, Sizes};
 use sluice_providers::tokens;
 use sluice_types::knowledge::Chunk;
@@ -22,8 +25,30 @@ pub fn document(name: &str, bytes: Vec<u8>) -> Result<Document<'static>, Stop> {
     })
 }
 
-/// A document's chunks in pages as they are kept, made one by one: those of 50 MB are more than a Worker holds at once.
-pub struct Pages<'a> {
+/// Cuts a document into pages of chunks and has each kept, of `most` bytes at most unless one chunk has more. A page is made
+/// when the one before is kept: all of 50 MB are more than a Worker holds. Where one is too large all are made anew, smaller.
+pub async fn keep(
+    document: &Document<'_>,
+    chunking: Chunking,
+    most: usize,
+    mut save: impl AsyncFnMut(u32, Bytes) -> Result<(), Stop>,
+) -> Result<Cut, Stop> {
+    let mut slice = SLICE;
+    'anew: loop {
+        let mut pages = Pages::of(document, chunking, slice)?;
+        for (page, number) in pages.by_ref().zip(0..) {
+            if most < page.len() && 1 < slice {
+                slice /= 2;
+                continue 'anew;
+            }
+            save(number, page).await?;
+        }
+        return pages.end();
+    }
+}
+
+/// A document's chunks in pages.
+struct Pages<'a> {
     chunks: Chunks<'a>,
     /// What is known of those that have come.
     cut: Cut,
@@ -31,7 +56,7 @@ pub struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// With `slice` chunks on each page but the last: then a chunk's place tells its page.
-    pub fn of(document: &'a Document<'_>, chunking: Chunking, slice: usize) -> Result<Self, Stop> {
+    fn of(document: &'a Document<'_>, chunking: Chunking, slice: usize) -> Result<Self, Stop> {
         let sizes = Sizes::fixed(chunking.max as usize, chunking.overlap as usize)
             .map_err(|error| Stop::Never(FaultCode::ServerError, error.to_string()))?;
         let cut = Cut { slice: number(slice), pages: 0, chunks: 0, bytes: 0 };
@@ -39,7 +64,7 @@ impl<'a> Pages<'a> {
     }
 
     /// What is known of them, once all have come.
-    pub fn end(self) -> Result<Cut, Stop> {
+    fn end(self) -> Result<Cut, Stop> {
         if self.cut.chunks == 0 {
             let message = "the file holds no text: upload one that does";
             return Err(Stop::Never(FaultCode::InvalidFile, message.to_owned()));
@@ -79,6 +104,10 @@ pub fn read(page: &[u8]) -> Result<Vec<Chunk>, Stop> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use sluice_testing::memory::MemoryHost;
+
     use super::*;
 
     #[test]
@@ -86,16 +115,23 @@ mod tests {
         let text: String =
             (0..3_000).map(|number| format!("Sentence number {number} says a little.\n\n")).collect();
         let document = document("a.txt", text.into_bytes()).ok().unwrap();
-        let mut pages = Pages::of(&document, Chunking::default(), 7).ok().unwrap();
-        let kept: Vec<Vec<Chunk>> = pages.by_ref().map(|page| read(&page).ok().unwrap()).collect();
-        let cut = pages.end().ok().unwrap();
-        assert!(1 < cut.pages);
-        assert_eq!((kept.len(), kept.concat().len()), (cut.pages as usize, cut.chunks as usize));
-        for (chunk, ordinal) in kept.concat().iter().zip(0..) {
-            assert_eq!(chunk.ordinal, ordinal);
+        for most in [1_000_000, 20_000, 100] {
+            let mut kept: BTreeMap<u32, Vec<Chunk>> = BTreeMap::new();
+            let save = async |number, page: Bytes| {
+                assert!(page.len() <= most || most == 100);
+                kept.insert(number, read(&page)?);
+                Ok(())
+            };
+            let cut =
+                MemoryHost::default().run(keep(&document, Chunking::default(), most, save)).ok().unwrap();
+            let pages: Vec<Vec<Chunk>> = kept.into_values().collect();
+            let chunks = pages.concat();
+            assert!(1 < cut.pages && (cut.slice == 64) == (most == 1_000_000), "{cut:?}");
+            assert_eq!((pages.len(), chunks.len()), (cut.pages as usize, cut.chunks as usize));
+            assert!(chunks.iter().zip(0..).all(|(chunk, ordinal)| chunk.ordinal == ordinal));
+            assert!(pages.iter().rev().skip(1).all(|page| page.len() == cut.slice as usize));
+            assert_eq!(cut.bytes, chunks.iter().map(|chunk| chunk.text.len() as u64).sum::<u64>());
         }
-        assert!(kept.iter().rev().skip(1).all(|page| page.len() == 7));
-        assert_eq!(cut.bytes, kept.concat().iter().map(|chunk| chunk.text.len() as u64).sum::<u64>());
     }
 
     #[test]

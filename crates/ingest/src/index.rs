@@ -1,5 +1,6 @@
 //! A file into a store.
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use sluice_core::{
     gateway::{
@@ -10,13 +11,12 @@ use sluice_core::{
     index::{File, Piece, Place, Refusal, Space},
     key,
     knowledge::{
-        SLICE, file_key,
+        file_key,
         record::{self, Cut, Member, Status},
         text_key,
     },
     port::{Host, PAGE},
 };
-use sluice_extract::Document;
 use sluice_retrieval::dense::{Vector, windows};
 use sluice_types::knowledge::Chunk;
 
@@ -143,33 +143,13 @@ async fn cut_up<H: Host>(
         return Err(Stop::Later("the file's pages are not what was uploaded".to_owned()));
     }
     let document = cut::document(&file.filename, bytes)?;
-    let mut slice = SLICE;
-    let cut = loop {
-        match keep(work, wanted, &document, slice).await? {
-            Some(cut) => break cut,
-            None => slice /= 2,
-        }
+    let save = async |number: u32, page: Bytes| {
+        let key = text_key(work.tenant(), &wanted.store, &wanted.file, wanted.attached_at.0, number);
+        Ok(work.host.save(&key, page).await?)
     };
+    let cut = cut::keep(&document, wanted.chunking, PAGE, save).await?;
     let after = step(work, wanted, Step::Cut(cut)).await?;
     Ok(after.filter(|after| after.status == Status::InProgress).map(|_| cut))
-}
-
-/// Keeps a document's chunks, `slice` a page; `None` if so many are too large for one.
-async fn keep<H: Host>(
-    work: &Work<'_, H>,
-    wanted: &Member,
-    document: &Document<'_>,
-    slice: usize,
-) -> Result<Option<Cut>, Stop> {
-    let mut pages = cut::Pages::of(document, wanted.chunking, slice)?;
-    for (page, number) in pages.by_ref().zip(0..) {
-        if PAGE < page.len() && 1 < slice {
-            return Ok(None);
-        }
-        let key = text_key(work.tenant(), &wanted.store, &wanted.file, wanted.attached_at.0, number);
-        work.host.save(&key, page).await?;
-    }
-    pages.end().map(Some)
 }
 
 /// Embeds a page of chunks and puts it into the index; `None` if the file is no more wanted.

@@ -177,19 +177,6 @@ fn a_large_document_takes_many_notes_and_shows_how_far_it_is() {
 }
 
 #[test]
-fn large_chunks_are_kept_in_pages_that_every_host_takes() {
-    let world = World::new();
-    let text: String = (0..40_000).map(|number| format!("Paragraph {number} says something.\n\n")).collect();
-    let file = world.upload("large.txt", text.as_bytes());
-    let store = world.store_as(KEY, &json!({"file_ids": [file], "chunking_strategy": {"type": "static", "static": {"max_chunk_size_tokens": 4096, "chunk_overlap_tokens": 0}}}).to_string());
-    world.drain_all();
-    let member = world.get(&format!("/v1/vector_stores/{store}/files/{file}"));
-    assert_eq!(member["status"], "completed", "{member}");
-    let found = world.search(KEY, &store, "39999");
-    assert!(found[0]["content"][0]["text"].as_str().unwrap().contains("Paragraph 39999 "));
-}
-
-#[test]
 fn fifty_megabytes_come_in_page_by_page_and_more_is_refused() {
     let world = World::new();
     let bytes = vec![b'x'; 50_000_000];

@@ -27,7 +27,11 @@ impl Sql for Psql {
             format!("{};", statement.text)
         } else {
             // As a driver does: the values never become a part of the statement. PGlite has one session for all.
-            format!("DEALLOCATE ALL;\nPREPARE asked AS {};\nEXECUTE asked({});", statement.text, quoted.join(","))
+            format!(
+                "DEALLOCATE ALL;\nPREPARE asked AS {};\nEXECUTE asked({});",
+                statement.text,
+                quoted.join(",")
+            )
         };
         let mut child = Command::new("psql")
             .args([
