@@ -1,8 +1,10 @@
 //! The gateway's entry points.
 
+use std::rc::Rc;
+
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
-use crate::{Worker, exchange};
+use crate::{Worker, exchange, js};
 
 /// Answers a request.
 #[event(fetch)]
@@ -11,8 +13,12 @@ async fn fetch(
     env: Env,
     context: Context,
 ) -> Result<web_sys::Response, worker::Error> {
-    exchange::serve(&request, env, context, async |gateway, host, call| gateway.handle(host, call).await)
-        .await
+    let host = Worker { env, context: Some(Rc::new(context)) };
+    // Not in a function of both: without optimisation each async function around the gateway's takes its size of stack.
+    let Some(call) = exchange::call(&request) else {
+        return Ok(js::respond("400", &[])?);
+    };
+    Ok(exchange::answer(exchange::gateway().handle(&host, call).await)?)
 }
 
 /// Does what is to be done every day.

@@ -17,7 +17,12 @@ async fn fetch(
     env: Env,
     context: Context,
 ) -> Result<web_sys::Response, worker::Error> {
-    exchange::serve(&request, env, context, sluice_ingest::handle).await
+    let host = Worker { env, context: Some(Rc::new(context)) };
+    // Not in a function of both: without optimisation each async function around the gateway's takes its size of stack.
+    let Some(call) = exchange::call(&request) else {
+        return Ok(js::respond("400", &[])?);
+    };
+    Ok(exchange::answer(sluice_ingest::handle(&exchange::gateway(), &host, call).await)?)
 }
 
 /// Works on a batch, one message after the other. What is told of a message holds whatever becomes of those after it; one
