@@ -17,7 +17,7 @@ use std::{
 use sluice_core::{
     config::Model,
     routing::{
-        dice::Dice,
+        dice::{self, Dice},
         facts::Facts,
         health::{Going, Health},
         order::{Scene, Standing, View, order},
@@ -110,7 +110,11 @@ struct World<'a> {
     pending: Vec<Option<Event>>,
     flights: Vec<Flight<'a>>,
     served: Vec<Served>,
+    seed: u64,
+    /// For decisions: one draw a request, so that each has the same whatever became of the others.
     dice: Dice,
+    /// For waits before a second try.
+    jitter: Dice,
 }
 
 /// Runs `traffic` through `model`, whose targets are `providers` by their places.
@@ -126,7 +130,9 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
         pending: Vec::new(),
         flights: Vec::new(),
         served: Vec::new(),
+        seed: traffic.seed,
         dice: Dice::new(traffic.seed ^ 0x5EED),
+        jitter: Dice::new(traffic.seed ^ 0x71774),
     };
     // Arrivals have dice of their own, so that they are the same whatever is decided.
     let mut arrivals = Dice::new(traffic.seed);
@@ -244,19 +250,16 @@ impl<'a> World<'a> {
         // Luck is the request's and the target's, the same under every strategy.
         let tries = going.asked.iter().filter(|asked| **asked == target).count() as u64;
         going.asked.push(target);
-        let mut luck = Dice::new(going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + tries));
+        let place = going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + tries);
+        let mut luck = Dice::new(dice::mix(self.seed).wrapping_add(place));
         let elapsed = self.now.0 - BEGIN;
         let (outcome, after) = provider.answer(elapsed, busy, &mut luck);
         let limit = aim.first_token_timeout.unwrap_or(aim.timeout);
         let (outcome, after) = if limit < after { (Outcome::TimedOut, limit) } else { (outcome, after) };
         let number = going.attempts;
-        going.running.push(Attempt { number, target, leave });
         // As the gateway has it: a request is raced once, from its first attempt on.
-        let wait = self
-            .model
-            .hedge
-            .filter(|_| number == 1)
-            .and_then(|hedge| hedge.after.or_else(|| health.latency.p95()));
+        let wait = health.joined_after(&leave, self.model.hedge.filter(|_| number == 1));
+        going.running.push(Attempt { number, target, leave });
         if let Some(wait) = wait.filter(|wait| *wait < after) {
             self.schedule(self.now.plus(wait), Event::Race { flight, attempt: number });
         }
@@ -315,12 +318,8 @@ impl<'a> World<'a> {
         if racing {
             return;
         }
-        let situation = Situation {
-            jitter: self.dice.draw(),
-            left: None,
-            may_retry: health.budget.has(self.now),
-            other_key: false,
-        };
+        let situation =
+            Situation { jitter: self.jitter.draw(), left: None, may_retry: health.budget.has(self.now) };
         let step =
             self.flights.get_mut(flight).map_or(Step::Fail, |flight| flight.plan.failed(&failure, situation));
         self.step(flight, step);
