@@ -88,6 +88,16 @@ fn faults_pass_after_their_times() {
 }
 
 #[test]
+fn a_requests_name_is_one_to_count_by_and_there_is_no_count_without() {
+    let status = |text: &str| send(Protocol::Chat, text, false).status;
+    for name in ["harness-first", "harness-second"] {
+        let text = format!("[[fault times=1,status=503]] [[id {name}]]");
+        assert_eq!([status(&text), status(&text)], [503, 200], "{name}");
+    }
+    assert_eq!(status("[[fault times=1,status=503]]"), 400);
+}
+
+#[test]
 fn bodies_may_be_sent_slowly() {
     let request = ask(Protocol::Messages, "hi", false).slowly(10, Duration::from_millis(5));
     assert_eq!(request.send().expect(200).json()["type"], "message");

@@ -1,8 +1,9 @@
-// Times searches over 10,000 chunks in WASM (V8): node tools/retrieval/time.mjs MODULE.wasm
+// Times searches over 10,000 chunks, and documents made ready for it, in WASM (V8): node tools/retrieval/time.mjs MODULE.wasm
 // The module is crates/eval-retrieval/src/bin/wasm_steps.rs; `cargo xtask eval retrieval --wasm` builds and times it.
 import { readFileSync } from 'node:fs';
 
-const steps = ["read 200 files' heads", 'dense: every vector', 'words alone', 'hybrid', 'hybrid, 20 reranked, 10 picked'];
+const steps = ["read 200 files' heads", 'dense: every vector', 'words alone', 'hybrid', 'hybrid, 20 reranked, 10 picked',
+  '100 chunks cut, embedded, packed'];
 const times = 40;
 const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), {});
 const call = () => {

@@ -149,7 +149,8 @@ fn put(
     Ok(id.to_owned())
 }
 
-/// The id of a vector store that is named by its id or its name. The oldest of a name is meant; where there is none, one is made.
+/// The id of a vector store that is named by its id or its name. Of several with one name the newest is meant, as the gateway
+/// does; where there is none, one is made.
 fn store(remote: &Remote, named: &str) -> Result<String> {
     let id = |store: &Value| store["id"].as_str().map(str::to_owned);
     if named.starts_with("vs_") {
@@ -158,7 +159,7 @@ fn store(remote: &Remote, named: &str) -> Result<String> {
     }
     let mut after: Option<String> = None;
     loop {
-        let asked = query(&[("limit", Some("100")), ("order", Some("asc")), ("after", after.as_deref())]);
+        let asked = query(&[("limit", Some("100")), ("after", after.as_deref())]);
         let page = remote.call("GET", &format!("/v1/vector_stores{asked}"), None)?;
         let stores = page["data"].as_array().map(Vec::as_slice).unwrap_or_default();
         if let Some(found) = stores.iter().find(|store| store["name"] == named).and_then(id) {

@@ -1,22 +1,50 @@
 //! A request of the platform's in, an answer out: what both bundles' entry points share.
 
+use std::rc::Rc;
+
 use bytes::Bytes;
 use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use http::{Method, Request, Uri};
 use sluice_core::{
-    gateway::{Call, Reply, ReplyBody, VISITOR},
+    config,
+    gateway::{Call, Gateway, Reply, ReplyBody, VISITOR},
     port::NetworkError,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
+use worker::{Context, Env};
 
 use crate::{
+    Worker,
     body::{self, Incoming},
     js::{self, Pipe},
 };
 
+thread_local! {
+    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
+}
+
+/// The isolate's gateway.
+pub fn gateway() -> Rc<Gateway> {
+    GATEWAY.with(Rc::clone)
+}
+
+/// Has `handle` answer a request.
+pub async fn serve(
+    request: &web_sys::Request,
+    env: Env,
+    context: Context,
+    handle: impl AsyncFnOnce(&Rc<Gateway>, &Worker, Call<Incoming>) -> Reply<Incoming>,
+) -> Result<web_sys::Response, worker::Error> {
+    let host = Worker { env, context: Some(Rc::new(context)) };
+    let Some(call) = call(request) else {
+        return Ok(js::respond("400", &[])?);
+    };
+    Ok(answer(handle(&gateway(), &host, call).await)?)
+}
+
 /// A request as the gateway takes it; `None` if its path cannot be read as one.
-pub fn call(request: &web_sys::Request) -> Option<Call<Incoming>> {
+fn call(request: &web_sys::Request) -> Option<Call<Incoming>> {
     let head = head(request)?;
     let body = Incoming::of_request(request, body::length(&head.headers));
     Some(Call { head, body, gone: gone(request) })
@@ -48,7 +76,7 @@ fn gone(request: &web_sys::Request) -> LocalBoxFuture<'static, ()> {
 }
 
 /// An answer as the platform takes it.
-pub fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
+fn answer(reply: Reply<Incoming>) -> Result<web_sys::Response, JsValue> {
     let head = js::with_headers(reply.status.as_str().to_owned(), &reply.headers);
     match reply.body {
         ReplyBody::Whole(bytes) => js::respond(&head, &bytes),

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use sluice_core::{config, gateway::Gateway};
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, event, worker_sys};
 
@@ -11,10 +10,6 @@ use crate::{Worker, batch::Message, exchange, js};
 /// The variable that names the queue of dead letters, so that its messages are known as that.
 const DEAD_LETTERS: &str = "DEAD_LETTERS";
 
-thread_local! {
-    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
-}
-
 /// Answers a request.
 #[event(fetch)]
 async fn fetch(
@@ -22,12 +17,7 @@ async fn fetch(
     env: Env,
     context: Context,
 ) -> Result<web_sys::Response, worker::Error> {
-    let host = Worker { env, context: Some(Rc::new(context)) };
-    let Some(call) = exchange::call(&request) else {
-        return Ok(js::respond("400", &[])?);
-    };
-    let gateway = GATEWAY.with(Rc::clone);
-    Ok(exchange::answer(sluice_ingest::handle(&gateway, &host, call).await)?)
+    exchange::serve(&request, env, context, sluice_ingest::handle).await
 }
 
 /// Works on a batch, one message after the other. What is told of a message holds whatever becomes of those after it; one
@@ -35,7 +25,7 @@ async fn fetch(
 #[wasm_bindgen]
 pub async fn queue(batch: JsValue, env: Env, context: worker_sys::Context) {
     let host = Worker { env, context: Some(Rc::new(Context::new(context))) };
-    let gateway = GATEWAY.with(Rc::clone);
+    let gateway = exchange::gateway();
     let dead = js::binding(&host.env, DEAD_LETTERS).and_then(|name| name.as_string());
     let is_dead = dead.is_some_and(|dead| dead == js::batch_queue(&batch));
     for message in Message::all(&batch) {

@@ -54,32 +54,42 @@ fn rows<T: for<'de> Deserialize<'de>>(text: &str) -> Result<Vec<T>> {
     text.lines().map(|line| serde_json::from_str(line).context("a line of JSON")).collect()
 }
 
-/// ChunkEval: five corpora cut into chunks of at most 800 characters; a chunk that overlaps an answer's span is right.
-/// Questions are asked of all five together.
-pub fn chunk_eval() -> Result<Option<Collection>> {
-    #[derive(Deserialize)]
-    struct Corpus {
-        id: String,
-        text: String,
-    }
-    #[derive(Deserialize)]
-    struct Asked {
-        question: String,
-        corpus: String,
-        refs: Vec<[usize; 2]>,
-    }
+/// A text of ChunkEval.
+#[derive(Deserialize)]
+pub struct Corpus {
+    pub id: String,
+    pub text: String,
+}
+
+/// A question of ChunkEval, and where its answer stands: characters of one corpus.
+#[derive(Deserialize)]
+pub struct Asked {
+    pub question: String,
+    pub corpus: String,
+    pub refs: Vec<[usize; 2]>,
+}
+
+/// ChunkEval as it comes: five corpora, and questions of them.
+pub fn corpora() -> Result<Option<(Vec<Corpus>, Vec<Asked>)>> {
     let folder = folder();
     let Some(corpora) = read(&folder.join("chunkeval_corpora.jsonl.gz"))? else { return Ok(None) };
     let Some(asked) = read(&folder.join("chunkeval_questions.jsonl.gz"))? else { return Ok(None) };
+    Ok(Some((rows(&corpora)?, rows(&asked)?)))
+}
+
+/// ChunkEval: five corpora cut into chunks of at most 800 characters; a chunk that overlaps an answer's span is right.
+/// Questions are asked of all five together.
+pub fn chunk_eval() -> Result<Option<Collection>> {
+    let Some((corpora, asked)) = corpora()? else { return Ok(None) };
     let mut made = Collection { name: "ChunkEval", ..Collection::default() };
     let mut spans = Vec::new();
-    for corpus in rows::<Corpus>(&corpora)? {
+    for corpus in corpora {
         for (start, end, text) in cut(&corpus.text) {
             spans.push((corpus.id.clone(), start, end));
             made.texts.push(text);
         }
     }
-    for asked in rows::<Asked>(&asked)? {
+    for asked in asked {
         let overlaps = |(id, start, end): &(String, usize, usize)| {
             *id == asked.corpus && asked.refs.iter().any(|[from, to]| from < end && start < to)
         };

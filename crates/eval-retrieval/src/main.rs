@@ -11,6 +11,7 @@
     reason = "a tool on known data"
 )]
 
+mod chunking;
 mod citations;
 mod data;
 mod fit;
@@ -43,6 +44,7 @@ fn main() -> Result<()> {
             let harder = collection.with_rarest_left_out("ChunkEval, each question without its rarest word");
             ranking::Indexed::new(&model, &harder).print();
         }
+        chunking::print(&model)?;
     }
     Ok(())
 }

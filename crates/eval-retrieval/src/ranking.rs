@@ -91,7 +91,7 @@ impl<'a> Indexed<'a> {
     }
 
     /// [`Self::reranked`], then without repeats.
-    fn spread(&self, question: &str, lambda: f32) -> Vec<usize> {
+    pub fn spread(&self, question: &str, lambda: f32) -> Vec<usize> {
         let scored = self.reranked(question);
         let words: Vec<_> =
             scored.iter().map(|(place, _)| mmr::Words::new(&self.collection.texts[*place])).collect();

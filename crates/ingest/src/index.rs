@@ -1,6 +1,6 @@
 //! A file into a store.
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use sluice_core::{
     gateway::{
@@ -15,7 +15,7 @@ use sluice_core::{
         record::{self, Cut, Member, Status},
         text_key,
     },
-    port::Host,
+    port::{Host, PAGE},
 };
 use sluice_retrieval::dense::{Vector, windows};
 use sluice_types::knowledge::Chunk;
@@ -131,7 +131,7 @@ async fn cut_up<H: Host>(
     wanted: &Member,
     file: &record::File,
 ) -> Result<Option<Cut>, Stop> {
-    let mut bytes = BytesMut::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
+    let mut bytes = Vec::with_capacity(usize::try_from(file.bytes).unwrap_or(0));
     for page in 0..file.pages {
         match work.host.load(&file_key(work.tenant(), &file.id, page)).await? {
             Some(page) => bytes.extend_from_slice(&page),
@@ -142,14 +142,14 @@ async fn cut_up<H: Host>(
     if key::hex(&Sha256::digest(&bytes)) != file.digest {
         return Err(Stop::Later("the file's pages are not what was uploaded".to_owned()));
     }
-    let pages = cut::cut(&file.filename, &bytes, wanted.chunking)?;
-    drop(bytes);
-    for (page, number) in pages.pages.into_iter().zip(0..) {
+    let document = cut::document(&file.filename, bytes)?;
+    let save = async |number: u32, page: Bytes| {
         let key = text_key(work.tenant(), &wanted.store, &wanted.file, wanted.attached_at.0, number);
-        work.host.save(&key, page).await?;
-    }
-    let after = step(work, wanted, Step::Cut(pages.cut)).await?;
-    Ok(after.filter(|after| after.status == Status::InProgress).map(|_| pages.cut))
+        Ok(work.host.save(&key, page).await?)
+    };
+    let cut = cut::keep(&document, wanted.chunking, PAGE, save).await?;
+    let after = step(work, wanted, Step::Cut(cut)).await?;
+    Ok(after.filter(|after| after.status == Status::InProgress).map(|_| cut))
 }
 
 /// Embeds a page of chunks and puts it into the index; `None` if the file is no more wanted.

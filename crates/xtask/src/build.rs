@@ -91,7 +91,7 @@ impl Entry {
     }
 
     /// Says to cargo which bundle is meant.
-    pub fn features(self) -> [String; 3] {
+    fn features(self) -> [String; 3] {
         ["--no-default-features".into(), "--features".into(), format!("embedded-model,{}", self.name())]
     }
 }
@@ -200,7 +200,7 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
     let (from, to) = (staging.join("index_bg.wasm"), folder.join("index_bg.wasm"));
     match mode {
         Mode::Dev => copy(&from, &to)?,
-        Mode::Release => optimise(&node_tools, &from, &to)?,
+        Mode::Release => strip(&node_tools, &from, &to)?,
     }
     let script = fs::read_to_string(staging.join("bundled.js")).context("cannot read esbuild's output")?;
     // Compiled modules are what workerd imports anyway; it does not know the new word for it.
@@ -257,10 +257,11 @@ fn profile(mode: Mode) -> (&'static str, &'static str) {
     }
 }
 
-/// For speed; for size it would be a hundredth smaller and take twice as long. Leaves out names and debug sections.
-fn optimise(node_tools: &Path, from: &Path, to: &Path) -> Result<()> {
+/// Leaves out names and debug sections. The compiler has optimised the whole program: passes of wasm-opt take minutes and
+/// leave it no smaller once compressed.
+fn strip(node_tools: &Path, from: &Path, to: &Path) -> Result<()> {
     let mut wasm_opt = command(node_tools.join("wasm-opt"));
-    wasm_opt.args(["-O2", "--strip-debug", "--strip-producers"]).args(WASM_FEATURES);
+    wasm_opt.args(["--strip-debug", "--strip-producers"]).args(WASM_FEATURES);
     step("wasm-opt", wasm_opt.arg(from).arg("-o").arg(to))
 }
 

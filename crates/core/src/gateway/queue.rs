@@ -191,13 +191,11 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
         Call::Bury(dead) => {
             let mut changes = Vec::new();
             let all = cells.range("d/", "d0", DEAD).await?;
-            if DEAD as usize <= all.len()
-                && let Some((first, _)) = all.into_iter().next()
-            {
-                changes.push((first, None));
+            let key = format!("d/{}", dead.id);
+            if DEAD as usize <= all.len() && all.iter().all(|(known, _)| *known != key) {
+                changes.extend(oldest(all).map(|oldest| (oldest, None)));
             }
-            let cell = serde_json::to_string(&dead).map_err(wrong)?;
-            changes.push((format!("d/{}", dead.id), Some(cell)));
+            changes.push((key, Some(serde_json::to_string(&dead).map_err(wrong)?)));
             cells.write(&changes).await?;
             Answer::Done
         }
@@ -216,6 +214,12 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
             Answer::Waiting(u32::try_from(found.len()).unwrap_or(MOST))
         }
     })
+}
+
+/// Which dead letter is the oldest; one that cannot be read counts as older than all others.
+fn oldest(letters: Vec<(String, String)>) -> Option<String> {
+    let died_at = |cell: &str| serde_json::from_str(cell).map_or(0, |dead: Dead| dead.died_at);
+    letters.into_iter().min_by_key(|(_, cell)| died_at(cell)).map(|(key, _)| key)
 }
 
 /// Has a message come out at `due`; its new receipt. `None` to who comes too late: another has taken it.
@@ -389,5 +393,22 @@ async fn notify<H: Host>(host: &H, address: &str) {
     let Ok(request) = request else { return };
     if let Err(error) = host.send(request).await {
         host.log(&format!("ingest.notify: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_dead_letter_goes_whatever_its_id() {
+        let letter = |id: &str, died_at: u64| {
+            let [message, reason] = ["", ""].map(str::to_owned);
+            let dead = Dead { id: id.to_owned(), message, reason, attempts: 5, died_at };
+            (format!("d/{id}"), serde_json::to_string(&dead).unwrap_or_default())
+        };
+        let letters = vec![letter("a", 3), letter("b", 1), letter("c", 2)];
+        assert_eq!(oldest(letters), Some("d/b".to_owned()));
+        assert_eq!(oldest(Vec::new()), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use sluice_providers::tokens;
 use sluice_retrieval::rewrite;
 use sluice_types::{
@@ -14,7 +14,6 @@ use sluice_types::{
 use super::{
     Context, Gateway,
     admit::Caller,
-    index,
     library::{self, Answer, Call},
     passages,
 };
@@ -25,7 +24,6 @@ use crate::{
         wish::{OnError, Wish},
     },
     guardrail::{Plans, request::passage},
-    index::Place,
     key::Access,
     knowledge::{Kind, list::Page, read::Search, record::Store},
     port::Host,
@@ -92,24 +90,21 @@ impl Gateway {
         if let Some((end, _)) = query.char_indices().find(|(at, _)| MAX_QUERY <= *at) {
             query.truncate(end);
         }
-        let places = stores.iter().map(|store| Place { tenant: &caller.tenant.id, store: &store.id });
-        let states = join_all(places.map(|place| index::state(context.host, place)));
         let search = Search {
             queries: vec![query.clone()],
             filter: wish.filter.clone(),
             most: wish.most,
             threshold: wish.threshold,
             ranker: wish.ranker.clone(),
-            rewrite: false,
         };
         let searches = stores.iter().map(|store| self.passages(context, caller, store, &search));
-        let (states, found) = futures::future::join(states, try_join_all(searches)).await;
+        let found = try_join_all(searches).await?;
         let mut version = format!("{}/{}/{:?}/{:?}", wish.most, wish.threshold, wish.filter, wish.ranker);
-        for (store, state) in stores.iter().zip(states) {
-            let state = state.map_err(passages::index_down)?;
-            version.push_str(&format!("\n{}/{}/{}", store.id, state.space_number, state.generation));
+        let mut passages: Vec<Passage> = Vec::new();
+        for (store, (some, generation)) in stores.iter().zip(found) {
+            version.push_str(&format!("\n{}/{generation}", store.id));
+            passages.extend(some);
         }
-        let mut passages: Vec<Passage> = found?.into_iter().flatten().collect();
         passages.sort_by(|a, b| {
             let place =
                 |passage: &Passage| (passage.store.clone(), passage.file.clone(), passage.chunk.ordinal);
@@ -134,10 +129,8 @@ impl Gateway {
         wish: &Wish,
     ) -> Result<Vec<Store>, Failure> {
         let mut stores: Vec<Store> = Vec::new();
-        let own = wish.own.iter().map(|name| (name, Kind::Store.is(name)));
-        let named = wish.named.iter().map(|id| (id, true));
-        for (name, by_id) in named.chain(own) {
-            let found = if by_id {
+        for name in wish.named.iter().chain(&wish.own) {
+            let found = if Kind::Store.is(name) {
                 store(context, caller, name).await?
             } else {
                 called(context, caller, name).await?
@@ -166,9 +159,6 @@ async fn store<H: Host>(
     caller: &Caller,
     id: &str,
 ) -> Result<Option<Store>, Failure> {
-    if !Kind::Store.is(id) {
-        return Ok(None);
-    }
     let call = Call::Store(id.to_owned(), true);
     match library::ask(context.host, &caller.tenant.id, call).await.map_err(passages::library_down)? {
         Answer::Store(store) => Ok(Some(*store)),

@@ -61,8 +61,6 @@ pub struct Search {
     pub threshold: f64,
     /// Who puts the results in order: OpenAI's `auto`, `none` and `default-…`, or the name of a model that reranks.
     pub ranker: Option<String>,
-    /// Whether the query may be put in other words.
-    pub rewrite: bool,
 }
 
 /// The members of a JSON body; an empty one has none.
@@ -248,7 +246,8 @@ fn chunking(value: &Value) -> Result<Chunking, Failure> {
     }
 }
 
-/// Reads a search.
+/// Reads a search. `rewrite_query` changes nothing: a query by itself has no turns before it that it could lean on, and no
+/// model is asked to word it anew.
 ///
 /// # Errors
 ///
@@ -295,8 +294,10 @@ pub fn search(body: &[u8]) -> Result<Search, Failure> {
             Failure::invalid("filters", allowed)
         })?),
     };
-    let rewrite = given(&body, "rewrite_query").and_then(Value::as_bool).unwrap_or(false);
-    Ok(Search { queries, filter, most, threshold, ranker: ranker.map(str::to_owned), rewrite })
+    if given(&body, "rewrite_query").is_some_and(|wish| !wish.is_boolean()) {
+        return Err(Failure::invalid("rewrite_query", "must be true or false"));
+    }
+    Ok(Search { queries, filter, most, threshold, ranker: ranker.map(str::to_owned) })
 }
 
 /// The most texts of one search, and the most bytes of each.
@@ -322,7 +323,7 @@ mod tests {
         assert_eq!(batch[0].attributes["year"], Attribute::Number(2024.0));
         assert!(batch[1].attributes.is_empty());
         let search = search(br#"{"query":["a","b"],"max_num_results":3,"filters":{"type":"eq","key":"k","value":"v"},"ranking_options":{"ranker":"auto","score_threshold":0.5},"rewrite_query":true}"#).unwrap();
-        assert_eq!((search.queries.len(), search.most, search.threshold, search.rewrite), (2, 3, 0.5, true));
+        assert_eq!((search.queries.len(), search.most, search.threshold), (2, 3, 0.5));
     }
 
     #[test]
@@ -352,6 +353,7 @@ mod tests {
             (r#"{"query":" "}"#, "query"),
             (r#"{"query":"a","max_num_results":51}"#, "max_num_results"),
             (r#"{"query":"a","ranking_options":{"score_threshold":2}}"#, "ranking_options.score_threshold"),
+            (r#"{"query":"a","rewrite_query":"yes"}"#, "rewrite_query"),
             (r#"{"query":"a","filters":{"type":"like","key":"a","value":"b"}}"#, "filters"),
         ] {
             assert_eq!(param(search(body.as_bytes()).err()).as_deref(), Some(name), "{body}");

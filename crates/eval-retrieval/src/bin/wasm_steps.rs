@@ -1,10 +1,12 @@
-//! A store of 10,000 chunks and searches in it, a step a call of `main`, so that a host of WASM can time them from outside:
-//! a module has no clock. `tools/retrieval/time.mjs` calls it and knows the order of the steps.
+//! A store of 10,000 chunks and searches in it, and documents made ready for one, a step a call of `main`, so that a host of
+//! WASM can time them from outside: a module has no clock. `tools/retrieval/time.mjs` calls it and knows the order of the steps.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a tool on made-up data")]
 
 use std::{cell::RefCell, hint::black_box};
 
+use sluice_extract::{Limits, Sizes, chunks_of, extract};
+use sluice_providers::tokens;
 use sluice_retrieval::{
     dense::{self, Vector, Vectors},
     mmr,
@@ -19,12 +21,16 @@ const FILES: usize = 200;
 const CHUNKS: usize = 50;
 /// Calls of each step.
 const TIMES: usize = 40;
+/// Chunks that one call of the last step makes ready.
+const INGESTED: usize = 100;
 const QUESTION: &str = "how do the wopira and the latemo change the revenue of the quarter in sibulo";
 
 #[derive(Default)]
 struct Store {
     files: Vec<(Vec<u8>, Vec<u8>)>,
     texts: Vec<String>,
+    /// A document of more than [`INGESTED`] chunks.
+    document: String,
     calls: usize,
 }
 
@@ -60,6 +66,10 @@ fn fill(model: &Model<'_>) -> Store {
     let mut draw = Draw(7);
     let embed = |text: &str| Vector::new(&model.embed(text).0);
     let mut made = Store::default();
+    for _ in 0..2_000 {
+        let sentence: Vec<String> = (0..15).map(|_| draw.word()).collect();
+        made.document.push_str(&(sentence.join(" ") + ".\n\n"));
+    }
     for _ in 0..FILES {
         let texts: Vec<String> = (0..CHUNKS)
             .map(|_| {
@@ -110,7 +120,29 @@ fn main() {
     });
 }
 
+/// What `ingest` does with a page of a document but keep it: read, cut, embed by windows, pack.
+fn ingest(model: &Model<'_>, document: &str) {
+    let document = extract("document.md", document.as_bytes(), &Limits::default()).unwrap();
+    let count = |text: &str| tokens::text(text) as usize;
+    let chunks = chunks_of(&document, Sizes::fixed(256, 64).unwrap(), &count);
+    let chunks: Vec<_> = chunks.take(INGESTED).collect();
+    assert_eq!(chunks.len(), INGESTED);
+    let rows: Vec<Vec<Vector>> = chunks
+        .iter()
+        .map(|chunk| {
+            let windows = dense::windows(&chunk.text).into_iter().filter_map(|window| chunk.text.get(window));
+            let texts = [chunk.text.as_str()].into_iter().chain(windows);
+            texts.map(|text| Vector::new(&model.embed(text).0)).collect()
+        })
+        .collect();
+    let terms: Vec<_> = chunks.iter().map(terms::of_chunk).collect();
+    black_box((postings::pack(&terms), dense::pack(256, &rows)));
+}
+
 fn step(model: &Model<'_>, store: &Store, step: usize) {
+    if step == 5 {
+        return ingest(model, &store.document);
+    }
     let parsed: Vec<File<'_>> = store
         .files
         .iter()

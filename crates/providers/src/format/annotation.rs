@@ -6,10 +6,10 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use sluice_types::citation::{Citation, Place, Source, Span};
+use sluice_types::citation::{Citation, Source, Span};
 
 use super::{
-    cite::write_place,
+    cite::{self, write_place},
     json::ObjectWriter,
     openai_chat::{Number, Text},
 };
@@ -39,12 +39,6 @@ struct Wire<'a> {
     #[serde(borrow)]
     content: Text<'a>,
     document_index: Number,
-    start_char_index: Number,
-    end_char_index: Number,
-    start_page_number: Number,
-    end_page_number: Number,
-    start_block_index: Number,
-    end_block_index: Number,
 }
 
 /// What Chat Completions has a kind's members in.
@@ -66,7 +60,7 @@ pub(super) fn read(raw: &RawValue) -> Citation<'_> {
         Some(wire) => Wire { kind: outer.kind, ..wire },
         None => outer,
     };
-    let (span, place) = (wire.span(), wire.place());
+    let (span, place) = (wire.span(), cite::read_place(inner.unwrap_or(raw)));
     let quote = wire.quote.said().or(wire.content.said());
     let kind = wire.kind.0.unwrap_or_default();
     let index = wire.document_index.0.map(|number| number as u32);
@@ -90,24 +84,11 @@ impl Wire<'_> {
     /// The words cited; a lone index is a point.
     fn span(&self) -> Option<Span> {
         match (self.start_index.0, self.end_index.0, self.index.0) {
-            (Some(start), Some(end), _) if 0.0 < end => Some(Span { start: start as u32, end: end as u32 }),
+            (Some(_), Some(end), _) if 0.0 < end => cite::span(&self.start_index, &self.end_index),
             (None, None, Some(index)) => Some(Span { start: index as u32, end: index as u32 }),
             _ => None,
         }
     }
-
-    fn place(&self) -> Option<Place> {
-        let span = |start: &Number, end: &Number| Some(Span { start: start.0? as u32, end: end.0? as u32 });
-        span(&self.start_char_index, &self.end_char_index)
-            .map(Place::Characters)
-            .or_else(|| span(&self.start_page_number, &self.end_page_number).map(Place::Pages))
-            .or_else(|| span(&self.start_block_index, &self.end_block_index).map(Place::Blocks))
-    }
-}
-
-/// Whether the citation can be told: those that mean nothing here only to callers of the format that they came in.
-pub(super) fn is_told(citation: &Citation<'_>, same_format: bool) -> bool {
-    same_format && citation.raw.is_some() || citation.source != Source::Other
 }
 
 /// Writes an annotation of Responses; `span` are its words within its text.
@@ -188,6 +169,8 @@ fn write_file(citation: &Citation<'_>, span: Span, object: &mut ObjectWriter<'_>
 
 #[cfg(test)]
 mod tests {
+    use sluice_types::citation::Place;
+
     use super::*;
 
     fn parsed(json: &str) -> Citation<'_> {
@@ -206,7 +189,7 @@ mod tests {
         assert!(matches!(file.source, Source::File { container: None, .. }));
         let other = r#"{"type":"file","file":{"hash":"x"}}"#;
         assert_eq!(parsed(other).source, Source::Other);
-        assert!(is_told(&parsed(other), true) && !is_told(&parsed(other), false));
+        assert!(cite::is_told(&parsed(other), true) && !cite::is_told(&parsed(other), false));
         assert_eq!(parsed("7").source, Source::Other);
     }
 

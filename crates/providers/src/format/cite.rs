@@ -4,13 +4,46 @@ mod ruler;
 
 use std::cmp::Ordering;
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sluice_types::{
     chat::Part,
-    citation::{Citation, Place, Span, characters},
+    citation::{Citation, Place, Source, Span, characters},
 };
 
 pub(crate) use self::ruler::Ruler;
-use super::json::ObjectWriter;
+use super::{json::ObjectWriter, openai_chat::Number};
+
+/// The members that say where in a document the cited words stand.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Places {
+    start_char_index: Number,
+    end_char_index: Number,
+    start_page_number: Number,
+    end_page_number: Number,
+    start_block_index: Number,
+    end_block_index: Number,
+}
+
+/// Where in its document the words of a citation stand.
+pub(crate) fn read_place(raw: &RawValue) -> Option<Place> {
+    let places: Places = serde_json::from_str(raw.get()).unwrap_or_default();
+    span(&places.start_char_index, &places.end_char_index)
+        .map(Place::Characters)
+        .or_else(|| span(&places.start_page_number, &places.end_page_number).map(Place::Pages))
+        .or_else(|| span(&places.start_block_index, &places.end_block_index).map(Place::Blocks))
+}
+
+/// From one number to another, if both are there.
+pub(in crate::format) fn span(start: &Number, end: &Number) -> Option<Span> {
+    Some(Span { start: start.0? as u32, end: end.0? as u32 })
+}
+
+/// Whether the citation can be told: those that mean nothing here only to callers of the format that they came in.
+pub(crate) fn is_told(citation: &Citation<'_>, same_format: bool) -> bool {
+    same_format && citation.raw.is_some() || citation.source != Source::Other
+}
 
 /// Puts `citation`, whose span counts all text of an answer, on the text among `parts` that its end lies in; all of it
 /// is the last. Gives it back where there is no text.

@@ -24,8 +24,8 @@
 //! | `gzip` | a compressed body, asked for or not |
 //! | `usage=late\|none` | input counts only at the end; no usage at all |
 //! | `floats` | embeddings are lists of numbers whatever was asked |
-//! | `times=K` | only the first K requests with this `id` fail, later ones are normal |
-//! | `id=NAME` | a name for `times` and for `/_log?id=NAME` |
+//! | `times=K` | only the first K requests of this `id` fail, later ones are normal; refused without one |
+//! | `id=NAME` | a name for `times` and for `/_log?id=NAME`; `[[id NAME]]` in the text is one too |
 //!
 //! Tokens are counted from the first text, thinking or tool-argument delta. `N` = 0 is before the first frame of
 //! all, `head` after the opening frames but before the first token, and a number beyond the last token is before

@@ -441,10 +441,12 @@ impl Asked<'_> {
         recorder: &Recorder,
     ) -> Result<Faults, Refusal> {
         let mut chosen = fixed.clone();
+        let mut named = None;
         for directive in directive::all(prompt) {
             let only_for = directive.name.strip_prefix("fault@");
             if directive.name == "id" {
                 recorder.id(directive.value);
+                named = Some(directive.value);
             } else if directive.name == "fault" || (only_for.is_some() && only_for == fixed.id.as_deref()) {
                 chosen = Faults::parse(directive.value).map_err(bad_clause)?;
                 if let Some(id) = &chosen.id {
@@ -453,7 +455,10 @@ impl Asked<'_> {
             }
         }
         let Some(times) = chosen.times else { return Ok(chosen) };
-        let name = chosen.id.as_deref().unwrap_or_default();
+        // Without a name all requests would share one count, and what one test does would depend on the others.
+        let Some(name) = chosen.id.as_deref().or(named) else {
+            return Err(bad_clause("mock: `times` wants an `id` to count by".into()));
+        };
         let over = times < counts.count(name);
         Ok(if over { Faults::default() } else { chosen })
     }

@@ -51,21 +51,24 @@ impl Gateway {
             let message = format!("the vector store `{}` has expired", store.id);
             return Err(Failure::new(ErrorKind::InvalidRequest, message));
         }
-        let passages = self.passages(ask.context, ask.caller, &store, &search).await?;
+        let (passages, _) = self.passages(ask.context, ask.caller, &store, &search).await?;
         Ok(told(&write::found(&search.queries, &passages)))
     }
 
-    /// What `store` has for `search`, the best first. Of several queries a passage has its best score.
+    /// What `store` has for `search`, the best first, and which state of its index that was. Of several queries a passage has
+    /// its best score, and the state is the oldest.
     pub(in crate::gateway) async fn passages<H: Host>(
         self: &Rc<Self>,
         context: &Context<'_, H>,
         caller: &Caller,
         store: &Store,
         search: &Search,
-    ) -> Result<Vec<Passage>, Failure> {
+    ) -> Result<(Vec<Passage>, u64), Failure> {
         let mut best: HashMap<(String, u32), Passage> = HashMap::new();
+        let mut generation = u64::MAX;
         for text in &search.queries {
             let found = self.candidates(context, caller, store, search, text).await?;
+            generation = generation.min(found.generation);
             let passages = match self.ranking(context, caller, search, text, &found).await {
                 Some(scores) => rank::with_scores(&store.id, found, scores),
                 None => {
@@ -80,7 +83,8 @@ impl Gateway {
                 }
             }
         }
-        Ok(rank::picked(best.into_values().collect(), search.threshold, search.most as usize))
+        let picked = rank::picked(best.into_values().collect(), search.threshold, search.most as usize);
+        Ok((picked, generation))
     }
 
     /// The candidates for one text. Where no vector is to be had, words alone decide.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::format::{
     Meta,
-    cite::pieces,
+    cite::{self, pieces},
     json::{ObjectWriter, Path, is_cut_off, list},
 };
 
@@ -140,7 +140,7 @@ fn blocks<'p, 'a>(part: &'p Part<'a>, same_format: bool) -> Vec<(&'p Part<'a>, O
     let Part::Text { text, citations, .. } = part else { return vec![(part, None)] };
     let mut pieces = pieces(text, citations);
     for (_, citations) in &mut pieces {
-        citations.retain(|citation| citation::is_told(citation, same_format));
+        citations.retain(|citation| cite::is_told(citation, same_format));
     }
     pieces.into_iter().map(|piece| (part, Some(piece))).collect()
 }

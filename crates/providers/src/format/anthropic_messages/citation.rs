@@ -4,12 +4,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
-    citation::{Citation, Place, Source, Span},
+    citation::{Citation, Place, Source},
     json::Str,
 };
 
 use crate::format::{
-    cite::write_place,
+    cite::{self, write_place},
     json::ObjectWriter,
     openai_chat::{Number, Text},
 };
@@ -34,25 +34,14 @@ struct Wire<'a> {
     url: Text<'a>,
     #[serde(borrow)]
     source: Text<'a>,
-    start_char_index: Number,
-    end_char_index: Number,
-    start_page_number: Number,
-    end_page_number: Number,
-    start_block_index: Number,
-    end_block_index: Number,
 }
 
 /// Reads a citation, of all of its block. One that means nothing here is kept as it is.
 pub(super) fn read(raw: &RawValue) -> Citation<'_> {
     let wire: Wire<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     let kind = wire.kind.0.unwrap_or_default();
-    let span = |start: Number, end: Number| Some(Span { start: start.0? as u32, end: end.0? as u32 });
     let index = wire.document_index.0.or(wire.search_result_index.0).map(|index| index as u32);
-    let place = match &*kind {
-        "char_location" => span(wire.start_char_index, wire.end_char_index).map(Place::Characters),
-        "page_location" => span(wire.start_page_number, wire.end_page_number).map(Place::Pages),
-        _ => span(wire.start_block_index, wire.end_block_index).map(Place::Blocks),
-    };
+    let place = cite::read_place(raw);
     let source = match &*kind {
         "char_location" | "page_location" | "content_block_location" => {
             match (wire.file_id.said(), wire.document_title.said()) {
@@ -73,11 +62,6 @@ pub(super) fn read(raw: &RawValue) -> Citation<'_> {
         _ => Source::Other,
     };
     Citation { span: None, source, quote: wire.cited_text.said(), raw: Some(raw.into()) }
-}
-
-/// Whether the citation can be told.
-pub(super) fn is_told(citation: &Citation<'_>, same_format: bool) -> bool {
-    same_format && citation.raw.is_some() || citation.source != Source::Other
 }
 
 /// Writes a citation.
@@ -127,6 +111,8 @@ pub(super) fn write(citation: &Citation<'_>, same_format: bool, out: &mut Vec<u8
 
 #[cfg(test)]
 mod tests {
+    use sluice_types::citation::Span;
+
     use super::*;
 
     #[test]

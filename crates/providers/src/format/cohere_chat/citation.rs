@@ -4,11 +4,14 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
-    citation::{Citation, Source, Span},
+    citation::{Citation, Source},
     json::Str,
 };
 
-use crate::format::openai_chat::{Many, Number, Text};
+use crate::format::{
+    cite,
+    openai_chat::{Many, Number, Text},
+};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -56,10 +59,7 @@ pub(super) fn read(raw: &RawValue) -> (u32, Vec<Citation<'_>>) {
     if matches!(wire.kind.0.as_deref(), Some("PLAN" | "THINKING_CONTENT")) {
         return (0, Vec::new());
     }
-    let span = match (wire.start.0, wire.end.0) {
-        (Some(start), Some(end)) => Some(Span { start: start as u32, end: end as u32 }),
-        _ => None,
-    };
+    let span = cite::span(&wire.start, &wire.end);
     let citations = wire.sources.0.into_iter().map(|told| {
         let (source, quote) = told.source();
         Citation { span, source, quote, raw: None }
@@ -86,6 +86,8 @@ impl<'a> Told<'a> {
 
 #[cfg(test)]
 mod tests {
+    use sluice_types::citation::Span;
+
     use super::*;
 
     #[test]

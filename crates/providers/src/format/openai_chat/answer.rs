@@ -269,7 +269,7 @@ fn write_message(choice: &Choice<'_>, same_format: bool, out: &mut Vec<u8>) {
     if let Some(reasoning) = reasoning.filter(|text| !text.is_empty()) {
         object.set("reasoning_content", &reasoning);
     }
-    let cited = || cite::all(parts).filter(|(citation, _)| annotation::is_told(citation, same_format));
+    let cited = || cite::all(parts).filter(|(citation, _)| cite::is_told(citation, same_format));
     if cited().next().is_some() {
         json::list(object.member("annotations"), cited(), |out, (citation, span)| {
             annotation::write_nested(citation, span, same_format, out);

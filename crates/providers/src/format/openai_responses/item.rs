@@ -7,7 +7,7 @@ use sluice_types::{
 
 use super::seal;
 use crate::format::{
-    annotation,
+    annotation, cite,
     json::{self, ObjectWriter},
 };
 
@@ -75,7 +75,7 @@ pub(super) fn write_said(said: Said<'_>, extra: Option<&Members<'_>>, out: &mut 
             piece.set("type", "output_text");
             piece.set("text", text);
             if !citations.is_empty() || extra.is_none_or(|extra| extra.value("annotations").is_none()) {
-                let told = citations.iter().filter(|citation| annotation::is_told(citation, same_format));
+                let told = citations.iter().filter(|citation| cite::is_told(citation, same_format));
                 json::list(piece.member("annotations"), told, |out, citation| {
                     let span = citation.span.unwrap_or(Span { start: 0, end: characters(text) });
                     annotation::write_flat(citation, span, same_format, out);

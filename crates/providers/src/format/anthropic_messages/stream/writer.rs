@@ -20,7 +20,7 @@ use super::super::{
     usage,
 };
 use crate::format::{
-    Meta,
+    Meta, cite,
     json::{ObjectWriter, write},
 };
 
@@ -206,7 +206,7 @@ impl Writer {
 
     /// Tells what the open text rests on. A citation that comes when that has been closed has no place any more.
     fn cite(&mut self, told: &Citation<'_>, out: &mut Vec<u8>) {
-        if !matches!(self.open, Some(Open::Text { .. })) || !citation::is_told(told, self.same_format) {
+        if !matches!(self.open, Some(Open::Text { .. })) || !cite::is_told(told, self.same_format) {
             return;
         }
         self.open = Some(Open::Text { cited: true });

@@ -10,7 +10,7 @@ use sluice_types::{
 };
 
 use crate::format::{
-    Meta, annotation, json,
+    Meta, annotation, cite, json,
     openai_chat::{answer::or, finish, usage, wire},
 };
 
@@ -138,7 +138,7 @@ impl Writer {
                     state.seal = Some(seal.to_string());
                 }
             }
-            Delta::Citation(citation) if !annotation::is_told(citation, self.same_format) => {}
+            Delta::Citation(citation) if !cite::is_told(citation, self.same_format) => {}
             delta => self.tell(choice, delta, out),
         }
     }

@@ -14,7 +14,7 @@ use sluice_types::{
 
 use super::written::{Content, Piece, State, Written};
 use crate::format::{
-    Meta, annotation,
+    Meta, annotation, cite,
     json::ObjectWriter,
     openai_responses::{
         answer::{End, Head},
@@ -247,7 +247,7 @@ impl Writer {
 
     /// Tells what the text rests on whose words its span ends in; of all of it, the last.
     fn cite(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) {
-        if !annotation::is_told(citation, self.same_format) {
+        if !cite::is_told(citation, self.same_format) {
             return;
         }
         let Self { items, sequence, same_format, .. } = self;

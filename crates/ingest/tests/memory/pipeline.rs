@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
-mod support;
-
+use crate::support::{KEY, OTHER, World, form, vectors};
 use serde_json::json;
 use sluice_testing::memory::answer;
-use support::{KEY, OTHER, World, form, vectors};
 
 const HANDBOOK: &str = "# Travel\n\nA trip by train is booked by the office.\n\n# Leave\n\nEverybody has thirty days of \
                         holiday a year, and ten more for a wedding.\n\n# Kitchen\n\nThe coffee machine is cleaned on Fridays.\n";
@@ -262,13 +260,13 @@ fn a_tenant_is_deleted_with_files_and_stores() {
 
 #[test]
 fn a_provider_embeds_and_its_cost_is_written_down() {
-    let host = support::host()
+    let host = crate::support::host()
         .reply("a.test", answer(503, r#"{"error":{"message":"busy"}}"#))
         .reply("a.test", answer(503, r#"{"error":{"message":"busy"}}"#))
         .reply("a.test", answer(503, r#"{"error":{"message":"busy"}}"#))
         .reply("a.test", answer(200, vectors(1, 8, "e")))
         .reply("a.test", answer(200, vectors(1, 8, "e")));
-    let world = World::with(support::CONFIG, host);
+    let world = World::with(crate::support::CONFIG, host);
     let file = world.upload("handbook.md", HANDBOOK.as_bytes());
     let store =
         world.store_as(KEY, &json!({"sluice": {"embedding_model": "a/e"}, "file_ids": [file]}).to_string());

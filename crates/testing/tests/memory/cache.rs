@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{KEY, WHOLE, host, parsed, post, rows, send};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock as _};
 use sluice_testing::memory::{Leaving, Step, answer, stream};
-use support::{KEY, WHOLE, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -186,9 +184,9 @@ fn the_same_at_once_is_asked_once() {
     let host = host().reply("a.test", stream(slow));
     let gateway = gateway();
     let ask = async || {
-        let call = support::call(&host, chat("kept", &json!({})), &Leaving::default());
+        let call = crate::support::call(&host, chat("kept", &json!({})), &Leaving::default());
         let reply = gateway.handle(&host, call).await;
-        (told(&reply.headers).to_owned(), support::read(reply).await)
+        (told(&reply.headers).to_owned(), crate::support::read(reply).await)
     };
     let ((first, one), (second, other)) = host.run(futures::future::join(ask(), ask()));
     assert_eq!((first.as_str(), second.as_str()), ("miss", "hit; age=0"));
@@ -204,7 +202,7 @@ fn a_stale_answer_is_made_fresh_once() {
     send(&gateway, &host, chat("stale", &json!({})));
     host.run(host.sleep(Duration::from_secs(61)));
     let ask = async || {
-        let call = support::call(&host, chat("stale", &json!({})), &Leaving::default());
+        let call = crate::support::call(&host, chat("stale", &json!({})), &Leaving::default());
         gateway.handle(&host, call).await.status.as_u16()
     };
     assert_eq!(host.run(futures::future::join3(ask(), ask(), ask())), (200, 200, 200));
@@ -233,7 +231,7 @@ fn a_failed_answer_leaves_nothing_and_nobody_waiting() {
     let host = host().reply("a.test", answer(400, "{}")).reply("a.test", answer(200, WHOLE));
     let gateway = gateway();
     let ask = async || {
-        let call = support::call(&host, chat("kept", &json!({})), &Leaving::default());
+        let call = crate::support::call(&host, chat("kept", &json!({})), &Leaving::default());
         gateway.handle(&host, call).await.status.as_u16()
     };
     assert_eq!(host.run(futures::future::join(ask(), ask())), (400, 200));
@@ -279,7 +277,7 @@ fn an_operator_purges_by_model_tag_and_time() {
     assert_eq!((ask("stale", "team=a"), ask("kept", "team=a")), ("miss".into(), "hit; age=0".into()));
     assert_eq!(purge("?tag=team%3Dbb"), 1);
     assert_eq!((ask("kept", "team=bb"), ask("kept", "team=a")), ("miss".into(), "hit; age=0".into()));
-    assert_eq!(purge(&format!("?before={}", support::NOON.0)), 0);
+    assert_eq!(purge(&format!("?before={}", crate::support::NOON.0)), 0);
     assert_eq!(purge(&format!("?before={}", host.now().0)), 3);
     fill();
     assert_eq!(purge(""), 3);

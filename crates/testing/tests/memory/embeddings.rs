@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
+use crate::support::{host, post, send};
 use serde_json::json;
 use sluice_core::gateway::Gateway;
 use sluice_testing::memory::answer;
-use support::{host, post, send};
 
 const CONFIG: &str = r#"{
   "providers": {"cohere": {"api_key": "$A_KEY"}, "gemini": {"api_key": "$A_KEY"}},
@@ -31,7 +29,7 @@ fn cohere_and_gemini_are_asked_in_their_own_words() {
         let body = format!(r#"{{"model":"{model}","input":"hi","encoding_format":"base64"}}"#);
         let (status, _, body) = send(&Gateway::new(CONFIG), &host, post("/v1/embeddings", body));
         assert_eq!(status, 200, "{body}");
-        assert_eq!(support::parsed(&body)["data"][0]["embedding"], json!("AACAPwAAIMA="));
+        assert_eq!(crate::support::parsed(&body)["data"][0]["embedding"], json!("AACAPwAAIMA="));
         assert_eq!(host.asked()[0].uri().path(), path);
     }
 }
@@ -44,7 +42,7 @@ fn the_bundles_own_model_answers_in_every_form_for_nothing() {
         let mut body = json!({"model": "builtin/static", "input": "How do I reset my password?"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let (status, headers, body) = send(&gateway, &host, post("/v1/embeddings", body.to_string()));
-        (status, headers, support::parsed(&body))
+        (status, headers, crate::support::parsed(&body))
     };
     let vector = |value: &serde_json::Value| -> Vec<f32> {
         value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
@@ -84,7 +82,7 @@ fn the_bundles_own_model_answers_in_every_form_for_nothing() {
         let message = body["error"]["message"].as_str().unwrap();
         assert!(got == status && message.contains(says), "{got} {message}");
     }
-    let (status, _, body) = send(&gateway, &host, support::chat("builtin/static", false));
+    let (status, _, body) = send(&gateway, &host, crate::support::chat("builtin/static", false));
     assert!(status == 400 && body.contains("and no chat"), "{status} {body}");
     let (status, _, _) = send(
         &gateway,

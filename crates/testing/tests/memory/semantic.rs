@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{KEY, WHOLE, parsed, post, rows, send};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -15,7 +14,6 @@ use sluice_core::{
     port::{Clock as _, Kv as _},
 };
 use sluice_testing::memory::{MemoryHost, Step, answer, stream};
-use support::{KEY, WHOLE, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -57,7 +55,7 @@ fn gateway() -> Rc<Gateway> {
 
 /// A host whose provider answers `times` times.
 fn host(times: usize) -> MemoryHost {
-    (0..times).fold(support::host(), |host, _| host.reply("a.test", answer(200, WHOLE)))
+    (0..times).fold(crate::support::host(), |host, _| host.reply("a.test", answer(200, WHOLE)))
 }
 
 fn chat(model: &str, text: &str, more: &Value) -> http::Request<Bytes> {
@@ -131,7 +129,7 @@ fn a_stream_is_found_once_it_is_whole() {
     let half = EVENTS.split_inclusive("\n\n").next().unwrap();
     let cut = stream([Step::Send(Bytes::from(half.to_owned()))]);
     let whole = stream([Step::Send(Bytes::from_static(EVENTS.as_bytes()))]);
-    let host = support::host().reply("a.test", cut).reply("a.test", whole);
+    let host = crate::support::host().reply("a.test", cut).reply("a.test", whole);
     let gateway = gateway();
     for text in [ASKED, AGAIN] {
         let (_, headers, _) = send(&gateway, &host, chat("faq", text, &json!({"stream": true})));
@@ -311,7 +309,7 @@ fn an_operator_purges_questions_with_their_answers() {
     assert_eq!(ask(&self::gateway(), &host, "other", AGAIN), "miss");
     assert!(notes(&host, "miss").iter().any(|note| note["meaning"] == "answer_gone"));
     assert_eq!(questions(&host), (3, 3));
-    delete(&format!("/admin/v1/tenants/acme/cache?before={}", support::NOON.0 + 3_600_000));
+    delete(&format!("/admin/v1/tenants/acme/cache?before={}", crate::support::NOON.0 + 3_600_000));
     assert_eq!(questions(&host), (0, 0));
     assert_eq!(ask(&gateway, &host, "other", AGAIN), "miss");
     delete("/admin/v1/tenants/acme");

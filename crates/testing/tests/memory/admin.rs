@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{WHOLE, chat, gateway, host, send};
 use serde_json::{Value, json};
 use sluice_core::{
     gateway::{Gateway, VISITOR, object},
     port::Clock,
 };
 use sluice_testing::memory::{MemoryHost, answer};
-use support::{WHOLE, chat, gateway, host, send};
 
 fn admin(gateway: &Rc<Gateway>, host: &MemoryHost, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -149,13 +147,13 @@ fn an_end_users_token_works_for_that_user_until_it_ends() {
         mac.update(text.as_bytes());
         format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
     };
-    let end = support::NOON.0 / 1_000 + 300;
+    let end = crate::support::NOON.0 / 1_000 + 300;
     let claims =
         json!({"iss": "acme", "sub": "ann", "exp": end, "models": ["one"], "requests_per_minute": 2});
     let token = sign(claims.clone(), secret);
     // Whoever it says it is: the token says who.
     assert_eq!(ask(&gateway, &host, &token, "one", &[("sluice-user", "bob")]), 200);
-    assert_eq!(support::rows(&host)[0]["user"], "ann");
+    assert_eq!(crate::support::rows(&host)[0]["user"], "ann");
     assert_eq!(ask(&gateway, &host, &token, "two", &[]), 403);
     // Another token of the same user has the same limits.
     let mut again = claims.clone();
@@ -183,7 +181,7 @@ fn a_token_key_taken_away_signs_no_more_within_half_a_minute() {
     let keys = json!({"token_keys": [{"kid": "k1", "alg": "HS256", "secret": "$ACME_JWT"}]});
     assert_eq!(admin(&here, &host, "PATCH", "tenants/acme", &keys).0, 200);
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let claims = json!({"iss": "acme", "sub": "ann", "exp": support::NOON.0 / 1_000 + 300});
+    let claims = json!({"iss": "acme", "sub": "ann", "exp": crate::support::NOON.0 / 1_000 + 300});
     let text = format!("{}.{}", part(json!({"alg": "HS256", "kid": "k1"})), part(claims));
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());
@@ -257,7 +255,7 @@ fn usage_is_split_and_a_roll_up_gives_the_same_numbers() {
     admin(&gateway, &host, "PATCH", "tenants/acme", &json!({"limits": {"requests_per_minute": 100}}));
     for (team, model) in [("a", "one"), ("a", "two"), ("b", "one")] {
         let tags = format!("team={team}");
-        assert_eq!(ask(&gateway, &host, support::KEY, model, &[("sluice-tags", &tags)]), 200);
+        assert_eq!(ask(&gateway, &host, crate::support::KEY, model, &[("sluice-tags", &tags)]), 200);
     }
     let (status, usage) = admin(&gateway, &host, "GET", "usage?tenant=acme&by=model,tag:team", &Value::Null);
     assert_eq!(status, 200);
@@ -315,7 +313,7 @@ fn every_change_is_in_the_audit_log_and_nothing_in_it_is_secret() {
     let entries: Vec<object::Entry> = serde_json::from_value(log["data"].clone()).unwrap();
     let actions: Vec<String> = entries
         .iter()
-        .map(|entry| support::parsed(&entry.text)["action"].as_str().unwrap().to_owned())
+        .map(|entry| crate::support::parsed(&entry.text)["action"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(actions, ["tenant.create", "key.create", "key.rotate", "tenant.update", "tenant.delete"]);
     let mut before = object::GENESIS.to_owned();
@@ -338,7 +336,7 @@ fn budgets_tell_how_they_stand() {
     let limits =
         json!({"limits": {"budget": {"usd": 1, "per": "month"}, "rates": [{"requests": 5, "of": "user"}]}});
     admin(&gateway, &host, "PATCH", "tenants/acme", &limits);
-    assert_eq!(ask(&gateway, &host, support::KEY, "one", &[("sluice-user", "ann")]), 200);
+    assert_eq!(ask(&gateway, &host, crate::support::KEY, "one", &[("sluice-user", "ann")]), 200);
     let (_, standing) = admin(&gateway, &host, "GET", "tenants/acme/budgets?user=ann", &Value::Null);
     let data = standing["data"].as_array().unwrap();
     assert_eq!(
@@ -351,7 +349,7 @@ fn budgets_tell_how_they_stand() {
 #[test]
 fn only_the_admin_key_opens_it() {
     let (gateway, host) = (gateway(), answers(1));
-    for key in [support::KEY, "rootx", ""] {
+    for key in [crate::support::KEY, "rootx", ""] {
         for (method, path) in [
             ("GET", "tenants"),
             ("POST", "tenants"),
@@ -376,5 +374,5 @@ fn only_the_admin_key_opens_it() {
     assert!(host.values("tenant/x").is_empty());
     let described = http::Request::get("/openapi.json").body(bytes::Bytes::new()).unwrap();
     let (status, _, body) = send(&gateway, &host, described);
-    assert_eq!((status, &support::parsed(&body)["openapi"]), (200, &json!("3.1.0")));
+    assert_eq!((status, &crate::support::parsed(&body)["openapi"]), (200, &json!("3.1.0")));
 }

@@ -1,5 +1,6 @@
 //! The contract of vectors on a real PostgreSQL with pgvector, through `psql`. `SLUICE_TEST_POSTGRES` says where it is, such as
-//! `host=/run/postgresql user=postgres`; without it nothing is tested, and said so.
+//! `host=/run/postgresql user=postgres`; without it nothing is tested, and said so. Where no package of pgvector is to be had
+//! (Debian 12), PGlite is PostgreSQL in WASM, with pgvector: docs/knowledge.md says how.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, reason = "a test may fail")]
 
@@ -25,8 +26,12 @@ impl Sql for Psql {
         let script = if quoted.is_empty() {
             format!("{};", statement.text)
         } else {
-            // As a driver does: the values never become a part of the statement.
-            format!("PREPARE asked AS {};\nEXECUTE asked({});", statement.text, quoted.join(","))
+            // As a driver does: the values never become a part of the statement. PGlite has one session for all.
+            format!(
+                "DEALLOCATE ALL;\nPREPARE asked AS {};\nEXECUTE asked({});",
+                statement.text,
+                quoted.join(",")
+            )
         };
         let mut child = Command::new("psql")
             .args([

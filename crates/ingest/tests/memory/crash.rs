@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails panics")]
 
-mod support;
-
+use crate::support::{CONFIG, KEY, World, vectors};
 use serde_json::{Value, json};
 use sluice_testing::memory::{Fails, MemoryHost, answer};
-use support::{CONFIG, KEY, World, vectors};
 
 /// Some pages of chunks.
 fn text() -> String {
@@ -81,7 +79,7 @@ fn survives(begin: impl Fn() -> (World, String, String), work: impl Fn(&World, &
 #[test]
 fn a_file_on_its_way_in() {
     survives(
-        || attached(support::host()),
+        || attached(crate::support::host()),
         |world, _, _| {
             _ = world.try_drain();
         },
@@ -92,7 +90,7 @@ fn a_file_on_its_way_in() {
 fn a_file_that_is_deleted() {
     survives(
         || {
-            let all = attached(support::host());
+            let all = attached(crate::support::host());
             all.0.drain();
             all
         },
@@ -107,7 +105,7 @@ fn a_file_that_is_deleted() {
 fn a_store_that_is_embedded_anew() {
     survives(
         || {
-            let mut host = support::host();
+            let mut host = crate::support::host();
             for _ in 0..60 {
                 // Each text that is embedded goes alone: the first one, a segment's, a query.
                 host = host.reply("a.test", answer(200, vectors(1, 4, "e")));
@@ -134,7 +132,7 @@ fn a_store_that_is_embedded_anew() {
 
 #[test]
 fn duplicates_and_late_notes_change_nothing() {
-    let (world, store, file) = attached(support::host());
+    let (world, store, file) = attached(crate::support::host());
     let note = |job: &str, file: &str| {
         format!(r#"{{"v":1,"tenant":"acme","store":"{store}","file":"{file}","job":"{job}"}}"#)
     };
@@ -153,7 +151,7 @@ fn duplicates_and_late_notes_change_nothing() {
         assert_eq!(seen(&world, &store, &file), expected, "{job}");
     }
     // Two at the same time, and one after it was deleted.
-    let (world, store, file) = attached(support::host());
+    let (world, store, file) = attached(crate::support::host());
     let text = format!(r#"{{"v":1,"tenant":"acme","store":"{store}","file":"{file}","job":"index"}}"#);
     let both = futures::future::join_all(
         (0..3).map(|_| sluice_ingest::deliver(&world.gateway, &world.host, &text, 1)),

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests fail by panicking")]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{CONFIG, KEY, NOON, WHOLE, call, chat, gateway, host, post, read, rows, send};
 use bytes::Bytes;
 use futures::future::join_all;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock};
 use sluice_testing::memory::{Fails, Leaving, MemoryHost, Step, answer, stream};
-use support::{CONFIG, KEY, NOON, WHOLE, call, chat, gateway, host, post, read, rows, send};
 
 /// A host whose tenant has these limits, and a provider that answers so often.
 fn limited(limits: &Value, answers: usize) -> MemoryHost {
@@ -24,7 +22,7 @@ fn limited(limits: &Value, answers: usize) -> MemoryHost {
 }
 
 fn code(body: &str) -> String {
-    support::parsed(body)["error"]["code"].as_str().unwrap_or_default().to_owned()
+    crate::support::parsed(body)["error"]["code"].as_str().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -113,7 +111,7 @@ fn a_spent_budget_is_refused_for_good_and_told_apart_from_a_reserved_one() {
     let (status, headers, body) = send(&gateway, &host, request());
     assert_eq!((status, code(&body).as_str()), (429, "insufficient_quota"), "{body}");
     assert_eq!(headers["x-should-retry"], "false");
-    assert_eq!(support::parsed(&body)["error"]["type"], "insufficient_quota");
+    assert_eq!(crate::support::parsed(&body)["error"]["type"], "insufficient_quota");
     assert_eq!(host.asked().len(), 2);
 }
 
@@ -302,7 +300,7 @@ fn a_mirrored_copy_is_in_the_log_and_in_nobodys_budget() {
     assert_eq!(rows(&host).len(), 2);
     let told = |path: &str| {
         let request = http::Request::get(path).header("authorization", "Bearer root").body(Bytes::new());
-        support::parsed(&send(&gateway, &host, request.unwrap()).2)
+        crate::support::parsed(&send(&gateway, &host, request.unwrap()).2)
     };
     let standing = told("/admin/v1/tenants/acme/budgets");
     let used: Vec<_> = standing["data"].as_array().unwrap().iter().map(|one| &one["used"]).collect();

@@ -8,10 +8,9 @@
     reason = "a test may fail"
 )]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{KEY, NOON, WHOLE, call, chat, gateway, host, parsed, post, rows, send};
 use bytes::Bytes;
 use futures::StreamExt;
 use sluice_core::{
@@ -19,7 +18,6 @@ use sluice_core::{
     key,
 };
 use sluice_testing::memory::{Leaving, MemoryHost, Script, Scripted, Step, answer, stream};
-use support::{KEY, NOON, WHOLE, call, chat, gateway, host, parsed, post, rows, send};
 
 fn chunk(text: &str) -> Step {
     Step::Send(Bytes::from(format!(
@@ -501,8 +499,8 @@ fn an_instance_that_begins_while_the_store_is_silent_does_not_go_by_what_is_embe
     assert_eq!(send(&gateway, &host, chat("one", false)).0, 404, "`one` is of the embedded configuration");
     assert_eq!(send(&gateway, &host, chat("fresh", false)).0, 200);
     // A version that other places can see already and this one cannot.
-    let host = support::host().with_value("config/active", "v9");
-    assert_eq!(send(&support::gateway(), &host, chat("one", false)).0, 503);
+    let host = crate::support::host().with_value("config/active", "v9");
+    assert_eq!(send(&crate::support::gateway(), &host, chat("one", false)).0, 503);
 }
 
 /// Providers that no caller speaks like.

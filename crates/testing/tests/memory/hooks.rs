@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{NOON, frames, host, post, rows, said, send, sent, streamed};
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, guardrail::hook};
 use sluice_testing::memory::{MemoryHost, Script, answer, stream};
 use sluice_types::secret::Secret;
-use support::{NOON, frames, host, post, rows, said, send, sent, streamed};
 
 const PATH: &str = "/v1/chat/completions";
 
@@ -69,7 +67,7 @@ fn a_webhook_is_told_what_is_new_and_signed() {
     assert_eq!(status, 200);
     let asked = host.asked();
     let to_hook = asked.iter().find(|request| request.uri().host() == Some("h.test")).unwrap();
-    let told = support::parsed(std::str::from_utf8(to_hook.body()).unwrap());
+    let told = crate::support::parsed(std::str::from_utf8(to_hook.body()).unwrap());
     assert_eq!(told["texts"], json!([{"role": "user", "text": "new"}]));
     assert_eq!((&told["version"], &told["stage"], &told["model"]), (&json!(1), &json!("input"), &json!("m")));
     assert_eq!(to_hook.headers()["authorization"], "Bearer t0ken");
@@ -116,7 +114,7 @@ fn no_byte_of_an_answer_goes_out_before_the_verdict() {
         assert!(status == 400 && !told.contains("hel"), "{told}");
         let row = &rows(&host)[0];
         assert!(0 < row["cost_nano_usd"].as_u64().unwrap(), "what came is paid for: {row}");
-        let host = support::host()
+        let host = crate::support::host()
             .reply("a.test", quick())
             .reply("h.test", allow().after(Duration::from_millis(200)));
         let (status, _, told) = ask(&gateway(&check("deny", json!({})), &json!([])), &host, "hi", stream_it);
@@ -158,7 +156,7 @@ fn a_hook_asked_first_keeps_the_request_here_and_may_change_it() {
     assert_eq!(ask(&gateway, &host, "hi", false).0, 400);
     assert_eq!(host.asked_hosts(), ["h.test"]);
     let changed = verdict(json!({"verdict": "redact", "texts": ["My name is [NAME]."]}));
-    let host = support::host().reply("h.test", changed).reply("a.test", hello());
+    let host = crate::support::host().reply("h.test", changed).reply("a.test", hello());
     let (status, headers, _) = ask(&gateway, &host, "My name is Anna.", false);
     assert_eq!(
         (status, &headers["sluice-guardrails"]),
@@ -182,7 +180,7 @@ fn answers_are_judged_whole_streams_too() {
         let host = host().reply("a.test", hello()).reply("h.test", deny());
         let (status, _, told) = ask(&gateway, &host, "hi", stream_it);
         assert!(status == 400 && told.contains("hook (self_harm)"), "{told}");
-        let host = support::host()
+        let host = crate::support::host()
             .reply("a.test", hello())
             .reply("h.test", verdict(json!({"verdict": "redact", "texts": ["good day"]})));
         let (status, _, told) = ask(&gateway, &host, "hi", stream_it);
@@ -202,7 +200,7 @@ fn streams_may_be_left_alone() {
     let (status, _, told) = ask(&gateway, &host, "hi", true);
     assert_eq!((status, streamed(&told).as_str()), (200, "hello"));
     assert_eq!(host.asked_hosts(), ["a.test"]);
-    let host = support::host().reply("a.test", hello()).reply("h.test", deny());
+    let host = crate::support::host().reply("a.test", hello()).reply("h.test", deny());
     assert_eq!(ask(&gateway, &host, "hi", false).0, 400);
 }
 

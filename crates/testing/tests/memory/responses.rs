@@ -2,27 +2,25 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{KEY, WHOLE, gateway, host, post};
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock};
 use sluice_testing::memory::{Leaving, MemoryHost, answer, stream};
-use support::{KEY, WHOLE, gateway, host, post};
 
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, body: &Value) -> (u16, Value) {
-    let (status, _, body) = support::send(gateway, host, post("/v1/responses", body.to_string()));
-    (status, support::parsed(&body))
+    let (status, _, body) = crate::support::send(gateway, host, post("/v1/responses", body.to_string()));
+    (status, crate::support::parsed(&body))
 }
 
 fn fetch(gateway: &Rc<Gateway>, host: &MemoryHost, method: Method, path: &str, key: &str) -> (u16, Value) {
     let request = http::Request::builder().method(method).uri(path);
     let request = request.header("authorization", format!("Bearer {key}")).body(Bytes::new()).unwrap();
-    let (status, _, body) = support::send(gateway, host, request);
-    (status, support::parsed(&body))
+    let (status, _, body) = crate::support::send(gateway, host, request);
+    (status, crate::support::parsed(&body))
 }
 
 /// What the provider was asked last.
@@ -64,9 +62,9 @@ data: [DONE]
     let host = host().reply("a.test", stream(steps)).reply("a.test", answer(200, WHOLE));
     let gateway = gateway();
     let body = json!({"model": "one", "input": "hi", "stream": true});
-    let (_, _, told) = support::send(&gateway, &host, post("/v1/responses", body.to_string()));
+    let (_, _, told) = crate::support::send(&gateway, &host, post("/v1/responses", body.to_string()));
     let last = told.lines().rfind(|line| line.starts_with("data: ")).unwrap();
-    let id = support::parsed(last.strip_prefix("data: ").unwrap())["response"]["id"].clone();
+    let id = crate::support::parsed(last.strip_prefix("data: ").unwrap())["response"]["id"].clone();
     let body = json!({"model": "one", "input": "and?", "previous_response_id": id});
     assert_eq!(ask(&gateway, &host, &body).0, 200);
     assert_eq!(asked(&host)["messages"][1]["content"], "Hello.");
@@ -97,7 +95,7 @@ fn an_answer_is_shown_listed_and_deleted() {
     let (status, items) = fetch(&gateway, &host, Method::GET, &format!("{path}/input_items"), KEY);
     assert_eq!((status, &items["data"][0]["content"][0]["text"]), (200, &json!("hi")));
     assert_eq!(fetch(&gateway, &host, Method::DELETE, &path, KEY).1["deleted"], true);
-    for isolate in [gateway, support::gateway()] {
+    for isolate in [gateway, crate::support::gateway()] {
         assert_eq!(fetch(&isolate, &host, Method::GET, &path, KEY).0, 404);
         assert_eq!(fetch(&isolate, &host, Method::DELETE, &path, KEY).0, 404);
     }
@@ -124,7 +122,7 @@ fn what_a_pages_visitor_is_told_stays_with_its_key() {
     let request = http::Request::get(&path)
         .header("authorization", "Bearer pk-sluice-page")
         .header("origin", "https://a.test");
-    let (status, _, told) = support::send(&gateway, &host, request.body(Bytes::new()).unwrap());
+    let (status, _, told) = crate::support::send(&gateway, &host, request.body(Bytes::new()).unwrap());
     assert_eq!(status, 404, "{told}");
     assert_eq!(fetch(&gateway, &host, Method::GET, &path, KEY).0, 200);
 }
@@ -136,10 +134,10 @@ fn what_a_caller_has_is_stored_already() {
     let host = host().reply("a.test", answer(200, WHOLE)).reply("a.test", stream(steps));
     for (streamed, stored) in [(false, 1), (true, 2)] {
         let body = json!({"model": "one", "input": "hi", "stream": streamed}).to_string();
-        let call = support::call(&host, post("/v1/responses", body), &Leaving::default());
+        let call = crate::support::call(&host, post("/v1/responses", body), &Leaving::default());
         // Work for later is not run: a deletion must not come before what it deletes.
         let reply = host.run(gateway().handle(&host, call));
-        host.run(support::read(reply));
+        host.run(crate::support::read(reply));
         assert_eq!(host.values("response/acme/").len(), stored);
     }
 }

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{KEY, call, gateway, host, post, rows, send};
 use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::json;
 use sluice_core::gateway::ReplyBody;
 use sluice_testing::memory::{Leaving, Script, Step, answer, stream};
-use support::{KEY, call, gateway, host, post, rows, send};
 
 fn sound(steps: impl IntoIterator<Item = Step>) -> Script {
     stream(steps).header("content-disposition", "attachment")
@@ -24,7 +22,7 @@ fn documents_are_ranked_in_coheres_words_whoever_ranks_them() {
     let body = r#"{"model":"one","query":"q","documents":["a","b"],"top_n":2,"odd":1}"#;
     let (status, headers, body) = send(&gateway(), &host, post("/v1/rerank", body));
     assert_eq!(status, 200, "{body}");
-    let body = support::parsed(&body);
+    let body = crate::support::parsed(&body);
     assert_eq!(body["results"][0], json!({"index": 1, "relevance_score": 0.8}));
     assert_eq!(headers["sluice-cost-usd"], "0.000009000");
     let sent = &host.asked()[0];

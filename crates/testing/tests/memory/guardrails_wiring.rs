@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::rc::Rc;
 
+use crate::support::{ATTACK, SECRET, deltas, events, host, post, rows, said, send, sent};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use sluice_core::gateway::Gateway;
 use sluice_testing::memory::{Step, answer, stream};
-use support::{ATTACK, SECRET, deltas, events, host, post, rows, said, send, sent};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -113,11 +111,11 @@ fn arguments_stay_json_when_a_number_is_taken_out_and_put_back() {
     let (_, _, told) = send(&gateway(), &host, post(PROTOCOLS[0], body.to_string()));
     let went = sent(&host, 0);
     let arguments = went["messages"][1]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
-    assert_eq!(support::parsed(arguments), json!({"card": "[CREDIT_CARD_1]", "to": "[EMAIL_1]"}));
-    let told = support::parsed(&told);
+    assert_eq!(crate::support::parsed(arguments), json!({"card": "[CREDIT_CARD_1]", "to": "[EMAIL_1]"}));
+    let told = crate::support::parsed(&told);
     let arguments = told["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
     assert_eq!(
-        support::parsed(arguments),
+        crate::support::parsed(arguments),
         json!({"card": "4111111111111111", "why": "\"anna@example.org\""})
     );
 }
@@ -156,18 +154,18 @@ fn a_sealed_thought_goes_back_as_its_maker_said_it() {
     let gateway = gateway();
     let mut body = asking("/v1/messages", "thinking", "I am anna@example.org", false);
     let (_, _, told) = send(&gateway, &host, post("/v1/messages", body.to_string()));
-    let content = support::parsed(&told)["content"].clone();
+    let content = crate::support::parsed(&told)["content"].clone();
     assert_eq!(content[0]["thinking"], "I write to anna@example.org, cc: desk@example.net");
     assert_eq!(content[0]["signature"], "SEAL");
     let turns = body["messages"].as_array_mut().unwrap();
     turns.push(json!({"role": "assistant", "content": content}));
     turns.push(json!({"role": "user", "content": "go on"}));
-    let host = support::host().reply("b.test", answer(200, thought(made).to_string()));
+    let host = crate::support::host().reply("b.test", answer(200, thought(made).to_string()));
     send(&gateway, &host, post("/v1/messages", body.to_string()));
     let back = sent(&host, 0)["messages"][1]["content"][0].clone();
     assert_eq!((&back["thinking"], &back["signature"]), (&json!(made), &json!("SEAL")));
 
-    let host = support::host().reply("b.test", stream(thought_stream(made)));
+    let host = crate::support::host().reply("b.test", stream(thought_stream(made)));
     let body = asking("/v1/messages", "thinking", "I am anna@example.org", true);
     let (_, _, told) = send(&gateway, &host, post("/v1/messages", body.to_string()));
     let thoughts: String = events(&told)
@@ -273,7 +271,7 @@ fn counting_tokens_gives_nothing_away() {
     };
     let (status, _, told) = count("thinking", "I am anna@example.org");
     assert_eq!(status, 200, "{told}");
-    assert!(0 < support::parsed(&told)["input_tokens"].as_u64().unwrap());
+    assert!(0 < crate::support::parsed(&told)["input_tokens"].as_u64().unwrap());
     assert_eq!(count("documents", ATTACK).0, 400);
     assert!(host.asked().is_empty());
 }
@@ -298,7 +296,7 @@ fn a_conversation_kept_here_is_blacked_out_every_time() {
     let gateway = gateway();
     let body = asking("/v1/responses", "redacting", "I am anna@example.org", false);
     let (_, _, told) = send(&gateway, &host, post("/v1/responses", body.to_string()));
-    let first = support::parsed(&told);
+    let first = crate::support::parsed(&told);
     assert!(told.contains("Hello anna@example.org"), "{told}");
     host.settle();
     let body =
@@ -320,7 +318,7 @@ fn an_attack_is_refused_in_the_shape_of_each_protocol() {
             send(&gateway(), &host, post(path, asking(path, "strict", ATTACK, false).to_string()));
         assert_eq!(status, 400, "{path} {told}");
         assert_eq!(headers["x-should-retry"], "false");
-        let body = support::parsed(&told);
+        let body = crate::support::parsed(&told);
         assert!(body["error"]["message"].as_str().unwrap().contains("injection"), "{path} {body}");
         assert!(!told.contains("Ignore all"), "{told}");
         assert!(host.asked().is_empty());
@@ -360,8 +358,9 @@ fn a_stream_refused_before_its_first_byte_is_a_refusal_and_is_paid_for() {
     let once = rows(&host)[0]["cost_nano_usd"].as_u64().unwrap();
     assert!(10_000 < once, "{once}");
 
-    let host =
-        support::host().reply("a.test", leak()).reply("b.test", stream(thought_stream("Nothing to say.")));
+    let host = crate::support::host()
+        .reply("a.test", leak())
+        .reply("b.test", stream(thought_stream("Nothing to say.")));
     let body = asking(PROTOCOLS[0], "insisting", "hello", true).to_string();
     let (status, headers, told) = send(&gateway(), &host, post(PROTOCOLS[0], body));
     assert_eq!((status, &headers["sluice-target"]), (200, &"b/m".parse().unwrap()), "{told}");
@@ -400,9 +399,9 @@ fn every_choice_is_checked() {
     let mut body = asking(PROTOCOLS[0], "redacting", "I am anna@example.org", false);
     body["n"] = json!(2);
     let (_, _, told) = send(&gateway(), &host, post(PROTOCOLS[0], body.to_string()));
-    assert_eq!(support::parsed(&told)["choices"][1]["message"]["content"], "to anna@example.org");
+    assert_eq!(crate::support::parsed(&told)["choices"][1]["message"]["content"], "to anna@example.org");
     reply["choices"][1]["message"]["content"] = json!(SECRET);
-    let host = support::host().reply("a.test", answer(200, reply.to_string()));
+    let host = crate::support::host().reply("a.test", answer(200, reply.to_string()));
     let body = asking(PROTOCOLS[0], "strict", "hello", false);
     assert_eq!(send(&gateway(), &host, post(PROTOCOLS[0], body.to_string())).0, 400);
 }

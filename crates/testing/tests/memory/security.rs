@@ -12,9 +12,9 @@ use std::{fs, path::Path};
 
 /// What a short name in the table stands for.
 const FILES: [(&str, &str); 4] = [
-    ("wiring", "crates/testing/tests/guardrails_wiring.rs"),
-    ("guards", "crates/testing/tests/guardrails.rs"),
-    ("hooks", "crates/testing/tests/hooks.rs"),
+    ("wiring", "crates/testing/tests/memory/guardrails_wiring.rs"),
+    ("guards", "crates/testing/tests/memory/guardrails.rs"),
+    ("hooks", "crates/testing/tests/memory/hooks.rs"),
     ("e2e", "tests/scenarios/guardrails.rs"),
 ];
 

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{rc::Rc, time::Duration};
 
+use crate::support::{WHOLE, call, chat, host, parsed, post, rows, send};
 use bytes::Bytes;
 use sluice_core::{gateway::Gateway, port::Clock};
 use sluice_testing::memory::{Fails, Leaving, MemoryHost, Script, Step, answer, stream};
-use support::{WHOLE, call, chat, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -240,7 +238,7 @@ fn the_first_of_two_to_answer_wins_and_the_other_is_cancelled_and_paid() {
         let own = if streamed { 10 * 3_000 + 2 * 6_000 } else { 10 * 3_000 + 5 * 6_000 };
         assert!(0 < lost && row["cost_nano_usd"] == own + lost, "{row}");
         // The first one wins after all.
-        let host = support::host()
+        let host = crate::support::host()
             .reply("a.test", quick().after(Duration::from_millis(600)))
             .reply("b.test", quick().after(Duration::from_secs(30)));
         let (_, headers, _) = send(&gateway(), &host, chat("raced", streamed));
@@ -248,7 +246,7 @@ fn the_first_of_two_to_answer_wins_and_the_other_is_cancelled_and_paid() {
         assert_eq!(host.asked_hosts(), ["a.test", "b.test"]);
         assert_eq!(rows(&host)[0]["raced"]["target"], "b/m");
         // Quick enough: there is no race.
-        let host = support::host().reply("a.test", quick().after(Duration::from_millis(400)));
+        let host = crate::support::host().reply("a.test", quick().after(Duration::from_millis(400)));
         send(&gateway(), &host, chat("raced", streamed));
         assert_eq!(host.asked_hosts(), ["a.test"]);
         assert_eq!(rows(&host)[0]["raced"], serde_json::Value::Null);
@@ -392,7 +390,7 @@ fn an_operator_sees_why_it_went_there() {
         (&told["nested"], &told["candidates"])
     );
     // Nobody asked: nothing is told.
-    let host = support::host().reply("c.test", good());
+    let host = crate::support::host().reply("c.test", good());
     let (_, headers, _) = send(&gateway(), &host, chat("nested", false));
     assert!(!headers.contains_key("sluice-explain") && rows(&host)[0]["route"].is_null());
 }
@@ -429,7 +427,7 @@ fn a_copy_goes_to_the_mirror_and_is_in_no_sum() {
         let gateway = gateway();
         let reply = host.run(gateway.handle(&host, request));
         assert_eq!((reply.status.as_u16(), target(&reply.headers)), (200, "a/m"));
-        host.run(support::read(reply));
+        host.run(crate::support::read(reply));
         assert!(host.now().since(begun) < Duration::from_secs(1), "the answer waits for its copy");
         host.settle();
         let rows = rows(&host);
@@ -459,7 +457,7 @@ fn a_stream_is_watched_until_its_headers_and_between_its_tokens() {
     // A provider's signs of life are no tokens.
     let ping = || [Step::Wait(Duration::from_secs(1)), Step::Send(Bytes::from_static(b": ping\n\n"))];
     let steps: Vec<Step> = [chunk("Hel")].into_iter().chain((0..30).flat_map(|_| ping())).collect();
-    let host = support::host().reply("a.test", stream(steps));
+    let host = crate::support::host().reply("a.test", stream(steps));
     let begun = host.now();
     let (status, _, body) = send(&gateway(), &host, chat("patient", true));
     assert!(status == 200 && body.contains("sent no token for 3000 ms"), "{body}");
@@ -473,7 +471,7 @@ fn a_stream_is_watched_until_its_headers_and_between_its_tokens() {
         Step::Wait(Duration::from_millis(2_500)),
         end(),
     ];
-    let host = support::host().reply("a.test", stream(slow));
+    let host = crate::support::host().reply("a.test", stream(slow));
     let (_, _, body) = send(&gateway(), &host, chat("patient", true));
     assert!(body.contains("[DONE]"), "{body}");
 }

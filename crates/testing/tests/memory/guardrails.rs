@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::rc::Rc;
 
+use crate::support::{ATTACK, KEY, SECRET, frames, host, post, rows, said, send, sent, streamed};
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key};
 use sluice_testing::memory::{MemoryHost, answer, stream};
-use support::{ATTACK, KEY, SECRET, frames, host, post, rows, said, send, sent, streamed};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -40,7 +38,7 @@ fn gateway() -> Rc<Gateway> {
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, model: &str, text: &str) -> (u16, http::HeaderMap, Value) {
     let body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
     let (status, headers, body) = send(gateway, host, post("/v1/chat/completions", body.to_string()));
-    (status, headers, support::parsed(&body))
+    (status, headers, crate::support::parsed(&body))
 }
 
 /// The last request that went out, as text.
@@ -179,7 +177,7 @@ fn the_next_target_is_asked_for_an_answer_that_breaks_a_rule() {
         let body = json!({"model": "insisting", "response_format": format,
             "messages": [{"role": "user", "content": "hello"}]});
         let (status, headers, told) = send(&gateway(), &host, post("/v1/chat/completions", body.to_string()));
-        assert_eq!((status, content(&support::parsed(&told))), (200, "{\"a\": 1}"), "{told}");
+        assert_eq!((status, content(&crate::support::parsed(&told))), (200, "{\"a\": 1}"), "{told}");
         assert_eq!(host.asked().len(), asked, "{first}");
         assert!(headers.contains_key("sluice-guardrails"));
         // Both answers were paid for.
@@ -244,7 +242,7 @@ fn a_tenants_guardrails_hold_for_every_model() {
     let (status, _, _) = ask(&gateway(), &host, "open", ATTACK);
     assert_eq!(status, 400);
     let tenant = r#"{"id":"acme","guardrails":["gone"]}"#;
-    let host = support::host().with_value(&key::tenant_store_key("acme"), tenant);
+    let host = crate::support::host().with_value(&key::tenant_store_key("acme"), tenant);
     let (status, _, body) = ask(&gateway(), &host, "open", "hello");
     assert!(status == 403 && body.to_string().contains("gone"), "{body}");
     _ = KEY;

@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
-mod support;
-
 use std::{collections::BTreeMap, rc::Rc};
 
+use crate::support::{NOON, host, parsed, post, rows, send};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -19,9 +18,8 @@ use sluice_core::{
     knowledge::record::{Counts, Store},
     port::Clock as _,
 };
-use sluice_testing::memory::{MemoryHost, Step, answer, stream};
+use sluice_testing::memory::{Fails, MemoryHost, Step, answer, stream};
 use sluice_types::knowledge::{Attributes, Chunk};
-use support::{NOON, host, parsed, post, rows, send};
 
 const CONFIG: &str = r#"{
   "providers": {
@@ -39,7 +37,8 @@ const CONFIG: &str = r#"{
     "last": {"targets": ["a/m", "builtin/extractive"], "retry": {"attempts": 1}},
     "kept": {"targets": ["a/m"], "cache": {"mode": "exact", "ttl": "1h"}},
     "own": {"targets": ["a/m"], "knowledge": {"stores": ["Handbook"], "max_results": 1}},
-    "lenient": {"targets": ["a/m"], "knowledge": {"stores": ["Handbook"], "on_error": "answer"}},
+    "lenient": {"targets": ["a/m"], "knowledge": {"stores": ["Handbook"], "on_error": "answer"},
+                "cache": {"mode": "exact", "ttl": "1h"}},
     "guarded": {"targets": ["a/m"], "guardrails": ["careful"]}
   },
   "guardrails": {"careful": {"retrieved": ["injection"], "output": []}}
@@ -165,6 +164,15 @@ fn a_chat_names_a_store_and_gets_citations() {
 }
 
 #[test]
+fn a_store_goes_by_its_name_as_well() {
+    let host = knowing().reply("a.test", answer(200, said(SAID)));
+    let (status, headers, body) =
+        send(&gateway(), &host, chat("plain", &json!({"tools": [tool("Handbook")]})));
+    assert_eq!((status, knowledge(&headers)), (200, "passages=1; cited=1; dropped=1"), "{body}");
+    assert_eq!(chat_row(&host)["knowledge"]["stores"], json!([STORE]));
+}
+
+#[test]
 fn a_response_tells_of_its_search_and_cites_in_its_own_shape() {
     let upstream = json!({"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m",
         "output": [{"id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
@@ -205,7 +213,7 @@ fn a_conversation_goes_on_without_our_searches() {
     assert_eq!(sent["messages"].as_array().unwrap().len(), 3, "{sent}");
 }
 
-const WHOLE: &str = support::WHOLE;
+const WHOLE: &str = crate::support::WHOLE;
 
 #[test]
 fn messages_cite_the_words_in_blocks() {
@@ -317,7 +325,7 @@ fn stores_of_others_and_unknown_ones_do_not_exist() {
     let host = knowing();
     add_store(&host, "globex", other, "Theirs");
     put(&host, "globex", other, "file-9", "The lighthouse is secret.");
-    for (id, message) in [(other, other), ("vs_67ab", "vs_67ab"), ("Handbook", "Handbook")] {
+    for (id, message) in [(other, other), ("vs_67ab", "vs_67ab"), ("Theirs", "Theirs")] {
         let (status, _, body) = send(&gateway(), &host, chat("plain", &json!({"tools": [tool(id)]})));
         assert_eq!(status, 404, "{body}");
         assert!(body.contains(message) && !body.contains("secret"), "{body}");
@@ -391,6 +399,31 @@ fn a_missing_store_of_the_models_own_is_told() {
     let (status, _, body) = send(&gateway(), &host, chat("own", &json!({})));
     assert_eq!(status, 404, "{body}");
     assert!(body.contains("Handbook"), "{body}");
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_refused_unless_it_is_to_be_borne() {
+    let host =
+        knowing().reply("a.test", answer(200, said("From memory."))).reply("a.test", answer(200, said(SAID)));
+    let gateway = gateway();
+    let ask = |model| send(&gateway, &host, chat(model, &json!({})));
+    host.counters_fail([Fails::Before; 50]);
+    let (status, _, body) = ask("own");
+    assert_eq!(status, 503, "{body}");
+    assert!(body.contains("vector stores cannot be read") && host.asked().is_empty(), "{body}");
+    let (status, headers, body) = ask("lenient");
+    assert_eq!((status, knowledge(&headers)), (200, ""), "{body}");
+    assert!(body.contains("From memory."), "{body}");
+    assert!(!sent(&host)[0].to_string().contains("46 metres"));
+
+    // What was answered without passages is no answer for later.
+    host.counters_fail_no_more();
+    let (_, headers, body) = ask("lenient");
+    assert_eq!(
+        (&headers["sluice-cache"], knowledge(&headers)),
+        (&"miss".parse().unwrap(), "passages=1; cited=1; dropped=1"),
+        "{body}"
+    );
 }
 
 #[test]
