@@ -17,7 +17,7 @@ use std::{
 use sluice_core::{
     config::Model,
     routing::{
-        dice::{self, Dice},
+        dice::Dice,
         facts::Facts,
         health::{Going, Health},
         order::{Scene, Standing, View, order},
@@ -110,7 +110,6 @@ struct World<'a> {
     pending: Vec<Option<Event>>,
     flights: Vec<Flight<'a>>,
     served: Vec<Served>,
-    seed: u64,
     /// For decisions: one draw a request, so that each has the same whatever became of the others.
     dice: Dice,
     /// For waits before a second try.
@@ -130,7 +129,6 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
         pending: Vec::new(),
         flights: Vec::new(),
         served: Vec::new(),
-        seed: traffic.seed,
         dice: Dice::new(traffic.seed ^ 0x5EED),
         jitter: Dice::new(traffic.seed ^ 0x71774),
     };
@@ -250,8 +248,7 @@ impl<'a> World<'a> {
         // Luck is the request's and the target's, the same under every strategy.
         let tries = going.asked.iter().filter(|asked| **asked == target).count() as u64;
         going.asked.push(target);
-        let place = going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + tries);
-        let mut luck = Dice::new(dice::mix(self.seed).wrapping_add(place));
+        let mut luck = Dice::new(going.number.wrapping_mul(64).wrapping_add(target as u64 * 8 + tries));
         let elapsed = self.now.0 - BEGIN;
         let (outcome, after) = provider.answer(elapsed, busy, &mut luck);
         let limit = aim.first_token_timeout.unwrap_or(aim.timeout);

@@ -191,6 +191,22 @@ fn a_probe_whose_caller_leaves_gives_its_place_back() {
 }
 
 #[test]
+fn that_a_shared_breakers_probe_was_lost_is_told_to_the_others() {
+    let host = (0..20).fold(host(), |host, _| host.reply("a.test", good().after(Duration::from_millis(300))));
+    let host = (0..4).fold(host, |host, _| host.reply("b.test", good()));
+    let host = host.reply("a.test", down()).reply("a.test", down());
+    let (one, two) = (gateway(), gateway());
+    (0..22).for_each(|_| _ = send(&one, &host, chat("common", false)));
+    pass(&host, 21);
+    let host = host.reply("a.test", good().after(Duration::from_secs(50)));
+    let to_a = |host: &MemoryHost| host.asked_hosts().iter().filter(|name| *name == "a.test").count();
+    for instance in [&one, &two] {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "b/m");
+        assert_eq!(to_a(&host), 23);
+    }
+}
+
+#[test]
 fn a_shared_breaker_that_does_not_answer_leaves_each_instance_its_own() {
     let host = host().reply("a.test", down()).reply("a.test", down());
     let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
