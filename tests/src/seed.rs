@@ -41,6 +41,7 @@ pub const TENANTS: &[&str] = &[
     "pictures",
     "matrix-whole",
     "matrix-streamed",
+    "matrix-failed",
     "payer",
     "keeper",
     "stranger",
