@@ -29,7 +29,7 @@ pub fn answer(grounds: &Grounds) -> Option<String> {
     for source in grounds.sources() {
         for range in sentences(&source.text) {
             let text = source.text.get(range).unwrap_or_default().trim();
-            if text.split_whitespace().count() >= 3 {
+            if text.split_whitespace().count() >= 3 && has_whole_code(text) {
                 all.push((source.number, text, terms::hashes(text).into_iter().collect()));
             }
         }
@@ -66,6 +66,11 @@ pub fn answer(grounds: &Grounds) -> Option<String> {
     Some(out)
 }
 
+/// Whether no code was cut in two: the mark behind a quote would count as code, and the half says little.
+fn has_whole_code(text: &str) -> bool {
+    text.lines().all(|line| line.matches('`').count().is_multiple_of(2))
+}
+
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
@@ -92,6 +97,12 @@ mod tests {
         };
         cite::answer(&grounds, &Answer { choices: vec![choice], ..Answer::default() });
         assert!(0 < grounds.told().cited && grounds.told().dropped == 0, "{:?}", grounds.told());
+    }
+
+    #[test]
+    fn half_of_a_piece_of_code_is_no_quote() {
+        assert!(has_whole_code("a `b` c\n`d`") && !has_whole_code("user=postgres` runs it on any."));
+        assert!(!has_whole_code("a `b\nc` d") && !has_whole_code("```sh\nrun it now\n```"));
     }
 
     #[test]
