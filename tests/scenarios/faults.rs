@@ -53,6 +53,15 @@ fn price(usage: &serde_json::Value) -> u64 {
         + number(&usage["completion_tokens"]) * 15_000
 }
 
+/// The usage that a whole answer tells, or the last frame but one of a stream.
+fn usage(answer: &Answer, stream: bool) -> serde_json::Value {
+    if !stream {
+        return answer.json()["usage"].clone();
+    }
+    let events = answer.events();
+    events[events.len() - 2].json()["usage"].clone()
+}
+
 fn ask(gateway: &Gateway, tenant: &str, protocol: Protocol, model: &str, text: &str, stream: bool) -> Answer {
     let request = gateway.request("POST", &protocol.path(model, stream)).key(&seed::key(tenant));
     request.json(&protocol.ask(model, text, stream)).open().rest()
@@ -107,13 +116,15 @@ fn streams(gateway: &Gateway) {
 }
 
 fn where_nobody_else_is_left_the_caller_is_told(gateway: &Gateway) {
+    let mut requests = 0;
     for (fault, whole, streamed) in MATRIX {
         for (protocol, stream) in [(Protocol::Chat, false), (Protocol::Messages, true)] {
             let TheNext(statuses) = (if stream { streamed } else { whole }) else { continue };
             let about = format!("{protocol} {fault}, stream: {stream}");
             let id = gateway.unique("matrix-alone");
             let text = format!("[[tokens 4]] [[id {id}]] [[fault@primary {fault}]]");
-            let answer = ask(gateway, seed::TENANT, protocol, "matrix-alone", &text, stream);
+            let answer = ask(gateway, "matrix-failed", protocol, "matrix-alone", &text, stream);
+            requests += 1;
             assert!(statuses.contains(&answer.status), "{about}: {} {}", answer.status, answer.text());
             protocol.error(&answer.json());
             assert_eq!(gateway.mock().asked(&id), ["primary"], "{about}");
@@ -122,6 +133,11 @@ fn where_nobody_else_is_left_the_caller_is_told(gateway: &Gateway) {
             assert_eq!(answer.expect_header("x-should-retry"), again, "{about}");
         }
     }
+    let alone = ask(gateway, "matrix-failed", Protocol::Chat, "unreachable-alone", "hello", false);
+    assert_eq!(alone.status, 502);
+    requests += 1;
+    let sum = gateway.costs("matrix-failed", requests);
+    assert_eq!((&sum["errors"], &sum["cost_nano_usd"]), (&requests.into(), &0.into()), "{sum}");
 }
 
 fn a_refused_connection_falls_over_for_both(gateway: &Gateway) {
@@ -148,13 +164,13 @@ fn each_is_one_row_of_the_right_cost(gateway: &Gateway) {
             requests += 1;
             if *comes == ABrokenStream {
                 broken += 1;
-            } else if stream {
-                let events = answer.events();
-                cost += price(&events[events.len() - 2].json()["usage"]);
             } else {
-                cost += price(&answer.json()["usage"]);
+                cost += price(&usage(&answer, stream));
             }
         }
+        let answer = ask(gateway, tenant, Protocol::Chat, "unreachable", "[[tokens 4]]", stream);
+        requests += 1;
+        cost += price(&usage(&answer, stream));
         let sum = gateway.costs(tenant, requests);
         assert_eq!(sum["errors"], broken, "{sum}");
         assert_eq!(sum["estimated"], broken, "what broke off is estimated: {sum}");

@@ -41,6 +41,7 @@ pub const TENANTS: &[&str] = &[
     "pictures",
     "matrix-whole",
     "matrix-streamed",
+    "matrix-failed",
     "payer",
     "keeper",
     "stranger",
@@ -68,6 +69,9 @@ pub const LIMITED: &[(&str, &str)] = &[
     ("ledgered", r#"{"budget": {"usd": 100, "per": "total"}}"#),
     ("warned", r#"{"budget": {"usd": 0.000001, "per": "day", "warn_at": 0, "hard": false}}"#),
 ];
+
+/// A day long past, and the tenant that asked three times on it.
+pub const ROLLED: (&str, &str) = ("2026-01-02", "rolled");
 
 /// How many tenants are at their limits at once.
 pub const BUSY: usize = 50;
@@ -101,6 +105,13 @@ pub fn seed() -> Value {
     for tenant in (0..BUSY).map(busy) {
         put(format!("tenant/{tenant}"), &json!({ "id": tenant, "limits": { "requests_per_minute": 3 } }));
         put(store_key(&key(&tenant)), &json!({ "id": format!("key_{tenant}"), "tenant": tenant }));
+    }
+    let (day, tenant) = ROLLED;
+    put(format!("tenant/{tenant}"), &json!({ "id": tenant }));
+    for (number, model) in ["m", "m", "other"].iter().enumerate() {
+        let row = json!({ "id": format!("req_{number}"), "key": "key_1", "gen_ai.request.model": model,
+            "usage": { "input_uncached": 10, "output_text": 5 }, "cost_nano_usd": 20_000 });
+        put(format!("cost/{tenant}/{day}/{:013}-req_{number}", 1_767_312_000_000_u64), &row);
     }
     put("tenant/choosy".into(), &json!({ "id": "choosy", "providers": ["secondary"] }));
     put(store_key(&key("choosy")), &json!({ "id": "key_choosy", "tenant": "choosy" }));

@@ -44,7 +44,18 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
                 }
             }
             remote.tell(&log, |log| {
-                table(log, &["number", "change.time", "change.actor", "change.action", "change.about"], 5)
+                table(
+                    log,
+                    &[
+                        "number",
+                        "change.time",
+                        "change.actor",
+                        "change.address",
+                        "change.action",
+                        "change.about",
+                    ],
+                    6,
+                )
             })?;
             Ok(ExitCode::SUCCESS)
         }

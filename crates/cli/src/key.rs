@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sluice_core::key::{self, KeyRecord, SECRET_PREFIX};
+use sluice_types::time::Timestamp;
 
 use crate::remote::{Remote, encoded, table};
 
@@ -25,24 +26,23 @@ pub enum Command {
     Create {
         /// The tenant's id
         tenant: String,
-        /// A name for people
-        #[arg(long)]
-        name: Option<String>,
         /// For web pages: works on `--origin` for `--models` only
         #[arg(long, requires = "origin", requires = "models")]
         publishable: bool,
-        /// A website it works on, such as https://app.example.com; may be given more than once
+        #[command(flatten)]
+        about: About,
+    },
+    /// Change what is given, and leave the rest
+    Update {
+        /// The tenant's id
+        tenant: String,
+        /// The key's id
+        key: String,
+        #[command(flatten)]
+        about: About,
+        /// Switch it off, or on again
         #[arg(long)]
-        origin: Vec<String>,
-        /// The models it may name, parted by commas
-        #[arg(long, value_delimiter = ',')]
-        models: Option<Vec<String>>,
-        /// Requests each visitor may make in a minute
-        #[arg(long, requires = "publishable")]
-        visitor_requests: Option<u64>,
-        /// Limits and budgets of its own, as JSON
-        #[arg(long)]
-        limits: Option<String>,
+        disabled: Option<bool>,
     },
     /// List a tenant's keys
     List {
@@ -75,6 +75,72 @@ pub enum Command {
     },
 }
 
+/// What a key is and may do.
+#[derive(clap::Args)]
+pub struct About {
+    /// A name for people
+    #[arg(long)]
+    name: Option<String>,
+    /// A website that a publishable key works on, such as https://app.example.com; may be given more than once
+    #[arg(long)]
+    origin: Vec<String>,
+    /// The models it may name, parted by commas: names, or provider/*
+    #[arg(long, value_delimiter = ',')]
+    models: Option<Vec<String>>,
+    /// The providers its requests may go to, parted by commas
+    #[arg(long, value_delimiter = ',')]
+    providers: Option<Vec<String>>,
+    /// Requests each visitor may make in a minute with a publishable key
+    #[arg(long)]
+    visitor_requests: Option<u64>,
+    /// A tag on each of its requests, as NAME=VALUE; may be given more than once
+    #[arg(long, value_parser = pair)]
+    tag: Vec<(String, String)>,
+    /// Guardrails for all of its requests, parted by commas
+    #[arg(long, value_delimiter = ',')]
+    guardrails: Option<Vec<String>>,
+    /// What it may do with files and vector stores
+    #[arg(long, value_parser = ["none", "search", "read", "write"])]
+    knowledge: Option<String>,
+    /// The day, in UTC, at whose beginning it ends, such as 2027-01-31
+    #[arg(long, value_parser = day)]
+    expires: Option<Timestamp>,
+    /// Limits and budgets of its own, as JSON
+    #[arg(long)]
+    limits: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn day(text: &str) -> Result<Timestamp, String> {
+    Timestamp::from_date(text).ok_or_else(|| "must be a day in UTC such as 2027-01-31".to_owned())
+}
+
+impl About {
+    fn body(&self) -> Result<Map<String, Value>> {
+        let some = |list: &[String]| (!list.is_empty()).then(|| json!(list));
+        let tags: Map<String, Value> =
+            self.tag.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let limits = self.limits.as_deref().map(serde_json::from_str::<Value>).transpose();
+        let members = [
+            ("name", self.name.clone().map(Value::from)),
+            ("origins", some(&self.origin)),
+            ("models", self.models.clone().map(Value::from)),
+            ("providers", self.providers.clone().map(Value::from)),
+            ("visitor_requests_per_minute", self.visitor_requests.map(Value::from)),
+            ("tags", (!tags.is_empty()).then_some(Value::Object(tags))),
+            ("guardrails", self.guardrails.clone().map(Value::from)),
+            ("knowledge", self.knowledge.clone().map(Value::from)),
+            ("expires_at", self.expires.map(|end| json!(end))),
+            ("limits", limits.map_err(|error| anyhow::anyhow!("--limits is not JSON: {error}"))?),
+        ];
+        Ok(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    }
+}
+
 /// Runs a command.
 ///
 /// # Errors
@@ -92,20 +158,20 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
     };
     match command {
         Command::Mint { tenant, name } => return mint(tenant, name.as_ref(), remote.json),
-        Command::Create { tenant, name, publishable, origin, models, visitor_requests, limits } => {
-            let limits = limits.as_deref().map(serde_json::from_str::<Value>).transpose();
-            let mut body = json!({
-                "kind": if *publishable { "publishable" } else { "secret" },
-                "name": name,
-                "models": models,
-                "visitor_requests_per_minute": visitor_requests,
-                "limits": limits.map_err(|error| anyhow::anyhow!("--limits is not JSON: {error}"))?,
-            });
-            if !origin.is_empty() {
-                body["origins"] = origin.clone().into();
-            }
+        Command::Create { tenant, publishable, about } => {
+            let mut body = about.body()?;
+            body.insert("kind".to_owned(), if *publishable { "publishable" } else { "secret" }.into());
             let path = format!("tenants/{}/keys", encoded(tenant));
-            remote.tell(&remote.ask("POST", &path, Some(&body))?, shown)?;
+            remote.tell(&remote.ask("POST", &path, Some(&body.into()))?, shown)?;
+        }
+        Command::Update { tenant, key, about, disabled } => {
+            let mut body = about.body()?;
+            if let Some(disabled) = disabled {
+                body.insert("disabled".to_owned(), (*disabled).into());
+            }
+            ensure!(!body.is_empty(), "nothing to change: see `sluice key update --help`");
+            let changed = remote.ask("PATCH", &at(tenant, key), Some(&body.into()))?;
+            remote.tell(&changed, |record| vec![serde_json::to_string_pretty(record).unwrap_or_default()])?;
         }
         Command::List { tenant } => {
             let list = remote.ask("GET", &format!("tenants/{}/keys", encoded(tenant)), None)?;

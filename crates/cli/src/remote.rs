@@ -25,6 +25,14 @@ const KEY: &str = "SLUICE_KEY";
 /// The key that `cargo xtask dev` seeds; it opens nothing elsewhere.
 const DEVELOPMENT_KEY: &str = "sk-sluice-dev";
 
+/// Who uses this command, for the audit log: `SLUICE_ACTOR`, else the account's name.
+fn actor() -> String {
+    let name = ["SLUICE_ACTOR", "USER", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let name: String =
+        name.unwrap_or_default().chars().filter(|letter| (' '..='~').contains(letter)).collect();
+    if name.trim().is_empty() { "unknown".to_owned() } else { name }
+}
+
 /// What is sent along.
 pub struct Body {
     /// Its kind.
@@ -104,6 +112,7 @@ impl Remote {
             .method(method)
             .uri(&url)
             .header("authorization", format!("Bearer {key}"))
+            .header("sluice-actor", actor())
             .header("content-type", body.media_type)
             .header("content-length", body.length)
             .body(ureq::SendBody::from_owned_reader(body.content))

@@ -47,6 +47,9 @@ pub enum Command {
         /// HS256: the name of the host's secret that holds the shared one, such as ACME_JWT
         #[arg(long)]
         secret: Option<String>,
+        /// What holders of its tokens may do with files and vector stores; nothing if left out
+        #[arg(long, value_parser = ["none", "search", "read", "write"])]
+        knowledge: Option<String>,
     },
     /// Let no token pass that this key signed
     RemoveTokenKey {
@@ -80,6 +83,9 @@ pub struct About {
     /// The regions its data may go to, parted by commas
     #[arg(long, value_delimiter = ',')]
     regions: Option<Vec<String>>,
+    /// Guardrails for all of its requests, parted by commas
+    #[arg(long, value_delimiter = ',')]
+    guardrails: Option<Vec<String>>,
     /// Limits and budgets as JSON, such as '{"requests_per_minute":60,"budget":{"usd":50,"per":"month"}}'
     #[arg(long)]
     limits: Option<String>,
@@ -97,6 +103,7 @@ impl About {
         put("models", self.models.clone().map(Value::from));
         put("providers", self.providers.clone().map(Value::from));
         put("regions", self.regions.clone().map(Value::from));
+        put("guardrails", self.guardrails.clone().map(Value::from));
         let limits = self.limits.as_deref().map(serde_json::from_str::<Value>).transpose();
         put("limits", limits.map_err(|error| anyhow::anyhow!("--limits is not JSON: {error}"))?);
         Ok(body)
@@ -135,8 +142,8 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
                 record,
             )?;
         }
-        Command::SetTokenKey { id, kid, public_key, secret } => {
-            let key = match (public_key, secret) {
+        Command::SetTokenKey { id, kid, public_key, secret, knowledge } => {
+            let mut key = match (public_key, secret) {
                 (Some(public_key), _) => json!({"kid": kid, "alg": "EdDSA", "public_key": public_key}),
                 (None, Some(secret)) => {
                     let name = secret.trim_start_matches('$');
@@ -144,6 +151,9 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
                 }
                 (None, None) => bail!("give --public-key (EdDSA) or --secret (HS256)"),
             };
+            if let Some(knowledge) = knowledge {
+                key["knowledge"] = knowledge.as_str().into();
+            }
             token_keys(remote, id, kid, Some(key))?;
         }
         Command::RemoveTokenKey { id, kid } => token_keys(remote, id, kid, None)?,
@@ -193,19 +203,31 @@ pub enum Budget {
         #[arg(long)]
         tag: Option<String>,
     },
-    /// Give a tenant a budget in dollars, in the place of the one it has
+    /// Give a tenant a budget, in the place of the one it has
     Set {
         /// The tenant's id
         tenant: String,
         /// US dollars
+        #[arg(long, required_unless_present_any = ["tokens", "requests"], conflicts_with_all = ["tokens", "requests"])]
+        usd: Option<f64>,
+        /// Tokens
+        #[arg(long, conflicts_with = "requests")]
+        tokens: Option<u64>,
+        /// Requests
         #[arg(long)]
-        usd: f64,
+        requests: Option<u64>,
         /// The period
         #[arg(long, default_value = "month", value_parser = ["day", "week", "month", "total"])]
         per: String,
         /// Only warn when it is spent
         #[arg(long)]
         soft: bool,
+        /// The share of it from which on answers carry a warning; 0.8 if left out
+        #[arg(long)]
+        warn_at: Option<f64>,
+        /// The model that answers from there on
+        #[arg(long)]
+        move_to: Option<String>,
     },
 }
 
@@ -223,15 +245,34 @@ pub fn budget(remote: &Remote, command: &Budget) -> Result<ExitCode> {
                 table(&in_dollars(list), &["what", "unit", "limit", "used", "reserved", "remaining"], 2)
             })?;
         }
-        Budget::Set { tenant, usd, per, soft } => {
+        Budget::Set { tenant, usd, tokens, requests, per, soft, warn_at, move_to } => {
             let path = format!("tenants/{}", encoded(tenant));
             let mut limits = remote.ask("GET", &path, None)?["limits"].take();
             if !limits.is_object() {
                 limits = json!({});
             }
-            limits["budget"] = json!({"usd": usd, "per": per, "hard": !soft});
+            let mut budget = json!({"per": per, "hard": !soft});
+            let members = [
+                ("usd", usd.map(Value::from)),
+                ("tokens", tokens.map(Value::from)),
+                ("requests", requests.map(Value::from)),
+                ("warn_at", warn_at.map(Value::from)),
+                ("move_to", move_to.clone().map(Value::from)),
+            ];
+            for (name, value) in members {
+                if let Some(value) = value {
+                    budget[name] = value;
+                }
+            }
+            limits["budget"] = budget;
             let changed = remote.ask("PATCH", &path, Some(&json!({"limits": limits})))?;
-            remote.tell(&changed, |_| vec![format!("{tenant} may spend ${usd} per {per}")])?;
+            let what = match (usd, tokens, requests) {
+                (Some(usd), ..) => format!("spend ${usd}"),
+                (_, Some(tokens), _) => format!("use {tokens} tokens"),
+                (.., requests) => format!("make {} requests", requests.unwrap_or_default()),
+            };
+            let per = if per == "total" { "in all".to_owned() } else { format!("per {per}") };
+            remote.tell(&changed, |_| vec![format!("{tenant} may {what} {per}")])?;
         }
     }
     Ok(ExitCode::SUCCESS)

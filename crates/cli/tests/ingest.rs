@@ -3,103 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "a test of a native tool: it has an environment and threads")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::{
-    collections::HashMap,
-    fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Command, Output},
-    sync::{Arc, Mutex},
-    thread,
-};
+mod gateway;
 
+use std::{fs, path::PathBuf};
+
+use gateway::{Gateway, sluice};
 use serde_json::{Value, json};
-
-/// What was asked: method, path, key, body.
-#[derive(Clone, Debug)]
-struct Asked {
-    line: String,
-    key: String,
-    body: String,
-}
-
-/// A gateway that answers one request a connection and writes down what it was asked.
-struct Gateway {
-    url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-type Answer = Box<dyn Fn(&Asked, usize) -> (u16, Value) + Send>;
-
-impl Gateway {
-    /// `answer` is given each request and how often its line was asked before.
-    fn start(answer: Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
-        thread::spawn(move || {
-            let mut times: HashMap<String, usize> = HashMap::new();
-            for stream in listener.incoming().flatten() {
-                let Some(asked) = read(&stream) else { continue };
-                let before = times.entry(asked.line.clone()).or_default();
-                let (status, body) = answer(&asked, *before);
-                *before += 1;
-                log.lock().unwrap().push(asked);
-                let body = body.to_string();
-                let head =
-                    format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\nconnection: close\r\n");
-                let _ = write!(&stream, "{head}content-length: {}\r\n\r\n{body}", body.len());
-            }
-        });
-        Self { url, asked }
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.asked.lock().unwrap().iter().map(|asked| asked.line.clone()).collect()
-    }
-
-    fn body(&self, line: &str) -> String {
-        self.asked.lock().unwrap().iter().find(|asked| asked.line == line).unwrap().body.clone()
-    }
-}
-
-fn read(stream: &TcpStream) -> Option<Asked> {
-    let mut reader = BufReader::new(stream);
-    let mut first = String::new();
-    reader.read_line(&mut first).ok()?;
-    let mut asked = Asked {
-        line: first.rsplit_once(" HTTP").map(|(line, _)| line.to_owned())?,
-        key: String::new(),
-        body: String::new(),
-    };
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "authorization" => value.clone_into(&mut asked.key),
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    asked.body = String::from_utf8_lossy(&body).into_owned();
-    Some(asked)
-}
-
-fn sluice(gateway: &Gateway, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sluice"))
-        .args(arguments)
-        .env("SLUICE_URL", &gateway.url)
-        .env("SLUICE_ADMIN_KEY", "the-admin-key")
-        .env_remove("SLUICE_KEY")
-        .output()
-        .unwrap()
-}
 
 /// A folder of documents of this test's own.
 fn folder(name: &str) -> PathBuf {

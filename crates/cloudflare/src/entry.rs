@@ -21,8 +21,8 @@ async fn fetch(
     Ok(exchange::answer(exchange::gateway().handle(&host, call).await)?)
 }
 
-/// Does what is to be done every day.
+/// Does what is to be done every hour.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    exchange::gateway().daily(&Worker { env, context: None }).await;
+    exchange::gateway().hourly(&Worker { env, context: None }).await;
 }

@@ -16,6 +16,9 @@ use crate::{
 /// The counter object that keeps the audit log.
 pub const AUDIT: &str = "~audit";
 
+/// The most characters of an operator's name that are kept.
+const ACTOR: usize = 128;
+
 /// What is asked of the operator's API, below `/admin/v1/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admin<'a> {
@@ -275,16 +278,28 @@ fn patched<T: serde::Serialize + DeserializeOwned>(
     serde_json::from_value(value).map_err(wrong)
 }
 
+/// Who makes a change. All operators have the same key: the name is what the client says, the address what the host tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Actor<'a> {
+    /// Header `sluice-actor`.
+    pub name: Option<&'a str>,
+    /// Where the request comes from.
+    pub address: Option<&'a str>,
+}
+
 /// What the audit log says of a change: who, when, what, before and after. Records hold no secrets.
 pub fn entry(
     now: Timestamp,
+    actor: Actor<'_>,
     action: &str,
     about: &str,
     before: Option<&Value>,
     after: Option<&Value>,
 ) -> String {
+    let name: String = actor.name.unwrap_or("admin key").chars().take(ACTOR).collect();
     serde_json::json!({
-        "time": now, "actor": "admin key", "action": action, "about": about, "before": before, "after": after,
+        "time": now, "actor": name, "address": actor.address, "action": action, "about": about, "before": before,
+        "after": after,
     })
     .to_string()
 }

@@ -254,6 +254,12 @@ pub fn day_prefix(tenant: &str, date: &str) -> String {
     format!("cost/{tenant}/{date}/")
 }
 
+/// When the entry under `key` was written; `None` if this is no key of the log.
+pub fn written(key: &str) -> Option<Timestamp> {
+    let (at, _) = key.rsplit('/').next()?.split_once('-')?;
+    at.parse().ok().map(Timestamp)
+}
+
 /// The sum of a stored value's records; lines that cannot be read count as nothing and are told apart by the second
 /// number.
 pub fn sum_lines(value: &[u8]) -> (Sum, u64) {

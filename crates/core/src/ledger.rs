@@ -73,7 +73,7 @@ impl Ledger {
         self.lapse(now);
         let known = self.holds.contains_key(&ask.id);
         if !known && let Some((rule, reason, retry_after)) = self.refusal(now, ask) {
-            let (standings, _) = self.standings(now, ask);
+            let (standings, ..) = self.standings(now, ask);
             return Verdict::Refused { rule, reason, retry_after, standings };
         }
         let mut parts: Vec<Part> = Vec::new();
@@ -91,13 +91,13 @@ impl Ledger {
             let until = now.0.saturating_add(ask.lapses_after);
             self.holds.insert(ask.id.clone(), Hold { until, lapsed: false, parts });
         }
-        let (standings, warnings) = self.standings(now, ask);
-        Verdict::Granted { standings, warnings }
+        let (standings, warnings, first) = self.standings(now, ask);
+        Verdict::Granted { standings, warnings, first }
     }
 
-    /// How the rules of `ask` stand, and which warnings are due.
-    fn standings(&self, now: Timestamp, ask: &Ask) -> (Vec<Standing>, Vec<usize>) {
-        let mut warnings = Vec::new();
+    /// How the rules of `ask` stand, which warnings are due, and which of them have become so by what it reserves.
+    fn standings(&self, now: Timestamp, ask: &Ask) -> (Vec<Standing>, Vec<usize>, Vec<usize>) {
+        let (mut warnings, mut first) = (Vec::new(), Vec::new());
         let mut standings = Vec::with_capacity(ask.rules.len());
         for (place, rule) in ask.rules.iter().enumerate() {
             let (counted, reset) = self
@@ -106,10 +106,14 @@ impl Ledger {
                 .map_or((0, None), |meter| (meter.counted(now, rule.window), meter.reset(now, rule.window)));
             if rule.warn.is_some_and(|warn| warn <= counted) || (!rule.hard && rule.limit < counted) {
                 warnings.push(place);
+                let before = counted.saturating_sub(ask.amounts.of(rule.unit));
+                if rule.warn.is_some_and(|warn| before < warn) {
+                    first.push(place);
+                }
             }
             standings.push(Standing { remaining: rule.limit.saturating_sub(counted), reset });
         }
-        (standings, warnings)
+        (standings, warnings, first)
     }
 
     /// Why `ask` must be refused, if so. A spent budget weighs most, for waiting does not help it; then the longest

@@ -21,8 +21,8 @@ pub struct Who<'a> {
     pub key: &'a str,
     /// The end user, if one is named.
     pub user: Option<&'a str>,
-    /// The model, as the caller names it.
-    pub model: &'a str,
+    /// The model, as the caller names it; `None` for a request that no model answers.
+    pub model: Option<&'a str>,
     /// The request's tags.
     pub tags: &'a BTreeMap<String, String>,
     /// The visitor's address and how many requests a minute they may make, where the key is in visitors' hands.
@@ -117,18 +117,18 @@ enum Owner<'a> {
     Key(&'a str),
 }
 
-/// The scope's part of a meter's name, and what to call it.
-fn scope(who: &Who<'_>, owner: Owner<'_>, of: Option<Scope>) -> (String, &'static str) {
+/// The scope's part of a meter's name, and what to call it; `None` if it goes by a model and none is named.
+fn scope(who: &Who<'_>, owner: Owner<'_>, of: Option<Scope>) -> Option<(String, &'static str)> {
     let (prefix, usual) = match owner {
         Owner::Tenant => (String::new(), Scope::Tenant),
         Owner::Key(id) => (format!("k:{id}/"), Scope::Key),
     };
-    match of.unwrap_or(usual) {
+    Some(match of.unwrap_or(usual) {
         Scope::Tenant => (format!("{prefix}t"), "for this tenant"),
         Scope::Key => (format!("{prefix}k:{}", who.key), "for this key"),
         Scope::User => (format!("{prefix}u:{}", plain(who.user.unwrap_or_default())), "for each end user"),
-        Scope::Model => (format!("{prefix}m:{}", who.model), "for each model"),
-    }
+        Scope::Model => (format!("{prefix}m:{}", who.model?), "for each model"),
+    })
 }
 
 /// `text` without what parts meters' names: callers choose users' and tags' names, and none may name another's meter.
@@ -141,10 +141,10 @@ fn plain(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 fn rates(who: &Who<'_>, owner: Owner<'_>, rate: &Rate, found: &mut Vec<Bound>) {
-    if !rate.models.is_empty() && !rate.models.iter().any(|model| model == who.model) {
+    if !rate.models.is_empty() && !rate.models.iter().any(|model| Some(model.as_str()) == who.model) {
         return;
     }
-    let (mut name, whom) = scope(who, owner, rate.of);
+    let Some((mut name, whom)) = scope(who, owner, rate.of) else { return };
     if !rate.models.is_empty() {
         name = format!("{name}/of:{}", rate.models.join(","));
     }
@@ -169,7 +169,7 @@ fn rates(who: &Who<'_>, owner: Owner<'_>, rate: &Rate, found: &mut Vec<Bound>) {
 }
 
 fn bounded(who: &Who<'_>, owner: Owner<'_>, budget: &Budget) -> Option<Bound> {
-    let (mut name, whom) = scope(who, owner, budget.of);
+    let (mut name, whom) = scope(who, owner, budget.of)?;
     let mut whom = whom.to_owned();
     if let Some(tag) = &budget.tag {
         let (tag, wanted) =
@@ -217,7 +217,7 @@ mod tests {
         key: Option<serde_json::Value>,
     ) -> Vec<String> {
         let tags = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
-        let who = Who { key: "key_1", user: Some("ann"), model: "m", tags: &tags, visitor: None };
+        let who = Who { key: "key_1", user: Some("ann"), model: Some("m"), tags: &tags, visitor: None };
         let bounds = bounds(&who, &quotas(defaults), tenant.map(quotas).as_ref(), key.map(quotas).as_ref());
         bounds.into_iter().map(|bound| format!("{}: {}", bound.rule.meter, bound.what)).collect()
     }
@@ -252,7 +252,7 @@ mod tests {
         let limits = quotas(serde_json::json!({"budgets": [{"usd": 1, "per": "day", "of": "user"},
             {"usd": 1, "per": "day", "of": "user", "tag": "team"}]}));
         let meters = |user: &str| -> Vec<String> {
-            let who = Who { key: "k", user: Some(user), model: "m", tags: &tags, visitor: None };
+            let who = Who { key: "k", user: Some(user), model: Some("m"), tags: &tags, visitor: None };
             bounds(&who, &Quotas::default(), Some(&limits), None)
                 .into_iter()
                 .map(|bound| bound.rule.meter)

@@ -1,6 +1,6 @@
 //! What requests used and cost, grouped: by tenant, model, provider, key, user, day and tags.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sluice_types::{money::NanoUsd, usage::Usage};
@@ -80,7 +80,7 @@ pub struct Kind {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A day of one tenant: what is stored as its roll-up, and what live rows add up to.
+/// A day of one tenant: what is stored as its roll-up, and what rows add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// Sums by kind.
@@ -88,12 +88,37 @@ pub struct Day {
     /// Lines that could not be read.
     #[serde(default)]
     pub unreadable: u64,
+    /// The last of the keys whose rows are in it; all before it are in it as well.
+    #[serde(default)]
+    pub through: String,
+    /// How many keys these are.
+    #[serde(default)]
+    pub keys: u64,
+    /// Whether the day was over, and had been for a while, when its last rows were read.
+    #[serde(default)]
+    pub whole: bool,
+}
+
+impl Day {
+    /// Where to go on with all of the day's `keys`, in order: with this day and the keys after the last that is in it. Where
+    /// another one has come in before that, with an empty day and all of them.
+    pub fn resumed<K: AsRef<str>>(self, keys: &[K]) -> (Self, &[K]) {
+        let known = keys.partition_point(|key| key.as_ref() <= self.through.as_str());
+        match keys.split_at_checked(known) {
+            Some((_, new)) if 0 < known && self.keys == known as u64 => (self, new),
+            _ => (Self::default(), keys),
+        }
+    }
+
+    /// How many requests are in it.
+    pub fn requests(&self) -> u64 {
+        self.groups.iter().map(|(_, sum)| sum.requests).sum()
+    }
 }
 
 /// What is read back of a row.
 #[derive(Debug, Deserialize)]
 struct Row {
-    id: String,
     key: String,
     #[serde(rename = "gen_ai.request.model")]
     model: String,
@@ -111,25 +136,32 @@ struct Row {
     beside: Beside,
 }
 
-/// Adds up a day's rows; the same rows give the same day, in whatever order and however often they come.
+/// Adds up a day's rows, key by key; the same rows give the same day, however often it is stored in between.
 #[derive(Debug, Default)]
 pub struct Summing {
-    seen: BTreeSet<String>,
     groups: BTreeMap<Kind, Sum>,
     unreadable: u64,
+    through: String,
+    keys: u64,
+}
+
+impl From<Day> for Summing {
+    fn from(day: Day) -> Self {
+        let Day { groups, unreadable, through, keys, whole: _ } = day;
+        Self { groups: groups.into_iter().collect(), unreadable, through, keys }
+    }
 }
 
 impl Summing {
-    /// Adds a stored value's lines.
-    pub fn add(&mut self, value: &[u8]) {
+    /// Adds the lines of the value under `key`, which comes after those before.
+    pub fn add(&mut self, key: &str, value: &[u8]) {
+        key.clone_into(&mut self.through);
+        self.keys += 1;
         for line in value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let Ok(row) = serde_json::from_slice::<Row>(line) else {
                 self.unreadable += 1;
                 continue;
             };
-            if !self.seen.insert(row.id) {
-                continue;
-            }
             let sum = Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd).beside(&row.beside);
             let kind = Kind {
                 model: row.model,
@@ -143,9 +175,15 @@ impl Summing {
         }
     }
 
-    /// The day.
-    pub fn day(self) -> Day {
-        Day { groups: self.groups.into_iter().collect(), unreadable: self.unreadable }
+    /// The day so far.
+    pub fn day(&self) -> Day {
+        Day {
+            groups: self.groups.iter().map(|(kind, sum)| (kind.clone(), *sum)).collect(),
+            unreadable: self.unreadable,
+            through: self.through.clone(),
+            keys: self.keys,
+            whole: false,
+        }
     }
 }
 
@@ -248,20 +286,40 @@ mod tests {
         "\nnonsense\n"
     );
 
+    /// A day whose keys are numbers.
     fn day(values: &[&str]) -> Day {
         let mut summing = Summing::default();
-        values.iter().for_each(|value| summing.add(value.as_bytes()));
+        (1..).zip(values).for_each(|(number, value)| summing.add(&format!("{number}"), value.as_bytes()));
         summing.day()
     }
 
     #[test]
-    fn rows_count_once_whatever_their_order() {
+    fn the_same_rows_give_the_same_day_however_they_come() {
         let lines: Vec<&str> = ROWS.lines().rev().collect();
-        let backwards = lines.join("\n");
-        assert_eq!(day(&[ROWS]).groups, day(&[&backwards, lines[1]]).groups);
-        let text = serde_json::to_string(&day(&[ROWS])).unwrap();
-        assert_eq!(serde_json::from_str::<Day>(&text).unwrap(), day(&[ROWS]));
-        assert_eq!(day(&[ROWS]).unreadable, 1);
+        let backwards = day(&[&lines.join("\n")]);
+        assert_eq!(day(&[ROWS]), backwards);
+        assert_eq!((backwards.unreadable, backwards.requests(), backwards.keys), (1, 2, 1));
+        let text = serde_json::to_string(&day(&lines[..2])).unwrap();
+        let mut later = Summing::from(serde_json::from_str::<Day>(&text).unwrap());
+        later.add("3", lines[2].as_bytes());
+        later.add("4", lines[3].as_bytes());
+        assert_eq!(later.day(), day(&lines));
+    }
+
+    #[test]
+    fn a_day_goes_on_behind_its_last_key_unless_one_came_late() {
+        let rolled = || day(&["", "", ""]);
+        let resumed = |keys: &[&str]| {
+            let (day, new) = rolled().resumed(keys);
+            (day == rolled(), new.join(","))
+        };
+        assert_eq!(resumed(&["1", "2", "3"]), (true, String::new()));
+        assert_eq!(resumed(&["1", "2", "3", "4", "5"]), (true, "4,5".to_owned()));
+        assert_eq!(resumed(&["1", "15", "2", "3", "4"]), (false, "1,15,2,3,4".to_owned()));
+        assert_eq!(resumed(&["1", "3"]), (false, "1,3".to_owned()));
+        // A roll-up of a version that did not say how far it came.
+        let old = Day { through: String::new(), keys: 0, ..rolled() };
+        assert_eq!(old.resumed(&["1", "2"]), (Day::default(), &["1", "2"][..]));
     }
 
     #[test]

@@ -110,7 +110,10 @@ struct World<'a> {
     pending: Vec<Option<Event>>,
     flights: Vec<Flight<'a>>,
     served: Vec<Served>,
+    /// For decisions: one draw a request, so that each has the same whatever became of the others.
     dice: Dice,
+    /// For waits before a second try.
+    jitter: Dice,
 }
 
 /// Runs `traffic` through `model`, whose targets are `providers` by their places.
@@ -127,6 +130,7 @@ pub fn run(model: &Rc<Model>, providers: &[Provider], traffic: Traffic) -> Vec<S
         flights: Vec::new(),
         served: Vec::new(),
         dice: Dice::new(traffic.seed ^ 0x5EED),
+        jitter: Dice::new(traffic.seed ^ 0x71774),
     };
     // Arrivals have dice of their own, so that they are the same whatever is decided.
     let mut arrivals = Dice::new(traffic.seed);
@@ -250,13 +254,9 @@ impl<'a> World<'a> {
         let limit = aim.first_token_timeout.unwrap_or(aim.timeout);
         let (outcome, after) = if limit < after { (Outcome::TimedOut, limit) } else { (outcome, after) };
         let number = going.attempts;
-        going.running.push(Attempt { number, target, leave });
         // As the gateway has it: a request is raced once, from its first attempt on.
-        let wait = self
-            .model
-            .hedge
-            .filter(|_| number == 1)
-            .and_then(|hedge| hedge.after.or_else(|| health.latency.p95()));
+        let wait = health.joined_after(&leave, self.model.hedge.filter(|_| number == 1));
+        going.running.push(Attempt { number, target, leave });
         if let Some(wait) = wait.filter(|wait| *wait < after) {
             self.schedule(self.now.plus(wait), Event::Race { flight, attempt: number });
         }
@@ -315,12 +315,8 @@ impl<'a> World<'a> {
         if racing {
             return;
         }
-        let situation = Situation {
-            jitter: self.dice.draw(),
-            left: None,
-            may_retry: health.budget.has(self.now),
-            other_key: false,
-        };
+        let situation =
+            Situation { jitter: self.jitter.draw(), left: None, may_retry: health.budget.has(self.now) };
         let step =
             self.flights.get_mut(flight).map_or(Step::Fail, |flight| flight.plan.failed(&failure, situation));
         self.step(flight, step);

@@ -252,12 +252,14 @@ pub struct Failure {
     pub param: Option<String>,
     /// How long to wait before the next try, as the provider or a limit of ours says.
     pub retry_after: Option<Duration>,
+    /// Whether what failed is the provider's key, not the provider, and it can be asked with another.
+    pub other_key: bool,
 }
 
 impl Failure {
     /// A failure of `kind` with a message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, retry_after: None }
+        Self { kind, message: message.into(), param: None, retry_after: None, other_key: false }
     }
 
     /// The caller's request is wrong: `param`, and what of it, such as `is required`. The message names both.

@@ -107,6 +107,9 @@ pub enum Verdict {
         standings: Vec<Standing>,
         /// The rules whose warning is due, by their places.
         warnings: Vec<usize>,
+        /// Of these, the ones whose warning was not due before.
+        #[serde(default)]
+        first: Vec<usize>,
     },
     /// Nothing is reserved.
     Refused {

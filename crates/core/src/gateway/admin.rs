@@ -29,10 +29,11 @@ use super::{
     object::{self, Answer, Call},
     receive,
     reply::Problem,
+    reserve::VISITOR,
     targets::State,
 };
 use crate::{
-    admin::{self, AUDIT, Admin},
+    admin::{self, AUDIT, Actor, Admin},
     cache::{self, Entry, catalogue::Which},
     key::{self, KeyRecord, TenantRecord},
     limit::{self, Who},
@@ -223,9 +224,8 @@ impl Gateway {
             }
             Admin::Rollup => {
                 let found = admin::query(query, &["date"])?;
-                let yesterday = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
-                let date = found.get("date").and_then(Value::as_str).unwrap_or(&yesterday);
-                if Timestamp::from_date(date).is_none() {
+                let date = found.get("date").and_then(Value::as_str);
+                if date.is_some_and(|date| Timestamp::from_date(date).is_none()) {
                     return Err(Failure::invalid("date", "must be a day in UTC such as 2026-11-21").into());
                 }
                 let done = roll_up(host, date).await?;
@@ -237,20 +237,22 @@ impl Gateway {
 }
 
 impl Gateway {
-    /// What is to be done every day, by the host's clock or whoever stands in for it: yesterday is rolled up, and what is left
-    /// of deleted, expired and stalled files, and of what is over in the semantic cache, is swept up.
-    pub async fn daily<H: Host>(self: &Rc<Self>, host: &H) {
-        let yesterday = Timestamp(host.now().0.saturating_sub(86_400_000)).date();
-        if let Err(failure) = roll_up(host, &yesterday).await {
-            host.log(&format!("roll-up of {yesterday}: {failure}"));
+    /// What is to be done every hour, by the host's clock or whoever stands in for it: yesterday and today are rolled up as far
+    /// as they have come. Once a day, in the hour after midnight UTC, what is left of deleted, expired and stalled files, and of
+    /// what is over in the semantic cache, is swept up.
+    pub async fn hourly<H: Host>(self: &Rc<Self>, host: &H) {
+        if let Err(failure) = roll_up(host, None).await {
+            host.log(&format!("roll-up: {failure}"));
         }
-        if let Err(failure) = self.sweep(host).await {
+        if host.now().0 % 86_400_000 < 3_600_000
+            && let Err(failure) = self.sweep(host).await
+        {
             host.log(&format!("sweep: {failure}"));
         }
     }
 
-    /// Has what is left over of every tenant's files and stores looked at, and takes questions out whose time is over, with
-    /// their answers and vectors.
+    /// Forgets meters that count nothing any more, has what is left over of every tenant's files and stores looked at, and takes
+    /// questions out whose time is over, with their answers and vectors.
     async fn sweep<H: Host>(self: &Rc<Self>, host: &H) -> Result<(), Failure> {
         let config = self.config(host).await?;
         for listed in host.list("tenant/").await.map_err(admit::store_down)? {
@@ -258,6 +260,9 @@ impl Gateway {
                 continue;
             };
             // What goes wrong with one tenant is nothing to the others.
+            if let Err(error) = object::tidy(host, id).await {
+                host.log(&format!("sweep of the counters of {id}: {error}"));
+            }
             if let Err(failure) = knowledge::sweep(host, &config, id).await {
                 host.log(&format!("sweep of {id}: {failure}"));
             }
@@ -291,7 +296,9 @@ async fn audit<H: Host>(
     before: Option<&Value>,
     after: Option<&Value>,
 ) -> Result<(), Failure> {
-    let text = admin::entry(context.started, action, about, before, after);
+    let header = |name| receive::text(context.headers, name);
+    let actor = Actor { name: header("sluice-actor"), address: header(VISITOR) };
+    let text = admin::entry(context.started, actor, action, about, before, after);
     object::ask(context.host, AUDIT, &Call::Append(text)).await.map_err(counters_down).map(drop)
 }
 
@@ -412,7 +419,7 @@ async fn budgets<H: Host>(
     let who = Who {
         key: named("key").unwrap_or_default(),
         user: named("user"),
-        model: named("model").unwrap_or_default(),
+        model: named("model"),
         tags: &tags,
         visitor: None,
     };

@@ -12,6 +12,7 @@ use sluice_types::{
 use super::{receive, settle::Shared};
 use crate::{
     config::Target,
+    cost_log::Record,
     port::{Body, BodyError, Host, NetworkError},
 };
 
@@ -127,9 +128,7 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
         super::reply::set(headers, "sluice-target", target);
     }
     super::reply::set(headers, "sluice-attempts", &session.calls().to_string());
-    if let Some(route) = &session.record.route {
-        super::reply::set(headers, "sluice-explain", &route.header());
-    }
+    explain(headers, &session.record);
     let verdicts = session.verdicts();
     if !verdicts.is_empty() {
         super::reply::set(headers, "sluice-guardrails", &verdicts.header());
@@ -149,6 +148,14 @@ pub(super) fn stamp(headers: &mut HeaderMap, session: &Shared, dropped: &[String
     }
     for (name, value) in &session.told {
         super::reply::set(headers, name, value);
+    }
+}
+
+/// Adds why the request went where it went, if the caller asked.
+pub(super) fn explain(headers: &mut HeaderMap, record: &Record) {
+    if let Some(route) = &record.route {
+        let raced = record.raced.as_ref().map(|raced| raced.target.as_str());
+        super::reply::set(headers, "sluice-explain", &route.header(&record.attempts, raced));
     }
 }
 

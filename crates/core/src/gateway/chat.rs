@@ -132,7 +132,6 @@ impl Gateway {
         session.borrow_mut().record.stream = request.stream;
         // Guardrails run for those who are within their limits. Where there are none, the cache is asked at the same time.
         let plans = guard::plans(context, &caller, &model, &[]);
-        let every_target = plans.as_ref().is_ok_and(|plans| plans.retries());
         let early = match plans.as_ref() {
             Ok(plans) if plans.versions.is_empty() && wish.is_none() => {
                 Some(self.ticket(context, &caller, &model, &request, plans, true, None)?)
@@ -148,7 +147,7 @@ impl Gateway {
             &caller,
             model.clone(),
             &session,
-            Need::Chat { request: &request, every_target },
+            Need::Chat { request: &request, plans: plans.as_deref().ok(), passages: wish.is_some() },
         );
         let (reserved, found) = try_join(reserved, asked).await?;
         let moved = !Rc::ptr_eq(&model, &reserved);

@@ -35,7 +35,7 @@ impl Gateway {
         context: &Context<'_, H>,
         body: B,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         let body = receive::body(context, body).await?;
         let request = anthropic_messages::read_count_request(&body)?;
         let model = self.admit_model(context, &caller, &request.model)?;
@@ -60,7 +60,7 @@ impl Gateway {
         model: &str,
         body: B,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         self.admit_model(context, &caller, model)?;
         let body = receive::body(context, body).await?;
         let whole: Option<Whole<'_>> = serde_json::from_slice(&body).ok();

@@ -38,7 +38,7 @@ impl Gateway {
         context: &Context<'_, H>,
         body: B,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         let body = receive::body(context, body).await?;
         let Feedback { id, right } = serde_json::from_slice(&body).map_err(|error| {
             let message = format!(

@@ -46,7 +46,7 @@ impl Gateway {
         head: &Parts,
         body: B,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         let reads = head.method == Method::GET || head.method == Method::HEAD;
         let needed = match asked {
             Knowledge::Search(_) => Access::Search,

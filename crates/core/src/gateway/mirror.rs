@@ -153,7 +153,7 @@ impl<H: Host> Copy<H> {
             }
             Purpose::Refresh(ticket) => {
                 session.borrow_mut().record.cache = Some(ticket.refreshing());
-                let need = Need::Chat { request: &request, every_target: plans.retries() };
+                let need = Need::Chat { request: &request, plans: Some(&plans), passages: false };
                 let Ok(model) = gateway.reserve(&context, &caller, model, &session, need).await else {
                     return;
                 };

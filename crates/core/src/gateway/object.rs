@@ -46,8 +46,11 @@ const TAKEN_OVER: u64 = 5_000;
 const BATCH_ROWS: u32 = 500;
 const BATCH_BYTES: usize = 600_000;
 
-/// The most reservations that lapse in one call; more lapse in the next.
+/// The most reservations that lapse in one call, and meters that are looked at; more are in the next.
 const LAPSES: u32 = 1_000;
+
+/// How many calls look through an object's meters in a day.
+const TIDIES: u32 = 100;
 
 /// What is asked of an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,8 @@ pub enum Call {
     },
     /// Forget everything, but for rows that wait: those are written out.
     Forget,
+    /// Forget meters that count nothing any more, of some whose cells come after this one.
+    Tidy(String),
     /// About a breaker that all instances share.
     Breaker(shared::Ask),
     /// Of the queue of documents.
@@ -138,6 +143,8 @@ pub enum Answer {
     Entries(Vec<Entry>),
     /// To [`Call::Written`] and [`Call::Forget`].
     Done,
+    /// To [`Call::Tidy`]: the last cell that was looked at, if there may be others.
+    Tidied(Option<String>),
     /// To [`Call::Breaker`].
     Breaker(shared::Told),
     /// To [`Call::Queue`].
@@ -234,10 +241,22 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
             }
             Answer::Done
         }
+        Call::Tidy(after) => Answer::Tidied(tidied(cells, now, after).await?),
         Call::Breaker(ask) => Answer::Breaker(breaker(cells, &ask, now).await?),
     };
     let answer = serde_json::to_vec(&answer).map_err(wrong)?.into();
     Ok(Outcome { answer, flush_after })
+}
+
+/// Takes out the cells of meters that count nothing any more, of some after the cell `after`.
+async fn tidied(cells: &impl Cells, now: Timestamp, after: String) -> Result<Option<String>, CountersError> {
+    let from = if after.is_empty() { "m/".to_owned() } else { format!("{after}\u{1}") };
+    let found = cells.range(&from, "m0", LAPSES).await?;
+    let is_over = |text: &str| serde_json::from_str::<Meter>(text).is_ok_and(|meter| meter.is_over(now));
+    let over = found.iter().filter(|(_, text)| is_over(text));
+    let gone: Vec<_> = over.map(|(key, _)| (key.clone(), None)).collect();
+    cells.write(&gone).await?;
+    Ok(found.last().filter(|_| found.len() == LAPSES as usize).map(|(key, _)| key.clone()))
 }
 
 /// Asks a breaker that all instances share, and keeps what has changed.
@@ -269,6 +288,23 @@ pub async fn ask(host: &impl Counters, owner: &str, call: &Call) -> Result<Answe
     let call = serde_json::to_vec(call).map_err(wrong)?;
     let answer = host.count(owner, call.into()).await?;
     serde_json::from_slice(&answer).map_err(wrong)
+}
+
+/// Has the object of `owner` forget meters that count nothing any more, such as those of users and visitors who came once:
+/// as many as fit into some calls.
+///
+/// # Errors
+///
+/// [`CountersError`] if the object does not answer.
+pub async fn tidy(host: &impl Counters, owner: &str) -> Result<(), CountersError> {
+    let mut after = String::new();
+    for _ in 0..TIDIES {
+        match ask(host, owner, &Call::Tidy(after)).await? {
+            Answer::Tidied(Some(last)) => after = last,
+            _ => break,
+        }
+    }
+    Ok(())
 }
 
 /// Writes out the rows that wait at the object of `owner`.

@@ -208,7 +208,7 @@ impl Gateway {
         method: &Method,
         id: &str,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         let Some(stored) = self.stored(context, &caller, id).await? else { return Err(missing(id).into()) };
         if *method != Method::DELETE {
             return Ok(Reply::json(stored.response.get().to_owned()));
@@ -228,7 +228,7 @@ impl Gateway {
         context: &Context<'_, H>,
         id: &str,
     ) -> Result<Reply<H::Body>, Problem> {
-        let caller = self.authenticate(context).await?;
+        let caller = self.enter(context).await?;
         let Some(stored) = self.stored(context, &caller, id).await? else { return Err(missing(id).into()) };
         let list = format!(r#"{{"object":"list","data":{},"has_more":false}}"#, stored.input.get());
         Ok(Reply::json(list))

@@ -4,14 +4,17 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use sluice_providers::auth::SecretRef;
-use sluice_types::{error::Failure, time::Timestamp};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    time::Timestamp,
+};
 
 use super::{
     Gateway,
     object::{self, Answer, Call},
 };
 use crate::{
-    config::{HttpProvider, Target, Upstream},
+    config::{Hedge, HttpProvider, Target},
     generations::Generations,
     port::{CountersError, Host, Kv, KvError},
     routing::{
@@ -169,31 +172,31 @@ impl Routes {
         keys
     }
 
-    /// Whether the provider of `target` has a key that does not rest, where it has several.
-    pub fn other_key(&self, target: &Target, now: Timestamp) -> bool {
-        let Upstream::Http(http) = &target.provider.upstream else { return false };
-        if http.more_keys.is_empty() {
-            return false;
-        }
-        let resting = self.resting.borrow();
-        let mut keys = http.auth.secret().into_iter().chain(&http.more_keys);
-        keys.any(|key| !resting.rests(key.name(), now))
-    }
-
     /// The keys of `provider` by their secrets' names, and whether each rests.
     pub fn key_states(&self, provider: &HttpProvider, now: Timestamp) -> Vec<serde_json::Value> {
         let resting = self.resting.borrow();
         let keys = provider.auth.secret().into_iter().chain(&provider.more_keys);
-        keys.map(|key| serde_json::json!({"name": key.name(), "resting": resting.rests(key.name(), now)}))
+        keys.map(|key| serde_json::json!({"name": key.name(), "resting": resting.until(key.name(), now).is_some()}))
             .collect()
     }
 
-    /// A provider with several keys has answered `status` to the one called `name`.
-    pub fn answered(&self, name: &str, status: u16, wait: Option<Duration>, now: Timestamp) {
-        match status {
-            401..=403 => self.resting.borrow_mut().refused(name, now),
-            429 => self.resting.borrow_mut().limited(name, wait, now),
-            _ => {}
+    /// What `failure` says about the key called `name`, where `provider` has several, and what that leaves of it for the
+    /// target: nothing while another key can be shown; else it is limited until the first of them is back.
+    pub fn key_failed(&self, provider: &HttpProvider, name: &str, failure: &mut Failure, now: Timestamp) {
+        if provider.more_keys.is_empty() {
+            return;
+        }
+        let mut resting = self.resting.borrow_mut();
+        match failure.kind {
+            ErrorKind::UpstreamCredentials => resting.refused(name, now),
+            ErrorKind::UpstreamRateLimited => resting.limited(name, failure.retry_after, now),
+            _ => return,
+        }
+        let keys = provider.auth.secret().into_iter().chain(&provider.more_keys);
+        let back = keys.map(|key| resting.until(key.name(), now)).min().flatten();
+        failure.other_key = back.is_none();
+        if failure.kind == ErrorKind::UpstreamRateLimited {
+            failure.retry_after = back.map(|until| until.since(now));
         }
     }
 
@@ -330,6 +333,11 @@ impl Share {
 }
 
 impl Run {
+    /// After how long another target is to join it; `None` for never.
+    pub fn joined_after(&self, hedge: Option<Hedge>) -> Option<Duration> {
+        self.health.borrow().joined_after(self.going.as_ref()?, hedge)
+    }
+
     /// An answer has come, or a stream has begun.
     pub fn succeeded(&mut self, now: Timestamp) {
         if let Some(going) = self.going.take() {
@@ -350,8 +358,9 @@ impl Run {
     fn outrun(&mut self, now: Timestamp) {
         if let Some(going) = self.going.take() {
             self.health.borrow_mut().outrun(going, self.policy.as_ref(), now);
-            // Races are lost on good days too: the others need not hear of it.
-            self.share(Verdict::Unknown, None);
+            // Races are lost on good days too, so the others need not hear of it. That a probe was lost they do.
+            let probe = self.shared.as_ref().is_some_and(|share| share.probe.is_some());
+            self.share(if probe { Verdict::Fails } else { Verdict::Unknown }, None);
         }
     }
 

@@ -77,16 +77,16 @@ impl Gateway {
             );
             return Err(Failure::new(ErrorKind::UpstreamInvalid, message));
         }
-        let now = context.host.now();
-        let wait = retry_after(response.headers(), now);
-        if let Some(key) = key.filter(|_| !provider.more_keys.is_empty()) {
-            self.routes.answered(key.name(), status.as_u16(), wait, now);
-        }
+        let wait = retry_after(response.headers(), context.host.now());
         let (head, body) = response.into_parts();
         let error_type = format.error_type_header().and_then(|name| receive::text(&head.headers, name));
         let body = deadline.bound(context.host, body.whole(MAX_ERROR)).await?;
         let head = ErrorHead { status: status.as_u16(), retry_after: wait, error_type };
-        Err(format.read_error(head, &body.unwrap_or_default()))
+        let mut failure = format.read_error(head, &body.unwrap_or_default());
+        if let Some(key) = key {
+            self.routes.key_failed(provider, key.name(), &mut failure, context.host.now());
+        }
+        Err(failure)
     }
 
     /// The request, and the key it shows.

@@ -111,7 +111,7 @@ impl Gateway {
             "failures_last_minute": count.failures,
             "failures_in_a_row": health.breaker.failures_in_a_row(),
             "first_token_ms": ms(health.latency.first_token.expected(now)),
-            "first_token_p95_ms": health.latency.p95().map(|span| span.as_millis()),
+            "first_token_p95_ms": health.latency.p95(true).map(|span| span.as_millis()),
             "token_ms": ms(health.latency.per_token.expected(now)),
             "whole_answer_ms": ms(health.latency.whole.expected(now)),
             "keys": keys,

@@ -12,9 +12,10 @@ use sluice_types::{
 use super::{
     Context, Gateway,
     admit::Caller,
+    attempt,
     chat::Ask,
     receive,
-    reply::{self, Problem},
+    reply::Problem,
     routes::{Racer, Run},
     settle::{Session, Shared},
 };
@@ -42,10 +43,9 @@ struct Walk<'a, H> {
     gateway: &'a Gateway,
     context: &'a Context<'a, H>,
     model: &'a Rc<Model>,
+    subject: &'a Subject<'a>,
     session: &'a Shared,
     stream: bool,
-    /// The prompt's tokens by estimate, where a race may need them.
-    input: u64,
 }
 
 impl Gateway {
@@ -66,13 +66,8 @@ impl Gateway {
         attempt: impl AsyncFn(&Target, &Shared) -> Result<T, Failure>,
     ) -> Option<Result<T, Problem>> {
         let stream = session.borrow().record.stream;
-        let input = match subject {
-            _ if model.hedge.is_none() => 0,
-            Subject::Chat(ask) => ask.tokens(),
-            Subject::Tokens(tokens) => tokens,
-        };
-        let walk = Walk { gateway: self, context, model, session, stream, input };
-        let targets = pin!(walk.targets(caller, &subject, attempt));
+        let walk = Walk { gateway: self, context, model, subject: &subject, session, stream };
+        let targets = pin!(walk.targets(caller, attempt));
         match select(targets, gone).await {
             Either::Left((outcome, _)) => Some(outcome),
             Either::Right(_) => None,
@@ -84,14 +79,13 @@ impl<H: Host> Walk<'_, H> {
     async fn targets<T>(
         &self,
         caller: &Caller,
-        subject: &Subject<'_>,
         attempt: impl AsyncFn(&Target, &Shared) -> Result<T, Failure>,
     ) -> Result<T, Problem> {
-        let order = self.order(caller, subject).map_err(|failure| self.problem(failure))?;
+        let order = self.order(caller).map_err(|failure| self.problem(failure))?;
         let mut plan = Plan::new(&self.model.targets, order);
         let mut step = plan.start();
         let mut told: Option<Failure> = None;
-        let mut raced = self.model.hedge.is_none();
+        let mut hedge = self.model.hedge;
         loop {
             let Step::Try { target: at, delay, first } = step else {
                 return Err(self.problem(told.unwrap_or_else(|| self.nobody(&self.views_now()))));
@@ -112,8 +106,8 @@ impl<H: Host> Walk<'_, H> {
             };
             self.gateway.share(self.context.host);
             self.session.borrow_mut().trying(self.model, at);
-            let wait = if std::mem::replace(&mut raced, true) { None } else { self.hedge_after(target) };
-            let outcome = match wait {
+            // A request is raced once, from its first attempt on.
+            let outcome = match run.joined_after(hedge.take()) {
                 None => self.one(target, Racer::new(run), self.session, &attempt).await,
                 Some(wait) => self.race(target, run, wait, &mut plan, &attempt).await,
             };
@@ -132,7 +126,7 @@ impl<H: Host> Walk<'_, H> {
     }
 
     /// The order in which targets are asked, by the model's strategy.
-    fn order(&self, caller: &Caller, subject: &Subject<'_>) -> Result<Vec<usize>, Failure> {
+    fn order(&self, caller: &Caller) -> Result<Vec<usize>, Failure> {
         let host = self.context.host;
         let now = host.now();
         let allowed = |target: &Target| caller.may_use(&target.provider);
@@ -141,7 +135,7 @@ impl<H: Host> Walk<'_, H> {
             receive::text(headers, "sluice-explain").is_some_and(|value| value != "0" && value != "false");
         let (decision, views) = {
             let session = self.session.borrow();
-            let (request, tokens) = match subject {
+            let (request, tokens) = match self.subject {
                 Subject::Chat(ask) => (Some(&ask.request), ask.counted.get().copied()),
                 Subject::Tokens(tokens) => (None, Some(*tokens)),
             };
@@ -252,7 +246,7 @@ impl<H: Host> Walk<'_, H> {
                 let fair = bounded.is_none_or(|left| {
                     now.since(began) < left || self.model.deadline.is_some_and(|all| all <= left * 2)
                 });
-                if let Some(mut run) = racer.take().filter(|_| fair) {
+                if let Some(mut run) = racer.take().filter(|_| fair && !failure.other_key) {
                     run.failed(failure, now);
                 }
                 session.borrow_mut().attempt_failed(target, failure.kind);
@@ -283,13 +277,13 @@ impl<H: Host> Walk<'_, H> {
         let second = pin!(self.one(second_target, Racer::new(run), &fork, attempt));
         match select(first, second).await {
             Either::Left((Ok(value), _)) => {
-                let lost = fork.borrow().cancelled(self.input);
+                let lost = fork.borrow().cancelled(self.input());
                 self.session.borrow_mut().raced(lost);
                 Ok(value)
             }
             Either::Right((Ok(value), _)) => {
                 racer.outrun(self.now());
-                let lost = self.session.borrow().cancelled(self.input);
+                let lost = self.session.borrow().cancelled(self.input());
                 Session::take_over(self.session, &fork);
                 self.session.borrow_mut().raced(lost);
                 Ok(value)
@@ -325,16 +319,12 @@ impl<H: Host> Walk<'_, H> {
         Some((next, target, run))
     }
 
-    /// After how long a second target is asked beside `target`; `None` for never.
-    fn hedge_after(&self, target: &Target) -> Option<Duration> {
-        let hedge = self.model.hedge?;
-        let usual = || {
-            let health = self.gateway.routes.health(&target.id);
-            let health = health.borrow();
-            // How soon streams begin says nothing about whole answers.
-            if self.stream { health.latency.p95() } else { None }
-        };
-        hedge.after.or_else(usual)
+    /// The prompt's tokens by estimate: what an attempt that is cancelled may have cost.
+    fn input(&self) -> u64 {
+        match self.subject {
+            Subject::Chat(ask) => ask.tokens(),
+            Subject::Tokens(tokens) => *tokens,
+        }
     }
 
     fn situation(&self, target: &Target) -> Situation {
@@ -343,7 +333,6 @@ impl<H: Host> Walk<'_, H> {
             jitter: dice::unit(self.context.host.random()),
             left: self.left(),
             may_retry: self.gateway.routes.may_retry(target, now),
-            other_key: self.gateway.routes.other_key(target, now),
         }
     }
 
@@ -365,9 +354,7 @@ impl<H: Host> Walk<'_, H> {
     fn problem(&self, failure: Failure) -> Problem {
         let session = self.session.borrow();
         let mut headers = HeaderMap::new();
-        if let Some(route) = &session.record.route {
-            reply::set(&mut headers, "sluice-explain", &route.header());
-        }
+        attempt::explain(&mut headers, &session.record);
         Problem { failure, attempts: session.record.attempts.clone(), headers }
     }
 }

@@ -268,12 +268,13 @@ impl Breaker {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const POLICY: Policy = Policy {
+    /// For tests of what breakers are a part of, too.
+    pub const POLICY: Policy = Policy {
         failures: 3,
         error_rate: 0.5,
         min_requests: 10,
@@ -283,7 +284,7 @@ mod tests {
         shared: false,
     };
 
-    fn at(second: u64) -> Timestamp {
+    pub fn at(second: u64) -> Timestamp {
         Timestamp(1_000_000 + second * 1_000)
     }
 

@@ -17,17 +17,16 @@ const LIMITED: Duration = Duration::from_secs(10);
 pub struct Resting(HashMap<String, Timestamp>);
 
 impl Resting {
-    /// Whether the key called `name` rests.
-    pub fn rests(&self, name: &str, now: Timestamp) -> bool {
-        self.0.get(name).is_some_and(|until| now < *until)
+    /// Until when the key called `name` rests; `None` if it does not.
+    pub fn until(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        self.0.get(name).copied().filter(|until| now < *until)
     }
 
     /// `names` in the order to be used: those that do not rest as they stand, then those that rest, the soonest back
     /// first. A provider with one key is asked with it whatever became of it.
     pub fn order<'a>(&self, names: impl Iterator<Item = &'a str>, now: Timestamp) -> Vec<&'a str> {
-        let until = |name: &str| self.0.get(name).copied().filter(|until| now < *until);
         let mut names: Vec<&str> = names.collect();
-        names.sort_by_key(|name| until(name).unwrap_or_default());
+        names.sort_by_key(|name| self.until(name, now));
         names
     }
 
@@ -60,7 +59,8 @@ mod tests {
         resting.limited("A", Some(Duration::from_secs(3)), Timestamp(0));
         resting.refused("B", Timestamp(0));
         assert_eq!(order(&resting, 0), "C A B");
-        assert!(resting.rests("A", Timestamp(2_999)) && !resting.rests("A", Timestamp(3_000)));
+        assert_eq!(resting.until("A", Timestamp(2_999)), Some(Timestamp(3_000)));
+        assert_eq!(resting.until("A", Timestamp(3_000)), None);
         assert_eq!(order(&resting, 3_000), "A C B");
         assert_eq!(order(&resting, 300_000), "A B C");
     }

@@ -1,6 +1,7 @@
 //! Why a request went where it went, for the operator.
 
 use serde::Serialize;
+use sluice_types::error::Attempt;
 
 /// What was decided, and on what grounds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -26,7 +27,7 @@ pub struct Explanation {
 pub struct Candidate {
     /// `provider/model`, or the name of a nested model.
     pub target: String,
-    /// `closed`, `open`, `half_open`, `drained`, `forbidden`: of a nested model, that of its first target.
+    /// `closed`, `silent`, `open`, `half_open`, `drained`, `forbidden`: of a nested model, that of its first target.
     pub state: &'static str,
     /// Why it is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,18 +46,34 @@ pub struct Candidate {
     pub error_rate: Option<f64>,
 }
 
+/// What a header tells: what was decided, and what came of it. A row has the latter anyway.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    decided: Explanation,
+    /// Attempts that failed.
+    #[serde(skip_serializing_if = "<[Attempt]>::is_empty")]
+    attempts: &'a [Attempt],
+    /// The target that lost a race against the one that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raced: Option<&'a str>,
+}
+
 impl Explanation {
-    /// As JSON in one line of ASCII that fits into a header: where it is too long, candidates are left out from the end.
-    pub fn header(&self) -> String {
-        let mut short = self.clone();
+    /// As JSON in one line of ASCII that fits into a header, with the `attempts` that failed since and the target that lost
+    /// a race: where it is too long, candidates are left out from the end, then attempts.
+    pub fn header(&self, attempts: &[Attempt], raced: Option<&str>) -> String {
+        let mut told = Told { decided: self.clone(), attempts, raced };
         loop {
-            let json = ascii(&serde_json::to_string(&short).unwrap_or_default());
-            if json.len() <= LONGEST || (short.candidates.is_empty() && short.nested.is_empty()) {
+            let json = ascii(&serde_json::to_string(&told).unwrap_or_default());
+            if json.len() <= LONGEST {
                 return json;
             }
-            if short.nested.pop().is_none() {
-                short.candidates.pop();
+            if told.decided.nested.pop().is_some() || told.decided.candidates.pop().is_some() {
+                continue;
             }
+            let Some((_, fewer)) = told.attempts.split_last() else { return json };
+            told.attempts = fewer;
         }
     }
 }
@@ -82,6 +99,8 @@ fn ascii(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sluice_types::error::ErrorKind;
+
     use super::*;
 
     #[test]
@@ -90,9 +109,15 @@ mod tests {
             Candidate { target: "house/größe🙂".to_owned(), state: "closed", ..Candidate::default() };
         let explanation =
             Explanation { model: "m".to_owned(), candidates: vec![candidate; 200], ..Explanation::default() };
-        let header = explanation.header();
+        let attempt = Attempt { target: "house/m".to_owned(), kind: ErrorKind::UpstreamNetwork };
+        let header = explanation.header(std::slice::from_ref(&attempt), Some("b/m"));
         assert!(header.is_ascii() && header.len() <= LONGEST);
         let read: serde_json::Value = serde_json::from_str(&header).unwrap();
         assert_eq!(read["candidates"][0]["target"], "house/größe🙂");
+        assert_eq!(
+            (&read["attempts"][0]["error"], &read["raced"]),
+            (&"upstream_network".into(), &"b/m".into())
+        );
+        assert!(explanation.header(&vec![attempt; 200], None).len() <= LONGEST);
     }
 }

@@ -14,6 +14,7 @@ use super::{
     shared::Known,
     waiting::Waiting,
 };
+use crate::config::Hedge;
 
 /// How far back the error rate looks that strategies weigh.
 const LOOK_BACK: Duration = Duration::from_secs(60);
@@ -44,6 +45,8 @@ pub struct Going {
     leave: Leave,
     began: Timestamp,
     stream: bool,
+    /// Whether it is to find out if the target is back.
+    doubtful: bool,
 }
 
 /// What a failed attempt says about its target.
@@ -97,24 +100,33 @@ impl Health {
             Some(policy) => self.breaker.enter(policy, now)?,
             None => Leave::Usual,
         };
+        let doubtful = matches!(leave, Leave::Probe(_)) || self.seems_silent(now);
         self.running = self.running.saturating_add(1);
         if stream {
             self.waiting.begin(now);
         }
-        Some(Going { leave, began: now, stream })
+        Some(Going { leave, began: now, stream, doubtful })
+    }
+
+    /// After how long another target is to join the attempt `going`: as `hedge` says, or when a stream takes longer to begin
+    /// than all but a twentieth did of late. One that is to find out if the target is back is joined in any case, a whole answer
+    /// too, for its caller is not to pay for that with a whole timeout. `None` for never.
+    pub fn joined_after(&self, going: &Going, hedge: Option<Hedge>) -> Option<Duration> {
+        if let Some(after) = hedge.and_then(|hedge| hedge.after) {
+            return Some(after);
+        }
+        let raced = going.doubtful || (hedge.is_some() && going.stream);
+        self.latency.p95(going.stream).filter(|_| raced)
     }
 
     /// The attempt has brought an answer, or the beginning of one.
     pub fn succeeded(&mut self, going: Going, policy: Option<&Policy>, now: Timestamp) {
-        let (took, stream, began) = (now.since(going.began), going.stream, going.began);
+        self.took(&going, now);
+        if going.stream {
+            self.waiting.answered(going.began);
+        }
         let leave = self.over(going);
         self.breaker.succeeded(leave, policy, now);
-        if stream {
-            self.waiting.answered(began);
-            self.latency.began(took, now);
-        } else {
-            self.latency.whole.add(took.as_millis() as f64, now);
-        }
     }
 
     /// The attempt failed.
@@ -129,6 +141,8 @@ impl Health {
 
     /// The attempt was given up because another target, asked later, was quicker.
     pub fn outrun(&mut self, going: Going, policy: Option<&Policy>, now: Timestamp) {
+        // It took so long at least: were the slowest forgotten, ever more would seem to be slow.
+        self.took(&going, now);
         let leave = self.over(going);
         self.breaker.outrun(&leave, policy, now);
     }
@@ -139,6 +153,10 @@ impl Health {
         self.breaker.abandoned(&leave);
     }
 
+    fn took(&mut self, going: &Going, now: Timestamp) {
+        self.latency.add(going.stream, now.since(going.began), now);
+    }
+
     fn over(&mut self, going: Going) -> Leave {
         if going.stream {
             self.waiting.end(going.began);
@@ -146,11 +164,16 @@ impl Health {
         going.leave
     }
 
+    /// Whether the target seems to have fallen silent, and is to be left alone for now.
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        self.seems_silent(now) && !self.waiting.is_due(now)
+    }
+
     /// Whether streams under way wait for so long that the target seems to have fallen silent. Without enough streams to
     /// tell what is usual there is no telling.
-    pub fn is_silent(&self, now: Timestamp) -> bool {
+    fn seems_silent(&self, now: Timestamp) -> bool {
         self.waiting.may_be_silent()
-            && self.latency.p95().is_some_and(|usual| self.waiting.silent(usual, now))
+            && self.latency.p95(true).is_some_and(|usual| self.waiting.is_silent(usual, now))
     }
 
     /// The attempt is over, whatever came of it: its stream has ended, or nobody waits any more.
@@ -178,18 +201,11 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::breaker::tests::{POLICY, at};
 
     #[test]
     fn a_callers_fault_is_no_targets_failure() {
-        let policy = Policy {
-            failures: 1,
-            error_rate: 1.0,
-            min_requests: 1,
-            window: Duration::from_secs(10),
-            open: Duration::from_secs(10),
-            probes: 1,
-            shared: false,
-        };
+        let policy = Policy { failures: 1, ..POLICY };
         let mut health = Health::default();
         let now = Timestamp(10_000);
         for kind in [ErrorKind::InvalidRequest, ErrorKind::ContentFilter, ErrorKind::Unsupported] {
@@ -202,6 +218,35 @@ mod tests {
         health.failed(going, Some(&policy), now, &Failure::new(ErrorKind::UpstreamInvalid, "no"));
         assert_eq!(health.enter(Some(&policy), true, now), None);
         assert_eq!(health.running, 1);
+    }
+
+    #[test]
+    fn who_tries_whether_a_target_is_back_is_joined_after_the_usual_time() {
+        let policy = Policy { failures: 1, ..POLICY };
+        let mut health = Health::default();
+        for (stream, ms) in [(true, 600), (false, 2_000)] {
+            for second in 0..20 {
+                let going = health.enter(Some(&policy), stream, at(second)).unwrap();
+                health.succeeded(going, Some(&policy), at(second).plus(Duration::from_millis(ms)));
+            }
+        }
+        let hedge = |after: Option<u64>| Some(Hedge { after: after.map(Duration::from_millis) });
+        let after = |health: &mut Health, stream: bool, hedge: Option<Hedge>| {
+            let going = health.enter(Some(&policy), stream, at(100)).unwrap();
+            let after = health.joined_after(&going, hedge);
+            health.abandoned(going);
+            after.map(|after| after.as_millis())
+        };
+        assert_eq!(after(&mut health, true, None), None);
+        assert_eq!(after(&mut health, true, hedge(None)), Some(600));
+        assert_eq!(after(&mut health, false, hedge(None)), None, "whole answers take as long as they are");
+        assert_eq!(after(&mut health, false, hedge(Some(900))), Some(900));
+        let going = health.enter(Some(&policy), true, at(79)).unwrap();
+        health.failed(going, Some(&policy), at(80), &Failure::new(ErrorKind::UpstreamNetwork, "no"));
+        assert_eq!(health.shown(at(100)), Shown::HalfOpen);
+        assert_eq!(after(&mut health, true, None), Some(600));
+        assert_eq!(after(&mut health, false, None), Some(2_000));
+        assert_eq!(after(&mut health, true, hedge(Some(900))), Some(900));
     }
 
     #[test]

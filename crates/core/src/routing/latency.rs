@@ -54,29 +54,49 @@ pub struct Latency {
     pub per_token: Peak,
     /// Of whole answers.
     pub whole: Peak,
-    samples: VecDeque<u32>,
+    begun: Samples,
+    wholes: Samples,
 }
 
-impl Latency {
-    /// A stream has begun after `span`.
-    pub fn began(&mut self, span: Duration, now: Timestamp) {
-        let ms = span.as_millis();
-        self.first_token.add(ms as f64, now);
-        if SAMPLES <= self.samples.len() {
-            self.samples.pop_front();
+/// The last times that something took, in milliseconds.
+#[derive(Clone, Debug, Default)]
+struct Samples(VecDeque<u32>);
+
+impl Samples {
+    fn add(&mut self, ms: u128) {
+        if SAMPLES <= self.0.len() {
+            self.0.pop_front();
         }
-        self.samples.push_back(u32::try_from(ms).unwrap_or(u32::MAX));
+        self.0.push_back(u32::try_from(ms).unwrap_or(u32::MAX));
     }
 
-    /// The time within which all but a twentieth of the last streams began; `None` until there are enough.
-    pub fn p95(&self) -> Option<Duration> {
-        if self.samples.len() < ENOUGH {
+    fn p95(&self) -> Option<Duration> {
+        if self.0.len() < ENOUGH {
             return None;
         }
-        let mut samples: Vec<u32> = self.samples.iter().copied().collect();
+        let mut samples: Vec<u32> = self.0.iter().copied().collect();
         let at = (samples.len() * 95).div_ceil(100).saturating_sub(1);
         let (_, ms, _) = samples.select_nth_unstable(at);
         Some(Duration::from_millis(u64::from(*ms)))
+    }
+}
+
+impl Latency {
+    /// A stream has begun after `span`, or a whole answer come; or it would have later, had anybody waited.
+    pub fn add(&mut self, stream: bool, span: Duration, now: Timestamp) {
+        let ms = span.as_millis();
+        let (peak, samples) = match stream {
+            true => (&mut self.first_token, &mut self.begun),
+            false => (&mut self.whole, &mut self.wholes),
+        };
+        peak.add(ms as f64, now);
+        samples.add(ms);
+    }
+
+    /// The time within which all but a twentieth of the last streams began, or whole answers came; `None` until there are
+    /// enough.
+    pub fn p95(&self, stream: bool) -> Option<Duration> {
+        if stream { self.begun.p95() } else { self.wholes.p95() }
     }
 
     /// How long an answer of `tokens` may take, in milliseconds: a stream's first token and the rest, or a whole
@@ -117,23 +137,23 @@ mod tests {
     fn a_percentile_needs_enough_samples() {
         let mut latency = Latency::default();
         for ms in 1..=19 {
-            latency.began(Duration::from_millis(ms), at(0));
+            latency.add(true, Duration::from_millis(ms), at(0));
         }
-        assert_eq!(latency.p95(), None);
+        assert_eq!(latency.p95(true), None);
         for ms in 20..=300 {
-            latency.began(Duration::from_millis(ms), at(0));
+            latency.add(true, Duration::from_millis(ms), at(0));
         }
-        assert_eq!(latency.p95(), Some(Duration::from_millis(295)));
+        assert_eq!(latency.p95(true), Some(Duration::from_millis(295)));
     }
 
     #[test]
     fn streams_and_whole_answers_stand_in_for_each_other() {
         let mut latency = Latency::default();
-        latency.began(Duration::from_millis(300), at(0));
+        latency.add(true, Duration::from_millis(300), at(0));
         latency.per_token.add(20.0, at(0));
         assert_eq!(latency.expected(true, 10, at(0)), Some(500.0));
         assert_eq!(latency.expected(false, 10, at(0)), Some(500.0));
-        latency.whole.add(700.0, at(0));
+        latency.add(false, Duration::from_millis(700), at(0));
         assert_eq!(latency.expected(false, 10, at(0)), Some(700.0));
     }
 }

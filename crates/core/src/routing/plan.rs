@@ -38,8 +38,6 @@ pub struct Situation {
     pub left: Option<Duration>,
     /// Whether the target may be asked a second time by its retry budget.
     pub may_retry: bool,
-    /// Whether the provider has another key that does not rest.
-    pub other_key: bool,
 }
 
 /// The walk of one request over a model's targets.
@@ -80,8 +78,7 @@ impl<'a> Plan<'a> {
         if kind == ErrorKind::ContextLengthExceeded {
             self.too_small = self.too_small.max(target.context_window());
         }
-        let keys = matches!(kind, ErrorKind::UpstreamCredentials | ErrorKind::UpstreamRateLimited);
-        if keys && situation.other_key && self.other_keys < target.more_keys() {
+        if failure.other_key && self.other_keys < target.more_keys() {
             self.other_keys += 1;
             return self.current(Duration::ZERO);
         }
@@ -183,7 +180,7 @@ mod tests {
         Config::from_json(json.as_bytes()).unwrap().model("x").unwrap()
     }
 
-    const FREE: Situation = Situation { jitter: 0.5, left: None, may_retry: true, other_key: false };
+    const FREE: Situation = Situation { jitter: 0.5, left: None, may_retry: true };
 
     fn place(step: Step) -> Option<usize> {
         match step {
@@ -249,13 +246,14 @@ mod tests {
         let model = model(r#"{"attempts": 1}"#);
         let mut plan = Plan::new(&model.targets, vec![0, 1]);
         plan.start();
-        let other = Situation { other_key: true, may_retry: false, ..FREE };
-        let limited = Failure::new(ErrorKind::UpstreamRateLimited, "slow down");
+        let other = Situation { may_retry: false, ..FREE };
+        let limited =
+            Failure { other_key: true, ..Failure::new(ErrorKind::UpstreamRateLimited, "slow down") };
         assert_eq!(
             plan.failed(&limited, other),
             Step::Try { target: 0, delay: Duration::ZERO, first: false }
         );
-        let refused = Failure::new(ErrorKind::UpstreamCredentials, "no");
+        let refused = Failure { other_key: true, ..Failure::new(ErrorKind::UpstreamCredentials, "no") };
         assert_eq!(place(plan.failed(&refused, other)), Some(0));
         // Three keys: there is no fourth try.
         assert_eq!(place(plan.failed(&refused, other)), Some(1));
@@ -310,10 +308,11 @@ mod tests {
                 now += took;
                 let failure = Failure {
                     retry_after: wait.map(Duration::from_millis),
+                    other_key,
                     ..Failure::new(KINDS[kind], "no")
                 };
                 let left = Some(Duration::from_millis(deadline.saturating_sub(now)));
-                step = plan.failed(&failure, Situation { jitter, left, may_retry, other_key });
+                step = plan.failed(&failure, Situation { jitter, left, may_retry });
             }
             for (at, tries) in tries.iter().enumerate() {
                 let keys = u32::try_from(model.targets[at].more_keys()).unwrap();

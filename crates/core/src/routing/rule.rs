@@ -80,6 +80,8 @@ fn day_of(now: Timestamp) -> Day {
 mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
+    use sluice_providers::format::Protocol;
+
     use super::*;
 
     /// A Saturday at noon.
@@ -124,6 +126,47 @@ mod tests {
             (r#"{"min_sensitivity": "high"}"#, false),
         ] {
             assert_eq!(holds(&rule(json), &facts, noon()), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn rules_look_at_what_is_said_and_offered() {
+        let tags = BTreeMap::new();
+        let picture = r#"{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}"#;
+        let asks = |text: &str, more: &str| {
+            let content = format!(r#"[{{"type": "text", "text": "{text}"}}{more}]"#);
+            let tool =
+                r#"{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}"#;
+            let tools = if more.is_empty() { "" } else { tool };
+            format!(
+                r#"{{"model": "m", "tools": [{tools}], "messages": [{{"role": "user", "content": {content}}}]}}"#
+            )
+        };
+        let german = asks("Wie ist das Wetter und wann hört der Wind auf?", "");
+        let secret = asks("My card is 4111 1111 1111 1111.", "");
+        let mail = asks("Write to ann@example.com.", "");
+        let shown = asks("What is this?", &format!(", {picture}"));
+        let hard = asks(
+            "Prove that the algorithm is correct, derive its asymptotic complexity, and discuss the trade-offs: \
+             concurrency, consistency, latency. Justify each step; compare it with an alternative design.",
+            "",
+        );
+        for (body, json, expected) in [
+            (&german, r#"{"language": ["fr", "de"]}"#, true),
+            (&german, r#"{"language": "en"}"#, false),
+            (&german, r#"{"min_prompt_tokens": 5, "max_prompt_tokens": 50}"#, true),
+            (&secret, r#"{"min_sensitivity": "high"}"#, true),
+            (&mail, r#"{"min_sensitivity": "medium", "not": {"min_sensitivity": "high"}}"#, true),
+            (&german, r#"{"min_sensitivity": "medium"}"#, false),
+            (&shown, r#"{"images": true, "tools": true}"#, true),
+            (&german, r#"{"any": [{"images": true}, {"tools": true}]}"#, false),
+            (&hard, r#"{"min_complexity": 0.7}"#, true),
+            (&hard, r#"{"max_complexity": 0.7}"#, false),
+            (&shown, r#"{"max_complexity": 0.7}"#, true),
+        ] {
+            let request = Protocol::OpenaiChat.read_request(body.as_bytes()).unwrap();
+            let facts = Facts { request: Some(&request), ..Facts::of("m", &tags) };
+            assert_eq!(holds(&rule(json), &facts, noon()), expected, "{json}: {body}");
         }
     }
 

@@ -199,20 +199,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::routing::breaker::{self, tests::at};
 
-    const POLICY: Policy = Policy {
-        failures: 3,
-        error_rate: 0.5,
-        min_requests: 10,
-        window: Duration::from_secs(30),
-        open: Duration::from_secs(20),
-        probes: 1,
-        shared: true,
-    };
-
-    fn at(second: u64) -> Timestamp {
-        Timestamp(1_000_000 + second * 1_000)
-    }
+    const POLICY: Policy = Policy { shared: true, ..breaker::tests::POLICY };
 
     fn failed(good: u32) -> What {
         What::Failed { probe: None, good, wait_ms: None }

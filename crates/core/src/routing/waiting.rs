@@ -15,9 +15,9 @@ const IN_A_ROW: usize = 3;
 /// No wait shorter than this is too long.
 const LEAST: Duration = Duration::from_millis(250);
 
-/// How long a stream tells of silence once it has waited for too long; then the target is tried again. It also bounds how long
-/// streams count whose end was never told: hosts may kill an invocation.
-const TELLING: Duration = Duration::from_secs(20);
+/// How long a target that seems to have fallen silent is left alone; then one request tries it again. It also bounds the harm of
+/// streams whose end was never told: hosts may kill an invocation.
+const LEFT_ALONE: Duration = Duration::from_secs(20);
 
 /// The most streams remembered; the oldest are forgotten first.
 const MOST: usize = 1_000;
@@ -27,6 +27,8 @@ const MOST: usize = 1_000;
 pub struct Waiting {
     /// When they began, the oldest first.
     begun: VecDeque<Timestamp>,
+    /// When the last one was asked for.
+    asked: Timestamp,
     /// When the last of those began that had their first token.
     answered: Timestamp,
 }
@@ -38,6 +40,7 @@ impl Waiting {
             self.begun.pop_front();
         }
         self.begun.push_back(now);
+        self.asked = now;
     }
 
     /// A stream that began at `began` waits no more, whatever came of it.
@@ -52,17 +55,21 @@ impl Waiting {
         self.answered = self.answered.max(began);
     }
 
-    /// Whether there are enough that wait for [`Waiting::silent`] to say so: cheap to ask, for the usual case.
+    /// Whether there are enough that wait for [`Waiting::is_silent`] to say so: cheap to ask, for the usual case.
     pub fn may_be_silent(&self) -> bool {
         IN_A_ROW <= self.begun.len()
     }
 
     /// Whether too many in a row have waited for longer than `usual`, the time that all but a twentieth began in.
-    pub fn silent(&self, usual: Duration, now: Timestamp) -> bool {
+    pub fn is_silent(&self, usual: Duration, now: Timestamp) -> bool {
         let usual = usual.max(LEAST);
-        let late = usual..usual.saturating_add(TELLING);
         let since_answer = self.begun.iter().filter(|began| self.answered < **began);
-        IN_A_ROW <= since_answer.filter(|began| late.contains(&now.since(**began))).count()
+        IN_A_ROW <= since_answer.filter(|began| usual <= now.since(**began)).count()
+    }
+
+    /// Whether it is time that somebody tries whether a silent target is back.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        LEFT_ALONE <= now.since(self.asked)
     }
 }
 
@@ -87,12 +94,21 @@ mod tests {
     #[test]
     fn three_that_wait_too_long_are_a_silence() {
         let waiting = begun(&[0, 50, 100]);
-        assert!(!waiting.silent(USUAL, at(899)));
-        assert!(waiting.silent(USUAL, at(900)));
-        // Not for ever: then it is tried again.
-        assert!(waiting.silent(USUAL, at(20_799)) && !waiting.silent(USUAL, at(20_800)));
-        assert!(!begun(&[0, 50]).silent(USUAL, at(5_000)), "two may be chance");
-        assert!(!begun(&[0, 1, 2]).silent(Duration::from_millis(2), at(100)), "a hiccup");
+        assert!(!waiting.is_silent(USUAL, at(899)));
+        assert!(waiting.is_silent(USUAL, at(900)));
+        assert!(!begun(&[0, 50]).is_silent(USUAL, at(5_000)), "two may be chance");
+        assert!(!begun(&[0, 1, 2]).is_silent(Duration::from_millis(2), at(100)), "a hiccup");
+    }
+
+    #[test]
+    fn a_silent_target_is_tried_by_one_now_and_then() {
+        let mut waiting = begun(&[0, 50, 100]);
+        assert!(!waiting.is_due(at(20_099)) && waiting.is_due(at(20_100)));
+        waiting.begin(at(20_100));
+        assert!(waiting.is_silent(USUAL, at(20_100)) && !waiting.is_due(at(20_101)));
+        waiting.end(at(20_100));
+        waiting.answered(at(20_100));
+        assert!(!waiting.is_silent(USUAL, at(60_000)));
     }
 
     #[test]
@@ -100,10 +116,10 @@ mod tests {
         let mut waiting = begun(&[0, 50, 100]);
         waiting.end(at(50));
         waiting.answered(at(50));
-        assert!(!waiting.silent(USUAL, at(2_000)));
+        assert!(!waiting.is_silent(USUAL, at(2_000)));
         // Those that came later may still tell of a silence, those before do not.
         [200, 300].iter().for_each(|ms| waiting.begin(at(*ms)));
-        assert!(!waiting.silent(USUAL, at(1_099)) && waiting.silent(USUAL, at(1_100)));
+        assert!(!waiting.is_silent(USUAL, at(1_099)) && waiting.is_silent(USUAL, at(1_100)));
     }
 
     #[test]
@@ -119,7 +135,7 @@ mod tests {
             }
             // What is usual is what it was like until now.
             let usual = if ms < 2_400 { USUAL } else { Duration::from_millis(2_400) };
-            silent_for += u64::from(waiting.silent(usual, at(ms))) * 50;
+            silent_for += u64::from(waiting.is_silent(usual, at(ms))) * 50;
         }
         assert!(silent_for <= 1_600, "{silent_for} ms");
     }
@@ -144,7 +160,7 @@ mod tests {
                     }
                 }
                 let late = open.iter().filter(|began| USUAL <= now.since(**began)).count();
-                prop_assert!(!waiting.silent(USUAL, now) || IN_A_ROW <= late);
+                prop_assert!(!waiting.is_silent(USUAL, now) || IN_A_ROW <= late);
                 prop_assert_eq!(waiting.begun.len(), open.len());
             }
         }

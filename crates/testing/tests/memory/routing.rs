@@ -31,6 +31,10 @@ const CONFIG: &str = r#"{
     "arms": {"strategy": "split", "targets": [{"model": "a/m", "arm": "old"}, {"model": "b/m", "arm": "new"}]},
     "eu": {"strategy": "conditional", "targets": [{"model": "a/m", "when": {"region": "eu"}}]},
     "copied": {"targets": ["a/m"], "mirror": {"target": "b/m"}},
+    "probed": {"targets": [{"model": "a/m", "first_token_timeout": "60s"}, "b/m"], "retry": {"attempts": 1},
+               "breaker": {"failures": 1, "open": "20s"}},
+    "scored": {"strategy": "score", "score": {"cost": 1, "latency": 0, "quality": 0, "errors": 0},
+               "targets": [{"model": "a/m", "quality": 0.2}, {"model": "b/m", "quality": 0.9}]},
     "patient": {"targets": [{"model": "a/m", "timeout": "60s", "first_token_timeout": "10s", "headers_timeout": "2s",
                              "idle_timeout": "3s"}, "b/m"], "retry": {"attempts": 1}}
   }
@@ -187,6 +191,22 @@ fn a_probe_whose_caller_leaves_gives_its_place_back() {
 }
 
 #[test]
+fn that_a_shared_breakers_probe_was_lost_is_told_to_the_others() {
+    let host = (0..20).fold(host(), |host, _| host.reply("a.test", good().after(Duration::from_millis(300))));
+    let host = (0..4).fold(host, |host, _| host.reply("b.test", good()));
+    let host = host.reply("a.test", down()).reply("a.test", down());
+    let (one, two) = (gateway(), gateway());
+    (0..22).for_each(|_| _ = send(&one, &host, chat("common", false)));
+    pass(&host, 21);
+    let host = host.reply("a.test", good().after(Duration::from_secs(50)));
+    let to_a = |host: &MemoryHost| host.asked_hosts().iter().filter(|name| *name == "a.test").count();
+    for instance in [&one, &two] {
+        assert_eq!(target(&send(instance, &host, chat("common", false)).1), "b/m");
+        assert_eq!(to_a(&host), 23);
+    }
+}
+
+#[test]
 fn a_shared_breaker_that_does_not_answer_leaves_each_instance_its_own() {
     let host = host().reply("a.test", down()).reply("a.test", down());
     let host = (0..9).fold(host, |host, _| host.reply("b.test", good()));
@@ -293,6 +313,76 @@ fn a_refused_key_rests_and_a_limited_one_makes_room() {
 }
 
 #[test]
+fn a_limited_key_says_nothing_about_its_target_while_there_is_another() {
+    let host = host().with_secret("K1", "one").with_secret("K2", "two").with_secret("K3", "three");
+    let limited =
+        |seconds| answer(429, r#"{"error":{"message":"slow down"}}"#).header("retry-after", seconds);
+    let gateway = gateway();
+    let ask = |host: &MemoryHost| {
+        let (status, headers, _) = send(&gateway, host, chat("keyed", false));
+        assert_eq!(status, 200);
+        let shown = host.asked().last().unwrap().headers().get("authorization").cloned();
+        (target(&headers).to_owned(), shown.map(|key| key.to_str().unwrap().to_owned()))
+    };
+    let host = host.reply("keys.test", limited("60")).reply("keys.test", good());
+    assert_eq!(ask(&host), ("keys/m".to_owned(), Some("Bearer two".to_owned())));
+    // Now all of them are limited: the target rests until the first is back.
+    let host = host.reply("keys.test", limited("20")).reply("keys.test", limited("40"));
+    let host = host.reply("b.test", good()).reply("b.test", good());
+    assert_eq!(ask(&host), ("b/m".to_owned(), None));
+    assert_eq!(host.asked().len(), 5);
+    pass(&host, 19);
+    assert_eq!(ask(&host).0, "b/m");
+    assert_eq!(host.asked().len(), 6);
+    pass(&host, 1);
+    let host = host.reply("keys.test", good());
+    assert_eq!(ask(&host), ("keys/m".to_owned(), Some("Bearer two".to_owned())));
+}
+
+#[test]
+fn whoever_tries_whether_a_target_is_back_does_not_wait_for_it() {
+    for streamed in [false, true] {
+        let quick = || if streamed { good_stream() } else { good() };
+        let gateway = gateway();
+        let ask = |host: &MemoryHost| {
+            let begun = host.now();
+            let (status, headers, _) = send(&gateway, host, chat("probed", streamed));
+            assert_eq!(status, 200);
+            (target(&headers).to_owned(), host.now().since(begun) < Duration::from_secs(1))
+        };
+        let usual = || quick().after(Duration::from_millis(300));
+        let host = (0..20).fold(host(), |host, _| host.reply("a.test", usual()));
+        (0..20).for_each(|_| _ = ask(&host));
+        let host = host.reply("a.test", down()).reply("b.test", quick());
+        assert_eq!(ask(&host).0, "b/m");
+        pass(&host, 20);
+        // It takes the request and says nothing: the next target joins after the usual time, and wins.
+        let host = host.reply("a.test", quick().after(Duration::from_secs(50))).reply("b.test", quick());
+        assert_eq!(ask(&host), ("b/m".to_owned(), true));
+        let row = rows(&host).pop().unwrap();
+        assert!(row["raced"]["target"] == "a/m" && row["raced"]["cost_nano_usd"].as_u64() > Some(0), "{row}");
+        // So it is not back: it rests for twice as long.
+        pass(&host, 39);
+        let host = host.reply("b.test", quick());
+        assert_eq!(ask(&host).0, "b/m");
+        pass(&host, 1);
+        let host = host.reply("a.test", quick().after(Duration::from_millis(200)));
+        assert_eq!(ask(&host), ("a/m".to_owned(), true));
+        assert_eq!(host.asked_hosts().iter().filter(|name| *name == "b.test").count(), 3);
+    }
+}
+
+#[test]
+fn a_tenant_may_weigh_for_itself_what_a_score_is_made_of() {
+    let own = r#"{"id":"acme","score":{"cost":0,"latency":0,"quality":1,"errors":0}}"#;
+    let with_own = host().with_value(&sluice_core::key::tenant_store_key("acme"), own);
+    for (host, expected) in [(host(), "a/m"), (with_own, "b/m")] {
+        let host = host.reply("a.test", good()).reply("b.test", good());
+        assert_eq!(target(&send(&gateway(), &host, chat("scored", false)).1), expected);
+    }
+}
+
+#[test]
 fn an_operator_sees_why_it_went_there() {
     let host = host().reply("c.test", down()).reply("a.test", good());
     let (_, headers, _) = send(&gateway(), &host, with(chat("nested", false), "sluice-explain", "1"));
@@ -308,7 +398,13 @@ fn an_operator_sees_why_it_went_there() {
         inner["candidates"][0]["cost_usd"].as_str().unwrap()
             < inner["candidates"][1]["cost_usd"].as_str().unwrap()
     );
-    assert_eq!((target(&headers), rows(&host)[0]["route"].clone()), ("a/m", told));
+    assert_eq!(told["attempts"], serde_json::json!([{"target": "c/m", "error": "upstream_unavailable"}]));
+    let row = &rows(&host)[0];
+    assert_eq!((target(&headers), &row["attempts"]), ("a/m", &told["attempts"]));
+    assert_eq!(
+        (&row["route"]["nested"], &row["route"]["candidates"]),
+        (&told["nested"], &told["candidates"])
+    );
     // Nobody asked: nothing is told.
     let host = crate::support::host().reply("c.test", good());
     let (_, headers, _) = send(&gateway(), &host, chat("nested", false));

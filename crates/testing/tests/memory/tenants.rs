@@ -259,6 +259,103 @@ fn users_keys_and_tags_have_budgets_of_their_own() {
 }
 
 #[test]
+fn requests_that_no_model_answers_count_as_requests() {
+    let limits = json!({"requests_per_minute": 3, "concurrent_requests": 1, "budget": {"requests": 1, "per": "day"},
+        "rates": [{"requests": 1, "of": "model"}]});
+    let host = limited(&limits, 2);
+    let gateway = gateway();
+    let ask = |path: &str| {
+        let request = http::Request::get(path).header("authorization", format!("Bearer {KEY}"));
+        send(&gateway, &host, request.body(Bytes::new()).unwrap())
+    };
+    assert_eq!([ask("/v1/files").0, ask("/v1/responses/resp_1").0], [200, 404]);
+    assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
+    let (status, headers, body) = ask("/v1/vector_stores");
+    assert_eq!((status, code(&body).as_str()), (429, "rate_limit_exceeded"), "{body}");
+    assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
+    assert_eq!(ask("/v1/models").0, 200);
+    host.run(host.sleep(Duration::from_secs(61)));
+    assert_eq!(ask("/v1/vector_stores").0, 200);
+}
+
+#[test]
+fn meters_of_users_who_came_once_are_forgotten() {
+    let limits = json!({"rates": [{"requests": 9, "of": "user"}], "budget": {"usd": 1, "per": "month"}});
+    let host = limited(&limits, 9);
+    let gateway = gateway();
+    for user in ["ann", "bob", "cat"] {
+        let mut request = chat("one", false);
+        request.headers_mut().insert("sluice-user", user.parse().unwrap());
+        assert_eq!(send(&gateway, &host, request).0, 200);
+    }
+    let meters = || host.cells("acme").into_iter().filter(|key| key.starts_with("m/")).collect::<Vec<_>>();
+    assert_eq!(meters().len(), 4);
+    // To the hour after midnight, when there is sweeping.
+    host.run(host.sleep(Duration::from_secs(12 * 3_600)));
+    host.run(gateway.hourly(&host));
+    assert_eq!(meters(), ["m/t|usd/month"]);
+}
+
+#[test]
+fn a_budget_that_moves_requests_reserves_for_the_dearer_model() {
+    let config = CONFIG.replace(r#""last": {"#, r#""dear": {"targets": ["a/dear"]}, "last": {"#);
+    let config = config.replacen(
+        r#""prices": {"m": {"input": 1.0, "output": 2.0}}"#,
+        r#""prices": {"m": {"input": 1.0, "output": 2.0}, "dear": {"input": 1.0, "output": 900.0}}"#,
+        1,
+    );
+    let config: &'static str = config.leak();
+    let budget =
+        |move_to: &str| json!({"budget": {"usd": 0.001, "per": "day", "warn_at": 0, "move_to": move_to}});
+    let request = || {
+        post(
+            "/v1/chat/completions",
+            r#"{"model":"one","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#,
+        )
+    };
+    let host = limited(&budget("dear"), 1);
+    // Five at $900 a million do not fit into a thousandth of a dollar.
+    assert_eq!(send(&Gateway::new(config), &host, request()).0, 429);
+    let host = limited(&budget("two"), 1);
+    assert_eq!(send(&Gateway::new(config), &host, request()).0, 200);
+}
+
+#[test]
+fn passages_and_hooks_are_reserved_before_they_come() {
+    let config = CONFIG.replace(
+        r#""last": {"#,
+        r#""knowing": {"targets": ["a/m"], "knowledge": {"stores": ["handbook"]}},
+           "judged": {"targets": ["a/m"], "guardrails": ["paid"]}, "last": {"#,
+    );
+    let guardrails = r#"{"guardrails": {"paid": {"input": [{"check": "hook", "action": "deny",
+        "hook": {"url": "https://h.test/check", "name": "h", "usd_per_call": 0.03}}]}},"#;
+    let gateway = Gateway::new(config.replacen('{', guardrails, 1).leak());
+    let host = limited(&json!({"budget": {"usd": 0.02, "per": "day"}}), 1);
+    let ask = |model: &str| {
+        let body =
+            format!(r#"{{"model":"{model}","max_tokens":5,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+        send(&gateway, &host, post("/v1/chat/completions", body)).0
+    };
+    // Passages may fill a window of 16,000 tokens, which is counted twice: at $1 a million more than two cents.
+    assert_eq!(ask("knowing"), 429);
+    assert_eq!(ask("judged"), 429);
+    assert_eq!(host.asked_hosts(), [""; 0]);
+    assert_eq!(ask("one"), 200);
+}
+
+#[test]
+fn the_request_that_takes_a_budget_past_its_mark_is_told_in_the_log() {
+    let host = limited(&json!({"budget": {"requests": 4, "per": "day", "warn_at": 0.5}}), 4);
+    let gateway = gateway();
+    let told = || host.logged().iter().filter(|line| line.starts_with("budget of acme: ")).count();
+    let counts = [(); 4].map(|()| {
+        assert_eq!(send(&gateway, &host, chat("one", false)).0, 200);
+        told()
+    });
+    assert_eq!(counts, [0, 1, 1, 1], "{:?}", host.logged());
+}
+
+#[test]
 fn defaults_hold_for_a_tenant_whose_record_says_nothing() {
     let config = format!(
         r#"{{"tenants":{{"defaults":{{"requests_per_minute":1}}}},{}"#,

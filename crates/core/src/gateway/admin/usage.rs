@@ -1,5 +1,7 @@
 //! What was used: rolled up day by day, and reported.
 
+use std::time::Duration;
+
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use sluice_types::{error::Failure, time::Timestamp};
@@ -14,55 +16,115 @@ use super::{
     counters_down, put, told,
 };
 use crate::{
-    admin, key,
+    admin, cost_log, key,
     port::{Host, Kv, KvError},
     usage::{By, Day, Report, Summing},
 };
+
+/// For so long after it was written a row may still not be seen everywhere: a roll-up waits for it.
+const SEEN_AFTER: Duration = Duration::from_secs(300);
+
+/// After so long no row of a day that is over comes any more: not even of what had lapsed before it was settled.
+const OVER_AFTER: Duration = Duration::from_secs(3 * 3_600);
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// After so many values a roll-up is stored on the way: hosts limit what one invocation may do, and the next goes on.
+const STORED_EVERY: u64 = 500;
 
 fn usage_key(tenant: &str, date: &str) -> String {
     format!("usage/{tenant}/{date}")
 }
 
-/// Rolls a day of every tenant up: its sums by kind, from its rows. Doing it again gives the same.
+/// Rolls days of every tenant up: sums by kind, from the rows that are not in the stored roll-up yet. Doing it again gives the
+/// same. Without a `date` yesterday and today are meant, as far as rows may still come.
 ///
 /// # Errors
 ///
 /// If the store does not answer.
-pub(in crate::gateway) async fn roll_up<H: Host>(host: &H, date: &str) -> Result<Value, Failure> {
+pub(in crate::gateway) async fn roll_up<H: Host>(host: &H, date: Option<&str>) -> Result<Value, Failure> {
+    let now = host.now();
+    let open = [Timestamp(now.0.saturating_sub(86_400_000)).date(), now.date()];
+    let dates = date.map_or_else(|| open.iter().map(String::as_str).collect(), |date| vec![date]);
+    let listed = host.list("tenant/").await.map_err(admit::store_down)?;
+    let mut ids: Vec<&str> = listed.iter().filter_map(|listed| listed.key.strip_prefix("tenant/")).collect();
+    ids.retain(|id| key::is_tenant_id(id));
+    // Hosts limit what one invocation may do: if this one ends early, it is not always the same tenants that are left.
+    let first = host.random() % (ids.len() as u64).max(1);
+    ids.rotate_left(usize::try_from(first).unwrap_or(0));
     let (mut tenants, mut failed) = (Vec::new(), Vec::new());
-    for listed in host.list("tenant/").await.map_err(admit::store_down)? {
-        let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
-            continue;
-        };
-        // What goes wrong with one tenant is nothing to the others: the day can be rolled up again.
-        match roll_up_tenant(host, id, date).await {
-            Ok(0) => {}
-            Ok(requests) => tenants.push(json!({"tenant": id, "requests": requests})),
-            Err(failure) => failed.push(json!({"tenant": id, "error": failure.to_string()})),
+    for id in ids {
+        let flushed = object::flush(host, id).await.map_err(counters_down);
+        for day in &dates {
+            let done = match &flushed {
+                Ok(()) => roll_up_tenant(host, id, day, date.is_some()).await,
+                Err(failure) => Err(failure.clone()),
+            };
+            // What goes wrong with one tenant is nothing to the others: the day can be rolled up again.
+            match done {
+                Ok(0) => {}
+                Ok(requests) => tenants.push(json!({"tenant": id, "date": day, "requests": requests})),
+                Err(failure) => failed.push(json!({"tenant": id, "date": day, "error": failure.to_string()})),
+            }
         }
     }
     for failure in &failed {
-        host.log(&format!("roll-up of {date}: {failure}"));
+        host.log(&format!("roll-up: {failure}"));
     }
-    Ok(json!({"object": "rollup", "date": date, "tenants": tenants, "failed": failed}))
+    Ok(json!({"object": "rollup", "dates": dates, "tenants": tenants, "failed": failed}))
 }
 
-/// Rolls a day of one tenant up; gives its requests.
-async fn roll_up_tenant<H: Host>(host: &H, id: &str, date: &str) -> Result<u64, Failure> {
-    object::flush(host, id).await.map_err(counters_down)?;
-    let day = live(host, id, date).await.map_err(admit::store_down)?;
-    let requests: u64 = day.groups.iter().map(|(_, sum)| sum.requests).sum();
-    if 0 < requests {
-        put(host, &usage_key(id, date), &day).await?;
+/// Rolls a day of one tenant up, unless nothing is expected to come any more and nobody `asked`; gives the requests in it.
+async fn roll_up_tenant<H: Host>(host: &H, id: &str, date: &str, asked: bool) -> Result<u64, Failure> {
+    let now = host.now();
+    let at = usage_key(id, date);
+    let stored: Day = read(host, &at).await.map_err(admit::store_down)?.unwrap_or_default();
+    if stored.whole && !asked {
+        return Ok(stored.requests());
     }
-    Ok(requests)
+    let mut keys = keys(host, id, date).await.map_err(admit::store_down)?;
+    let seen = |key: &String| cost_log::written(key).is_none_or(|written| written.plus(SEEN_AFTER) <= now);
+    keys.truncate(keys.partition_point(seen));
+    let (day, new) = stored.clone().resumed(&keys);
+    let mut summing = Summing::from(day);
+    let mut all = true;
+    for (key, number) in new.iter().zip(1_u64..) {
+        // What is listed and cannot be read yet is the next roll-up's, with all after it.
+        let Some(value) = Kv::get(host, key).await.map_err(admit::store_down)? else {
+            all = false;
+            break;
+        };
+        summing.add(key, &value);
+        if number.is_multiple_of(STORED_EVERY) {
+            put(host, &at, &summing.day()).await?;
+        }
+    }
+    let over = Timestamp::from_date(date).is_some_and(|start| start.plus(DAY).plus(OVER_AFTER) <= now);
+    let day = summing.day();
+    let day = Day { whole: all && over && 0 < day.keys, ..day };
+    if day != stored {
+        put(host, &at, &day).await?;
+    }
+    Ok(day.requests())
 }
 
-/// A day of a tenant from its rows.
-async fn live<H: Host>(host: &H, tenant: &str, date: &str) -> Result<Day, KvError> {
-    let mut summing = Summing::default();
-    for listed in host.list(&crate::cost_log::day_prefix(tenant, date)).await? {
-        summing.add(&Kv::get(host, &listed.key).await?.unwrap_or_default());
+/// The keys of a tenant's rows of a day, in order.
+async fn keys<H: Host>(host: &H, tenant: &str, date: &str) -> Result<Vec<String>, KvError> {
+    let listed = host.list(&cost_log::day_prefix(tenant, date)).await?;
+    Ok(listed.into_iter().map(|listed| listed.key).collect())
+}
+
+/// A day of a tenant: its roll-up, and the rows that are not in it yet.
+async fn day<H: Host>(host: &H, tenant: &str, date: &str) -> Result<Day, KvError> {
+    let stored: Day = read(host, &usage_key(tenant, date)).await?.unwrap_or_default();
+    if stored.whole {
+        return Ok(stored);
+    }
+    let keys = keys(host, tenant, date).await?;
+    let (day, new) = stored.resumed(&keys);
+    let mut summing = Summing::from(day);
+    for key in new {
+        summing.add(key, &Kv::get(host, key).await?.unwrap_or_default());
     }
     Ok(summing.day())
 }
@@ -86,21 +148,11 @@ pub(super) async fn usage<H: Host>(context: &Context<'_, H>, query: &str) -> Res
                 .collect()
         }
     };
-    let fresh = Timestamp(context.started.0.saturating_sub(86_400_000)).date();
     let (mut report, mut unreadable) = (Report::default(), 0);
     for tenant in &tenants {
         object::flush(host, tenant).await.map_err(counters_down)?;
         for date in &range {
-            // Today's and yesterday's rows may still come in: only older days are taken from their roll-up.
-            let rolled = if *date < fresh {
-                read::<H, Day>(host, &usage_key(tenant, date)).await.map_err(admit::store_down)?
-            } else {
-                None
-            };
-            let day = match rolled {
-                Some(day) => day,
-                None => live(host, tenant, date).await.map_err(admit::store_down)?,
-            };
+            let day = day(host, tenant, date).await.map_err(admit::store_down)?;
             unreadable += day.unreadable;
             report.add(tenant, date, &day, &by);
         }

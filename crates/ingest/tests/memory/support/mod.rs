@@ -50,6 +50,7 @@ pub struct World {
 
 pub struct Answer {
     pub status: u16,
+    pub headers: http::HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -99,7 +100,7 @@ impl World {
         let body = Scripted::new(&self.host, steps);
         let call = Call { head, body, gone: Leaving::default().gone() };
         let reply = self.host.run(self.gateway.handle(&self.host, call));
-        let status = reply.status.as_u16();
+        let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
         let body = self.host.run(async {
             match reply.body {
                 ReplyBody::Whole(bytes) => bytes.to_vec(),
@@ -111,7 +112,7 @@ impl World {
             }
         });
         self.host.settle();
-        Answer { status, body }
+        Answer { status, headers, body }
     }
 
     pub fn ask(&self, key: &str, method: &str, path: &str, body: &str) -> Answer {

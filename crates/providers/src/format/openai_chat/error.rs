@@ -54,12 +54,9 @@ fn read_value(status: u16, value: &Value, retry_after: Option<Duration>) -> Fail
     let flagged = error.pointer("/metadata/reasons").is_some();
     let param = error.get("param").and_then(Value::as_str).map(str::to_owned);
 
-    Failure {
-        kind: if flagged { ErrorKind::ContentFilter } else { kind(status, &words, &message) },
-        message,
-        param,
-        retry_after: retry_after.or_else(|| retry_info(error)),
-    }
+    let kind = if flagged { ErrorKind::ContentFilter } else { kind(status, &words, &message) };
+    let retry_after = retry_after.or_else(|| retry_info(error));
+    Failure { param, retry_after, ..Failure::new(kind, message) }
 }
 
 /// What an error says, under the names that are used for it.
