@@ -58,7 +58,7 @@ fn what_was_used_is_written_down(gateway: &Gateway) {
     assert!(0 < sum["input_tokens"].as_u64().unwrap(), "{sum}");
 }
 
-/// Neither host tells before the first byte of an answer that the caller has gone (workerd 1.20260426 fires no
+/// Neither host tells before the first byte of an answer that the caller has gone (workerd 1.20260426 and 1.20261117 fire no
 /// `abort` on the request's signal, Spin has no such sign), so the call runs to its end. Its cost must not be lost.
 fn leaving_before_the_answer_is_written_down(gateway: &Gateway) {
     let key = seed::key("left-early");

@@ -34,12 +34,10 @@ fn member(file: &str, status: &str) -> Value {
 #[test]
 fn documents_are_uploaded_put_into_a_store_that_is_made_and_watched() {
     let gateway = Gateway::start(Box::new(|asked, before| match asked.line.as_str() {
-        "GET /v1/vector_stores?limit=100&order=asc" => {
+        "GET /v1/vector_stores?limit=100" => {
             (200, json!({"data": [{"id": "vs_other", "name": "other"}], "has_more": true}))
         }
-        "GET /v1/vector_stores?limit=100&order=asc&after=vs_other" => {
-            (200, json!({"data": [], "has_more": false}))
-        }
+        "GET /v1/vector_stores?limit=100&after=vs_other" => (200, json!({"data": [], "has_more": false})),
         "POST /v1/vector_stores" => (200, json!({"id": "vs_new", "name": "handbook"})),
         "POST /v1/files" => (200, json!({"id": format!("file-{before}")})),
         "POST /v1/vector_stores/vs_new/files" => (200, member("file-x", "in_progress")),
@@ -104,7 +102,7 @@ fn a_document_that_fails_fails_the_command_and_no_other() {
 #[test]
 fn without_watching_the_command_ends_when_all_is_uploaded() {
     let gateway = Gateway::start(Box::new(|asked, _| match asked.line.as_str() {
-        "GET /v1/vector_stores?limit=100&order=asc" => {
+        "GET /v1/vector_stores?limit=100" => {
             (200, json!({"data": [{"id": "vs_d", "name": "default"}], "has_more": false}))
         }
         "POST /v1/files" => (200, json!({"id": "file-0"})),

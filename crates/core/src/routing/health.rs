@@ -110,13 +110,16 @@ impl Health {
 
     /// After how long another target is to join the attempt `going`: as `hedge` says, or when a stream takes longer to begin
     /// than all but a twentieth did of late. One that is to find out if the target is back is joined in any case, a whole answer
-    /// too, for its caller is not to pay for that with a whole timeout. `None` for never.
+    /// too, and once it takes longer than half of the last did: its caller is not to pay for finding out. `None` for never.
     pub fn joined_after(&self, going: &Going, hedge: Option<Hedge>) -> Option<Duration> {
         if let Some(after) = hedge.and_then(|hedge| hedge.after) {
             return Some(after);
         }
-        let raced = going.doubtful || (hedge.is_some() && going.stream);
-        self.latency.p95(going.stream).filter(|_| raced)
+        match hedge {
+            _ if going.doubtful => self.latency.median(going.stream),
+            Some(_) if going.stream => self.latency.p95(true),
+            _ => None,
+        }
     }
 
     /// The attempt has brought an answer, or the beginning of one.

@@ -70,12 +70,12 @@ impl Samples {
         self.0.push_back(u32::try_from(ms).unwrap_or(u32::MAX));
     }
 
-    fn p95(&self) -> Option<Duration> {
+    fn percentile(&self, percent: usize) -> Option<Duration> {
         if self.0.len() < ENOUGH {
             return None;
         }
         let mut samples: Vec<u32> = self.0.iter().copied().collect();
-        let at = (samples.len() * 95).div_ceil(100).saturating_sub(1);
+        let at = (samples.len() * percent).div_ceil(100).saturating_sub(1);
         let (_, ms, _) = samples.select_nth_unstable(at);
         Some(Duration::from_millis(u64::from(*ms)))
     }
@@ -93,10 +93,18 @@ impl Latency {
         samples.add(ms);
     }
 
-    /// The time within which all but a twentieth of the last streams began, or whole answers came; `None` until there are
-    /// enough.
+    /// The time within which half of the last streams began, or whole answers came; `None` until there are enough.
+    pub fn median(&self, stream: bool) -> Option<Duration> {
+        self.samples(stream).percentile(50)
+    }
+
+    /// The time within which all but a twentieth did; `None` until there are enough.
     pub fn p95(&self, stream: bool) -> Option<Duration> {
-        if stream { self.begun.p95() } else { self.wholes.p95() }
+        self.samples(stream).percentile(95)
+    }
+
+    fn samples(&self, stream: bool) -> &Samples {
+        if stream { &self.begun } else { &self.wholes }
     }
 
     /// How long an answer of `tokens` may take, in milliseconds: a stream's first token and the rest, or a whole
