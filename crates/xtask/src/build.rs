@@ -82,7 +82,7 @@ impl Entry {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Gateway, Self::Ingest];
 
-    /// The feature of the hosts' crates that makes this bundle, and the name of its component.
+    /// Its name, and that of its component.
     fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
@@ -90,9 +90,14 @@ impl Entry {
         }
     }
 
-    /// Says to cargo which bundle is meant.
-    fn features(self) -> [String; 3] {
-        ["--no-default-features".into(), "--features".into(), format!("embedded-model,{}", self.name())]
+    /// The package that makes it on `host`, `cloudflare` or `spin`, and what cargo calls the outcome.
+    fn package(self, host: &str) -> (String, String) {
+        let package = match self {
+            Self::Gateway => format!("sluice-{host}"),
+            Self::Ingest => format!("sluice-{host}-ingest"),
+        };
+        let file = format!("{}.wasm", package.replace('-', "_"));
+        (package, file)
     }
 }
 
@@ -157,22 +162,13 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
 
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
-    cargo.args([
-        "build",
-        "--lib",
-        "--package",
-        "sluice-cloudflare",
-        "--target",
-        "wasm32-unknown-unknown",
-        profile,
-    ]);
-    cargo.args(entry.features());
+    let (package, file) = entry.package("cloudflare");
+    cargo.args(["build", "--lib", "--package", &package, "--target", "wasm32-unknown-unknown", profile]);
     wasm_environment(toolchain, &mut cargo);
     cargo.envs(configuration(mode)?);
-    show(&format!("compiling crates/cloudflare as {}", entry.name()), &mut cargo)?;
+    show(&format!("compiling {package}"), &mut cargo)?;
 
-    let compiled =
-        target_dir().join("wasm32-unknown-unknown").join(profile_dir).join("sluice_cloudflare.wasm");
+    let compiled = target_dir().join("wasm32-unknown-unknown").join(profile_dir).join(file);
     let shim = root().join("crates/cloudflare/src/shim.js");
     let stamp = Stamp::of(&[&compiled, &bindgen, &shim, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
@@ -213,17 +209,17 @@ fn spin(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
     let folder = bundle_dir(Host::Spin, mode);
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
-    cargo.args(["rustc", "--lib", "--package", "sluice-spin", "--target", "wasm32-wasip2", profile]);
-    cargo.args(entry.features());
+    let (package, file) = entry.package("spin");
+    cargo.args(["rustc", "--lib", "--package", &package, "--target", "wasm32-wasip2", profile]);
     if mode == Mode::Release {
         // wasm-opt does not read components, so the linker leaves the names out.
         cargo.args(["--", "-Cstrip=symbols"]);
     }
     wasm_environment(toolchain, &mut cargo);
     cargo.envs(configuration(mode)?);
-    show(&format!("compiling crates/spin as {}", entry.name()), &mut cargo)?;
+    show(&format!("compiling {package}"), &mut cargo)?;
 
-    let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join("sluice_spin.wasm");
+    let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join(file);
     let stamp = Stamp::of(&[&compiled])?;
     let component = folder.join(format!("{}.wasm", entry.name()));
     if !stamp.is_on(&component) {

@@ -60,7 +60,13 @@ fn fmt() -> Result<Count> {
 }
 
 /// The crates that need a WASM target or bring wasmtime; other suites build them.
-const ELSEWHERE: [&str; 3] = ["sluice-cloudflare", "sluice-spin", "sluice-spin-host"];
+const ELSEWHERE: [&str; 5] = [
+    "sluice-cloudflare",
+    "sluice-cloudflare-ingest",
+    "sluice-spin",
+    "sluice-spin-ingest",
+    "sluice-spin-host",
+];
 
 fn workspace(cargo: &mut Command) -> &mut Command {
     cargo.arg("--workspace");
