@@ -41,6 +41,17 @@ fn a_stream_is_kept_once_it_is_whole(gateway: &Gateway) {
         let id = gateway.unique("kept-stream");
         let text = format!("streamed words [[id {id}]] {protocol:?}");
         assert_eq!(status(&cached(gateway, protocol, &text, true)), "miss");
+        // It is put into the store after its end.
+        let is_kept = || {
+            let request = gateway.post(&protocol.path("kept", false), &protocol.ask("kept", &text, false));
+            request.header("sluice-cache", "only-if-cached").send().status == 200
+        };
+        let kept = (0..50).any(|_| {
+            let kept = is_kept();
+            thread::sleep(Duration::from_millis(if kept { 0 } else { 100 }));
+            kept
+        });
+        assert!(kept, "{protocol:?}");
         let whole = cached(gateway, protocol, &text, false);
         assert_eq!(status(&whole), "hit", "{protocol:?}");
         assert!(protocol.text(&whole.json()).contains("streamed words"), "{}", whole.text());
