@@ -33,7 +33,8 @@ impl Queues {
         let mut body = more.clone();
         body["QueueUrl"] = url.into();
         let answer = Request::new(address, "POST", "/")
-            .json(&body)
+            .bytes(body.to_string())
+            .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", &format!("AmazonSQS.{action}"))
             .header(
                 "authorization",
