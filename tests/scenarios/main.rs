@@ -13,6 +13,7 @@ mod budgets;
 mod builtin;
 mod cache;
 mod chat;
+mod contracts;
 mod cors;
 mod costs;
 mod count;

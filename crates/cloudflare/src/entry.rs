@@ -2,9 +2,14 @@
 
 use std::rc::Rc;
 
+use sluice_core::{config, gateway::Gateway};
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
 use crate::{Worker, exchange, js};
+
+thread_local! {
+    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
+}
 
 /// Answers a request.
 #[event(fetch)]
@@ -18,11 +23,11 @@ async fn fetch(
     let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    Ok(exchange::answer(exchange::gateway().handle(&host, call).await)?)
+    Ok(exchange::answer(GATEWAY.with(Rc::clone).handle(&host, call).await)?)
 }
 
 /// Does what is to be done every hour.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    exchange::gateway().hourly(&Worker { env, context: None }).await;
+    GATEWAY.with(Rc::clone).hourly(&Worker { env, context: None }).await;
 }

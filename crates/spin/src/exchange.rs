@@ -1,4 +1,4 @@
-//! A request of Spin's in, an answer out: what both components' entry points share.
+//! A request of Spin's in, an answer out: what the components' entry points share.
 
 use bytes::Bytes;
 use futures::{StreamExt, future::pending, stream::LocalBoxStream};

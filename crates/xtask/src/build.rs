@@ -1,5 +1,5 @@
 //! `cargo xtask build`: the bundles of both hosts, in `target/bundle/`: the gateway, and `ingest`, whose parsers are no
-//! part of it.
+//! part of it; for tests, and with `--contract` alone, one that runs the contracts of the ports inside each host.
 //!
 //! Also what the manifests call as their build command. `cargo run` has released cargo's lock by the time we run, so
 //! cargo may be called again from here.
@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Quick to compile, slow to run; into `target/bundle/<host>-dev`
     #[arg(long)]
     dev: bool,
+    /// The bundles that run the ports' contracts instead, for tests; into `target/bundle/<host>-contract`
+    #[arg(long, conflicts_with = "dev")]
+    contract: bool,
 }
 
 /// How much time the compiler takes.
@@ -63,30 +66,37 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mode = if arguments.dev { Mode::Dev } else { Mode::Release };
     let hosts = arguments.host.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
     for host in hosts {
-        bundle(host, mode)?;
-        print_sizes(&folders(host, mode))?;
+        if arguments.contract {
+            contract(host)?;
+        } else {
+            bundle(host, mode)?;
+            print_sizes(&folders(host, mode))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What a bundle does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+enum Entry {
     /// Everything a caller waits for.
     Gateway,
     /// Documents, off their queue.
     Ingest,
+    /// The contracts of the ports, for tests.
+    Contract,
 }
 
 impl Entry {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Gateway, Self::Ingest];
+    /// What is deployed.
+    const DEPLOYED: [Self; 2] = [Self::Gateway, Self::Ingest];
 
     /// Its name, and that of its component.
     fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Ingest => "ingest",
+            Self::Contract => "contract",
         }
     }
 
@@ -94,7 +104,7 @@ impl Entry {
     fn package(self, host: &str) -> (String, String) {
         let package = match self {
             Self::Gateway => format!("sluice-{host}"),
-            Self::Ingest => format!("sluice-{host}-ingest"),
+            Self::Ingest | Self::Contract => format!("sluice-{host}-{}", self.name()),
         };
         let file = format!("{}.wasm", package.replace('-', "_"));
         (package, file)
@@ -107,14 +117,28 @@ impl Entry {
 ///
 /// If a tool cannot be installed or the code does not compile.
 pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
-    let toolchain = setup::ensure_wasm()?;
-    for entry in Entry::ALL {
-        match host {
-            Host::Cloudflare => cloudflare(&toolchain, entry, mode)?,
-            Host::Spin => spin(&toolchain, entry, mode)?,
-        }
+    for entry in Entry::DEPLOYED {
+        build(host, entry, mode)?;
     }
     Ok(bundle_dir(host, mode))
+}
+
+/// Builds the bundle that runs the ports' contracts inside `host`, as the ones that are deployed are built; returns its folder.
+///
+/// # Errors
+///
+/// If a tool cannot be installed or the code does not compile.
+pub fn contract(host: Host) -> Result<PathBuf> {
+    build(host, Entry::Contract, Mode::Release)?;
+    Ok(folder(host, Entry::Contract, Mode::Release))
+}
+
+fn build(host: Host, entry: Entry, mode: Mode) -> Result<()> {
+    let toolchain = setup::ensure_wasm()?;
+    match host {
+        Host::Cloudflare => cloudflare(&toolchain, entry, mode),
+        Host::Spin => spin(&toolchain, entry, mode),
+    }
 }
 
 /// The folders that a host's bundles are built into.
@@ -127,8 +151,16 @@ pub fn folders(host: Host, mode: Mode) -> Vec<PathBuf> {
 
 /// The folder of the Worker `ingest`.
 pub fn ingest_dir(mode: Mode) -> PathBuf {
-    let mut folder = bundle_dir(Host::Cloudflare, mode).into_os_string();
-    folder.push("-ingest");
+    folder(Host::Cloudflare, Entry::Ingest, mode)
+}
+
+/// The folder that one bundle is built into. Spin has what is deployed in one.
+fn folder(host: Host, entry: Entry, mode: Mode) -> PathBuf {
+    let mut folder = bundle_dir(host, mode).into_os_string();
+    if entry == Entry::Contract || (entry, host) == (Entry::Ingest, Host::Cloudflare) {
+        folder.push("-");
+        folder.push(entry.name());
+    }
     folder.into()
 }
 
@@ -155,10 +187,7 @@ pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
 fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
     let bindgen = setup::ensure_wasm_bindgen()?;
     let node_tools = setup::ensure_node_tools()?;
-    let folder = match entry {
-        Entry::Gateway => bundle_dir(Host::Cloudflare, mode),
-        Entry::Ingest => ingest_dir(mode),
-    };
+    let folder = folder(Host::Cloudflare, entry, mode);
 
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
@@ -206,7 +235,7 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
 }
 
 fn spin(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
-    let folder = bundle_dir(Host::Spin, mode);
+    let folder = folder(Host::Spin, entry, mode);
     let (profile, profile_dir) = profile(mode);
     let mut cargo = command("cargo");
     let (package, file) = entry.package("spin");
