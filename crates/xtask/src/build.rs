@@ -100,8 +100,12 @@ impl Entry {
         }
     }
 
-    /// The package that makes it on `host`, `cloudflare` or `spin`, and what cargo calls the outcome.
-    fn package(self, host: &str) -> (String, String) {
+    /// The package that makes it on `host`, and what cargo calls the outcome.
+    fn package(self, host: Host) -> (String, String) {
+        let host = match host {
+            Host::Cloudflare => "cloudflare",
+            Host::Spin => "spin",
+        };
         let package = match self {
             Self::Gateway => format!("sluice-{host}"),
             Self::Ingest | Self::Contract => format!("sluice-{host}-{}", self.name()),
@@ -117,9 +121,9 @@ impl Entry {
 ///
 /// If a tool cannot be installed or the code does not compile.
 pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
-    for entry in Entry::DEPLOYED {
-        build(host, entry, mode)?;
-    }
+    let toolchain = setup::ensure_wasm()?;
+    compile(&toolchain, host, &Entry::DEPLOYED, mode)?;
+    Entry::DEPLOYED.into_iter().try_for_each(|entry| assemble(host, entry, mode))?;
     Ok(bundle_dir(host, mode))
 }
 
@@ -129,16 +133,12 @@ pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
 ///
 /// If a tool cannot be installed or the code does not compile.
 pub fn contract(host: Host) -> Result<PathBuf> {
-    build(host, Entry::Contract, Mode::Release)?;
-    Ok(folder(host, Entry::Contract, Mode::Release))
-}
-
-fn build(host: Host, entry: Entry, mode: Mode) -> Result<()> {
     let toolchain = setup::ensure_wasm()?;
-    match host {
-        Host::Cloudflare => cloudflare(&toolchain, entry, mode),
-        Host::Spin => spin(&toolchain, entry, mode),
-    }
+    // With the others, whose dependencies it shares.
+    let [gateway, ingest] = Entry::DEPLOYED;
+    compile(&toolchain, host, &[gateway, ingest, Entry::Contract], Mode::Release)?;
+    assemble(host, Entry::Contract, Mode::Release)?;
+    Ok(folder(host, Entry::Contract, Mode::Release))
 }
 
 /// The folders that a host's bundles are built into.
@@ -184,27 +184,57 @@ pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
     command.env("WASM_BINDGEN_USE_JS_SYS", "1");
 }
 
-fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
+/// Compiles the packages of `entries` by one call of cargo. By one each, what all of them depend on would be compiled again for
+/// every one that wants another feature of some small crate.
+fn compile(toolchain: &WasmToolchain, host: Host, entries: &[Entry], mode: Mode) -> Result<()> {
+    let mut cargo = command("cargo");
+    cargo.args(["build", "--lib", "--target", target(host), profile(mode).0]);
+    let packages: Vec<String> = entries.iter().map(|entry| entry.package(host).0).collect();
+    packages.iter().for_each(|package| {
+        cargo.args(["--package", package]);
+    });
+    wasm_environment(toolchain, &mut cargo);
+    if (host, mode) == (Host::Spin, Mode::Release) {
+        // wasm-opt does not read components, so the linker leaves the names out.
+        cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", format!("{RUSTFLAGS} -Cstrip=symbols"));
+    }
+    cargo.envs(configuration(mode)?);
+    show(&format!("compiling {}", packages.join(", ")), &mut cargo)
+}
+
+/// What cargo calls the machine of `host`.
+fn target(host: Host) -> &'static str {
+    match host {
+        Host::Cloudflare => "wasm32-unknown-unknown",
+        Host::Spin => "wasm32-wasip2",
+    }
+}
+
+/// Where cargo has put what it compiled.
+fn compiled(host: Host, entry: Entry, mode: Mode) -> PathBuf {
+    target_dir().join(target(host)).join(profile(mode).1).join(entry.package(host).1)
+}
+
+/// Makes a bundle of what is compiled.
+fn assemble(host: Host, entry: Entry, mode: Mode) -> Result<()> {
+    match host {
+        Host::Cloudflare => worker(entry, mode),
+        Host::Spin => component(entry, mode),
+    }
+}
+
+fn worker(entry: Entry, mode: Mode) -> Result<()> {
     let bindgen = setup::ensure_wasm_bindgen()?;
     let node_tools = setup::ensure_node_tools()?;
     let folder = folder(Host::Cloudflare, entry, mode);
-
-    let (profile, profile_dir) = profile(mode);
-    let mut cargo = command("cargo");
-    let (package, file) = entry.package("cloudflare");
-    cargo.args(["build", "--lib", "--package", &package, "--target", "wasm32-unknown-unknown", profile]);
-    wasm_environment(toolchain, &mut cargo);
-    cargo.envs(configuration(mode)?);
-    show(&format!("compiling {package}"), &mut cargo)?;
-
-    let compiled = target_dir().join("wasm32-unknown-unknown").join(profile_dir).join(file);
+    let compiled = compiled(Host::Cloudflare, entry, mode);
     let shim = root().join("crates/cloudflare/src/shim.js");
     let stamp = Stamp::of(&[&compiled, &bindgen, &shim, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
         return Ok(());
     }
 
-    let staging = root().join("target/worker").join(profile_dir).join(entry.name());
+    let staging = root().join("target/worker").join(profile(mode).1).join(entry.name());
     let _ = fs::remove_dir_all(&staging);
     let mut glue = command(&bindgen);
     glue.arg(&compiled).arg("--out-dir").arg(&staging).args(["--target", "module", "--out-name", "index"]);
@@ -234,21 +264,9 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
     stamp.put_on(&folder)
 }
 
-fn spin(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
+fn component(entry: Entry, mode: Mode) -> Result<()> {
     let folder = folder(Host::Spin, entry, mode);
-    let (profile, profile_dir) = profile(mode);
-    let mut cargo = command("cargo");
-    let (package, file) = entry.package("spin");
-    cargo.args(["rustc", "--lib", "--package", &package, "--target", "wasm32-wasip2", profile]);
-    if mode == Mode::Release {
-        // wasm-opt does not read components, so the linker leaves the names out.
-        cargo.args(["--", "-Cstrip=symbols"]);
-    }
-    wasm_environment(toolchain, &mut cargo);
-    cargo.envs(configuration(mode)?);
-    show(&format!("compiling {package}"), &mut cargo)?;
-
-    let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join(file);
+    let compiled = compiled(Host::Spin, entry, mode);
     let stamp = Stamp::of(&[&compiled])?;
     let component = folder.join(format!("{}.wasm", entry.name()));
     if !stamp.is_on(&component) {
@@ -309,7 +327,7 @@ impl Stamp {
     }
 
     fn is_on(&self, folder: &Path) -> bool {
-        folder.is_dir() && fs::read_to_string(Self::file(folder)).is_ok_and(|text| text == self.0)
+        folder.exists() && fs::read_to_string(Self::file(folder)).is_ok_and(|text| text == self.0)
     }
 
     fn put_on(&self, folder: &Path) -> Result<()> {
