@@ -30,7 +30,7 @@ const PAGES: &str = "CREATE TABLE IF NOT EXISTS page \
                      (owner TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (owner, key))";
 
 /// For how long others may keep a transaction out, and the shortest and the longest wait before it is tried again.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(4);
 const LONGEST: Duration = Duration::from_millis(250);
 
