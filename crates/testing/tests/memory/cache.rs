@@ -4,9 +4,8 @@
 
 use std::{rc::Rc, time::Duration};
 
-use crate::support::{KEY, WHOLE, host, parsed, post, rows, send};
+use crate::support::{EVENTS, KEY, WHOLE, asking, host, parsed, post, rows, send, told};
 use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock as _};
 use sluice_testing::memory::{Leaving, Step, answer, stream};
@@ -29,26 +28,13 @@ fn gateway() -> Rc<Gateway> {
 }
 
 fn chat(model: &str, more: &Value) -> http::Request<Bytes> {
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    post("/v1/chat/completions", body.to_string())
+    asking(model, "hi", more)
 }
 
 fn with(mut request: http::Request<Bytes>, name: &'static str, value: &str) -> http::Request<Bytes> {
     request.headers_mut().insert(name, value.parse().unwrap());
     request
 }
-
-fn told(headers: &HeaderMap) -> &str {
-    headers.get("sluice-cache").map_or("", |value| value.to_str().unwrap())
-}
-
-const EVENTS: &str = concat!(
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hello."},"finish_reason":null}]}"#,
-    "\n\n",
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#,
-    "\n\ndata: [DONE]\n\n"
-);
 
 #[test]
 fn the_same_is_answered_once_in_every_protocol_and_form() {
