@@ -210,7 +210,7 @@ impl Meaning {
         recent: &Recent,
         vectors: &document::Vectors,
         answer: &str,
-        tags: &BTreeMap<String, String>,
+        kept: &cache::Entry<'_>,
         expires_at: Timestamp,
     ) {
         let question = Question::new(&self.engine.model, &self.text);
@@ -221,7 +221,8 @@ impl Meaning {
             space: self.space.clone(),
             answer: answer.to_owned(),
             model: self.model.clone(),
-            tags: tags.clone(),
+            namespace: kept.namespace.clone(),
+            tags: kept.tags.clone(),
             created_at: host.now(),
             expires_at,
         };
