@@ -2,14 +2,9 @@
 
 use std::rc::Rc;
 
-use sluice_core::{config, gateway::Gateway};
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
-use crate::{Worker, exchange, js};
-
-thread_local! {
-    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
-}
+use crate::{Worker, exchange, js, own};
 
 /// Answers a request.
 #[event(fetch)]
@@ -23,11 +18,11 @@ async fn fetch(
     let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    Ok(exchange::answer(GATEWAY.with(Rc::clone).handle(&host, call).await)?)
+    Ok(exchange::answer(own::gateway().handle(&host, call).await)?)
 }
 
 /// Does what is to be done every hour.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    GATEWAY.with(Rc::clone).hourly(&Worker { env, context: None }).await;
+    own::gateway().hourly(&Worker { env, context: None }).await;
 }

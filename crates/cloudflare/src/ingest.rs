@@ -2,18 +2,13 @@
 
 use std::rc::Rc;
 
-use sluice_core::{config, gateway::Gateway};
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, event, worker_sys};
 
-use crate::{Worker, batch::Message, exchange, js};
+use crate::{Worker, batch::Message, exchange, js, own};
 
 /// The variable that names the queue of dead letters, so that its messages are known as that.
 const DEAD_LETTERS: &str = "DEAD_LETTERS";
-
-thread_local! {
-    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
-}
 
 /// Answers a request.
 #[event(fetch)]
@@ -27,7 +22,7 @@ async fn fetch(
     let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    Ok(exchange::answer(sluice_ingest::handle(&GATEWAY.with(Rc::clone), &host, call).await)?)
+    Ok(exchange::answer(sluice_ingest::handle(&own::gateway(), &host, call).await)?)
 }
 
 /// Works on a batch, one message after the other. What is told of a message holds whatever becomes of those after it; one
@@ -35,7 +30,7 @@ async fn fetch(
 #[wasm_bindgen]
 pub async fn queue(batch: JsValue, env: Env, context: worker_sys::Context) {
     let host = Worker { env, context: Some(Rc::new(Context::new(context))) };
-    let gateway = GATEWAY.with(Rc::clone);
+    let gateway = own::gateway();
     let dead = js::binding(&host.env, DEAD_LETTERS).and_then(|name| name.as_string());
     let is_dead = dead.is_some_and(|dead| dead == js::batch_queue(&batch));
     for message in Message::all(&batch) {

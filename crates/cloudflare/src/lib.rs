@@ -24,6 +24,8 @@ mod kv;
 mod later;
 mod log;
 mod objects;
+#[cfg(any(feature = "gateway", feature = "ingest"))]
+mod own;
 mod queue;
 mod rng;
 mod secrets;
