@@ -19,7 +19,7 @@ mod tables;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub(crate) use clean::{continues, stands_for_other};
+pub(crate) use clean::{continues, decorates, stands_for_other};
 pub(crate) use fold::is_latin;
 pub use fold::latin_base;
 use map::Map;
