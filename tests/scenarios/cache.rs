@@ -18,6 +18,15 @@ fn status(answer: &Answer) -> &str {
     answer.expect_header("sluice-cache").split(';').next().unwrap_or_default()
 }
 
+/// Whether it comes to be so, looking up to `times`, `pause` apart.
+fn in_time(times: u32, pause: Duration, is_so: impl Fn() -> bool) -> bool {
+    (0..times).any(|_| {
+        let so = is_so();
+        thread::sleep(if so { Duration::ZERO } else { pause });
+        so
+    })
+}
+
 fn the_same_is_asked_once(gateway: &Gateway) {
     for protocol in PROTOCOLS {
         let id = gateway.unique("kept");
@@ -46,12 +55,7 @@ fn a_stream_is_kept_once_it_is_whole(gateway: &Gateway) {
             let request = gateway.post(&protocol.path("kept", false), &protocol.ask("kept", &text, false));
             request.header("sluice-cache", "only-if-cached").send().status == 200
         };
-        let kept = (0..50).any(|_| {
-            let kept = is_kept();
-            thread::sleep(Duration::from_millis(if kept { 0 } else { 100 }));
-            kept
-        });
-        assert!(kept, "{protocol:?}");
+        assert!(in_time(50, Duration::from_millis(100), is_kept), "{protocol:?}");
         let whole = cached(gateway, protocol, &text, false);
         assert_eq!(status(&whole), "hit", "{protocol:?}");
         assert!(protocol.text(&whole.json()).contains("streamed words"), "{}", whole.text());
@@ -85,13 +89,11 @@ fn what_is_purged_is_gone(gateway: &Gateway) {
     let told: Value = purge.send().expect(200).json();
     assert!(told["deleted"].as_u64().is_some_and(|deleted| 0 < deleted), "{told}");
     // Another instance may believe its memory for half a minute.
-    let gone = (0..80).any(|_| {
+    let is_gone = || {
         let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("purged")).json(&body);
-        let gone = request.header("sluice-cache", "only-if-cached").send().status == 404;
-        thread::sleep(Duration::from_millis(if gone { 0 } else { 500 }));
-        gone
-    });
-    assert!(gone);
+        request.header("sluice-cache", "only-if-cached").send().status == 404
+    };
+    assert!(in_time(80, Duration::from_millis(500), is_gone));
 }
 
 fn headers_decide(gateway: &Gateway) {

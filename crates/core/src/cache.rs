@@ -8,6 +8,7 @@
 //!
 //! A fingerprint covers all that can change an answer, and whom it is for: nothing of one tenant is ever found by another.
 
+mod agree;
 pub mod catalogue;
 mod fingerprint;
 mod page;
@@ -25,10 +26,11 @@ use sluice_types::{
 };
 
 pub use self::{
+    agree::agree,
     fingerprint::{fingerprint, of_form, of_scope},
     page::{Page, Row},
     said::{may_mean, said},
-    wish::{LONGEST, Wish, wish},
+    wish::{LONGEST, NAMESPACE, Wish, is_namespace, wish},
 };
 use crate::{
     config::document::{Cache, CacheMode, CacheScope},
@@ -52,13 +54,15 @@ pub struct Policy {
     pub max_temperature: f64,
     /// The tolerated share of wrong hits, under `semantic`.
     pub max_wrong: f64,
+    /// The share of hits by meaning that are asked again, to compare.
+    pub check: f64,
 }
 
 impl From<Cache> for Policy {
     fn from(written: Cache) -> Self {
-        let Cache { mode, ttl, stale, scope, tools, max_temperature, max_wrong } = written;
-        let (max_temperature, max_wrong) = (max_temperature.get(), max_wrong.get());
-        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature, max_wrong }
+        let Cache { mode, ttl, stale, scope, tools, max_temperature, max_wrong, check } = written;
+        let (max_temperature, max_wrong, check) = (max_temperature.get(), max_wrong.get(), check.get());
+        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature, max_wrong, check }
     }
 }
 
@@ -67,6 +71,8 @@ impl From<Cache> for Policy {
 pub struct Partition<'a> {
     /// The tenant.
     pub tenant: &'a str,
+    /// The part of its cache.
+    pub namespace: Option<&'a str>,
     /// The key or the user within it, where answers are not shared further.
     pub within: Option<&'a str>,
     /// The model as the caller names it.
@@ -169,6 +175,9 @@ pub struct Entry<'a> {
     pub target: Option<String>,
     /// What it cost.
     pub cost_nano_usd: Option<NanoUsd>,
+    /// The part of the tenant's cache that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The tags of the request that it answered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -282,6 +291,7 @@ mod tests {
         tools: false,
         max_temperature: 1.0,
         max_wrong: 0.01,
+        check: 0.0,
     };
 
     fn text(text: &'static str) -> Part<'static> {
@@ -340,6 +350,7 @@ mod tests {
             model: "m".to_owned(),
             target: None,
             cost_nano_usd: None,
+            namespace: None,
             tags: BTreeMap::new(),
             answer: Answer::default(),
         };

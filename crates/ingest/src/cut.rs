@@ -14,9 +14,10 @@ use crate::Stop;
 /// Counts up with every change of what is extracted or how it is cut: the same file is another version then.
 pub const VERSION: u32 = 1;
 
-/// Reads a document.
+/// Reads a document. How large a file may be was the upload's to say.
 pub fn document(name: &str, bytes: Vec<u8>) -> Result<Document<'static>, Stop> {
-    sluice_extract::extract_owned(name, bytes, &Limits::default()).map_err(|problem| {
+    let limits = Limits { bytes: bytes.len(), ..Limits::default() };
+    sluice_extract::extract_owned(name, bytes, &limits).map_err(|problem| {
         let code = match problem.code() {
             "unsupported_file" => FaultCode::UnsupportedFile,
             _ => FaultCode::InvalidFile,

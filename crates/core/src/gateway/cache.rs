@@ -14,7 +14,7 @@ use sluice_types::{
 use super::{
     Context, Gateway, admit,
     admit::Caller,
-    meaning::{self, Meaning, Recent},
+    meaning::{self, Match, Meaning, Recent},
     receive,
     settle::Session,
 };
@@ -90,6 +90,8 @@ pub(super) struct Ticket {
     key: String,
     /// What answers' keys begin with.
     answers: String,
+    /// The part of the tenant's cache.
+    namespace: Option<String>,
     /// What is asked, under `mode: semantic`; else why it is not answered by meaning.
     meaning: Option<Result<Rc<Meaning>, &'static str>>,
     /// Where vectors are.
@@ -115,6 +117,18 @@ impl Ticket {
         if self.look_up { Note { meaning, ..Note::plain("miss") } } else { self.refreshing() }
     }
 
+    /// The share of hits by meaning that are asked again.
+    pub fn check(&self) -> f64 {
+        self.policy.check
+    }
+
+    /// Notes that the request was given the answer to `same`.
+    pub async fn served<H: Host>(&self, host: &H, same: &Match) {
+        if let Some(Ok(meaning)) = &self.meaning {
+            meaning.served(host, same, &self.request).await;
+        }
+    }
+
     /// What the record of a request tells that is to make the kept answer fresh.
     pub fn refreshing(&self) -> Note {
         Note::plain("refresh")
@@ -127,6 +141,8 @@ pub(super) struct Found {
     pub note: Note,
     /// Whether a fresh one is to be fetched.
     pub stale: bool,
+    /// The question it answers, if that only means the same.
+    pub same: Option<Match>,
 }
 
 impl Found {
@@ -162,18 +178,24 @@ impl Gateway {
         knowledge: Option<&str>,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
-        let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
+        let namespace = header("sluice-cache-namespace");
+        let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"), namespace)?;
+        let own = &caller.key.cache;
         let mut policy = model.cache;
-        policy.mode = wish.mode.unwrap_or(policy.mode);
+        policy.mode = match own.mode {
+            Some(CacheMode::Off) => CacheMode::Off,
+            mode => wish.mode.or(mode).unwrap_or(policy.mode),
+        };
+        policy.scope = own.scope.map_or(policy.scope, |scope| scope.max(policy.scope));
         policy.ttl = wish.ttl.unwrap_or(policy.ttl);
         if policy.mode == CacheMode::Off || !may_be_kept || !cache::fits(request, &policy) {
             return if wish.only { Err(miss()) } else { Ok(None) };
         }
         let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
         // Whoever holds a page's key or an end user's token shares with nobody else.
-        let own = caller.is_apart();
+        let apart = caller.is_apart();
         let within = match policy.scope {
-            CacheScope::Tenant if !own => Some(None),
+            CacheScope::Tenant if !apart => Some(None),
             CacheScope::Tenant | CacheScope::Key if caller.user.is_none() => {
                 Some(Some(format!("key/{}", caller.key.id)))
             }
@@ -188,6 +210,7 @@ impl Gateway {
         let targets: Vec<&str> = allowed.map(|target| target.id.as_str()).collect();
         let partition = Partition {
             tenant: &caller.tenant.id,
+            namespace: own.namespace.as_deref().or(wish.namespace),
             within: within.as_deref(),
             model: &model.name,
             targets: &targets,
@@ -205,6 +228,7 @@ impl Gateway {
         Ok(Some(Rc::new(Ticket {
             key: cache::store_key(&partition, &fingerprint),
             answers: cache::model_prefix(partition.tenant, partition.model),
+            namespace: partition.namespace.map(str::to_owned),
             meaning,
             vectors: context.config.vectors.clone(),
             request: context.id.to_owned(),
@@ -276,7 +300,7 @@ impl Gateway {
                 found.note.similarity = Some(hundredths(same.similarity));
                 found.note.score = Some(hundredths(same.score));
                 found.note.matched = key::hex(&same.answer).get(..16).map(str::to_owned);
-                meaning.served(host, &same, &ticket.request);
+                found.same = Some(same);
             }
             // Purged, or the store does not show it yet.
             None => meaning.miss.set(Some("answer_gone")),
@@ -292,6 +316,11 @@ impl Gateway {
                 None
             }
         }
+    }
+
+    /// What was kept for `ticket` a moment ago.
+    pub(super) fn kept_lately<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
+        self.recently(host, &ticket.key, &ticket.policy)
     }
 
     fn recently<H: Host>(&self, host: &H, key: &String, policy: &Policy) -> Option<Found> {
@@ -319,6 +348,7 @@ impl Gateway {
             model: record.request_model.clone(),
             target: record.target.clone(),
             cost_nano_usd: record.cost_nano_usd,
+            namespace: ticket.namespace.clone(),
             tags: record.tags.clone(),
             answer: answer.clone(),
         };
@@ -334,7 +364,7 @@ impl Gateway {
         let lifetime = ticket.policy.ttl.saturating_add(ticket.policy.stale);
         if let Some(Ok(meaning)) = &ticket.meaning {
             let (asked, expires_at) = (&self.answers.asked, now.plus(lifetime));
-            meaning.remember(host, asked, &ticket.vectors, &ticket.key, &record.tags, expires_at);
+            meaning.remember(host, asked, &ticket.vectors, &ticket.key, &entry, expires_at);
         }
         host.later(Box::pin(async move {
             if let Err(error) = writer.put_for(&key, bytes, lifetime).await {
@@ -357,7 +387,7 @@ fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
         let status = if stale { "stale" } else { "hit" };
         (stale, Note { age_s: Some(age), saved_nano_usd: entry.cost_nano_usd, ..Note::plain(status) })
     };
-    Some(Found { bytes, note, stale })
+    Some(Found { bytes, note, stale, same: None })
 }
 
 fn hundredths(number: f32) -> f64 {

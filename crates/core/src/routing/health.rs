@@ -112,10 +112,8 @@ impl Health {
     /// than all but a twentieth did of late. One that is to find out if the target is back is joined in any case, a whole answer
     /// too, and once it takes longer than half of the last did: its caller is not to pay for finding out. `None` for never.
     pub fn joined_after(&self, going: &Going, hedge: Option<Hedge>) -> Option<Duration> {
-        if let Some(after) = hedge.and_then(|hedge| hedge.after) {
-            return Some(after);
-        }
         match hedge {
+            Some(Hedge { after: Some(after) }) => Some(after),
             _ if going.doubtful => self.latency.median(going.stream),
             Some(_) if going.stream => self.latency.p95(true),
             _ => None,

@@ -4,9 +4,8 @@
 
 use std::{rc::Rc, time::Duration};
 
-use crate::support::{KEY, WHOLE, host, parsed, post, rows, send};
+use crate::support::{EVENTS, KEY, WHOLE, asking, host, parsed, post, rows, send, told};
 use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{gateway::Gateway, key, port::Clock as _};
 use sluice_testing::memory::{Leaving, Step, answer, stream};
@@ -29,26 +28,13 @@ fn gateway() -> Rc<Gateway> {
 }
 
 fn chat(model: &str, more: &Value) -> http::Request<Bytes> {
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    post("/v1/chat/completions", body.to_string())
+    asking(model, "hi", more)
 }
 
 fn with(mut request: http::Request<Bytes>, name: &'static str, value: &str) -> http::Request<Bytes> {
     request.headers_mut().insert(name, value.parse().unwrap());
     request
 }
-
-fn told(headers: &HeaderMap) -> &str {
-    headers.get("sluice-cache").map_or("", |value| value.to_str().unwrap())
-}
-
-const EVENTS: &str = concat!(
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hello."},"finish_reason":null}]}"#,
-    "\n\n",
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#,
-    "\n\ndata: [DONE]\n\n"
-);
 
 #[test]
 fn the_same_is_answered_once_in_every_protocol_and_form() {
@@ -282,4 +268,48 @@ fn an_operator_purges_by_model_tag_and_time() {
     fill();
     assert_eq!(purge(""), 3);
     assert_eq!(host.values("cache/").len(), 0);
+}
+
+#[test]
+fn parts_of_a_cache_share_nothing_and_go_alone() {
+    let mut host = host();
+    for (key, cache) in [
+        ("web", r#"{"namespace":"web","mode":"exact"}"#),
+        ("off", r#"{"mode":"off"}"#),
+        ("narrow", r#"{"scope":"key"}"#),
+    ] {
+        let record = format!(r#"{{"id":"key_{key}","tenant":"acme","cache":{cache}}}"#);
+        host = host.with_value(&key::store_key(&key::digest(&format!("sk-sluice-{key}"))), record);
+    }
+    for _ in 0..9 {
+        host = host.reply("a.test", answer(200, WHOLE));
+    }
+    let gateway = gateway();
+    let ask = |key: &str, model: &str, namespace: Option<&str>, mode: &str| {
+        let request = with(chat(model, &json!({})), "authorization", &format!("Bearer {key}"));
+        let request = if mode.is_empty() { request } else { with(request, "sluice-cache", mode) };
+        let request = namespace
+            .into_iter()
+            .fold(request, |request, name| with(request, "sluice-cache-namespace", name));
+        told(&send(&gateway, &host, request).1).to_owned()
+    };
+    // A request names a part; a key's own part wins, and another key may use it by name.
+    assert_eq!(ask(KEY, "kept", None, ""), "miss");
+    assert_eq!(ask(KEY, "kept", Some("web"), ""), "miss");
+    assert_eq!(ask("sk-sluice-web", "kept", Some("app"), ""), "hit; age=0");
+    assert_eq!(ask(KEY, "kept", Some("app"), ""), "miss");
+    // A key's mode stands for the model's, and `off` is the last word.
+    assert_eq!(ask("sk-sluice-web", "plain", None, ""), "miss");
+    assert_eq!(ask("sk-sluice-off", "kept", None, ""), "");
+    assert_eq!(ask("sk-sluice-off", "kept", None, "exact"), "");
+    assert_eq!(ask("sk-sluice-narrow", "kept", None, ""), "miss");
+    let (status, _, body) =
+        send(&gateway, &host, with(chat("kept", &json!({})), "sluice-cache-namespace", "a/b"));
+    assert!(status == 400 && body.contains("sluice-cache-namespace"), "{body}");
+
+    let uri = "/admin/v1/tenants/acme/cache?namespace=web";
+    let purge = http::Request::delete(uri).header("authorization", "Bearer root").body(Bytes::new()).unwrap();
+    assert_eq!(parsed(&send(&gateway, &host, purge).2)["deleted"], 2);
+    assert_eq!(ask(KEY, "kept", Some("app"), ""), "hit; age=0");
+    assert_eq!(ask(KEY, "kept", Some("web"), ""), "miss");
 }

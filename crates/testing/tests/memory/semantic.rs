@@ -4,9 +4,8 @@
 
 use std::{rc::Rc, time::Duration};
 
-use crate::support::{KEY, WHOLE, parsed, post, rows, send};
+use crate::support::{EVENTS, KEY, WHOLE, asking, parsed, post, rows, send, told};
 use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Value, json};
 use sluice_core::{
     gateway::Gateway,
@@ -25,6 +24,7 @@ const CONFIG: &str = r#"{
     "daring": {"targets": ["a/m"], "cache": {"mode": "semantic", "max_wrong": 0.05}},
     "other": {"targets": ["a/m"], "cache": {"mode": "semantic", "ttl": "60s"}},
     "own": {"targets": ["a/m"], "cache": {"mode": "semantic", "scope": "user"}},
+    "checked": {"targets": ["a/m"], "cache": {"mode": "semantic", "check": 1}},
     "strict": {"targets": ["a/m"], "cache": {"mode": "semantic", "max_wrong": 0}},
     "routed": {"strategy": "semantic", "targets": [
       {"model": "a/code", "examples": ["Fix this Python function", "Write a unit test for my class", "Why does my loop crash?"]},
@@ -58,18 +58,8 @@ fn host(times: usize) -> MemoryHost {
     (0..times).fold(crate::support::host(), |host, _| host.reply("a.test", answer(200, WHOLE)))
 }
 
-fn chat(model: &str, text: &str, more: &Value) -> http::Request<Bytes> {
-    let mut body = json!({"model": model, "messages": [{"role": "user", "content": text}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    post("/v1/chat/completions", body.to_string())
-}
-
-fn told(headers: &HeaderMap) -> &str {
-    headers.get("sluice-cache").map_or("", |value| value.to_str().unwrap())
-}
-
 fn ask(gateway: &Rc<Gateway>, host: &MemoryHost, model: &str, text: &str) -> String {
-    let (status, headers, body) = send(gateway, host, chat(model, text, &json!({})));
+    let (status, headers, body) = send(gateway, host, asking(model, text, &json!({})));
     assert_eq!(status, 200, "{body}");
     told(&headers).to_owned()
 }
@@ -80,26 +70,19 @@ fn notes(host: &MemoryHost, status: &str) -> Vec<Value> {
     notes.filter(|note| note["status"] == status).collect()
 }
 
-const EVENTS: &str = concat!(
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"Hello."},"finish_reason":null}]}"#,
-    "\n\n",
-    r#"data: {"id":"c9","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}"#,
-    "\n\ndata: [DONE]\n\n"
-);
-
 #[test]
 fn other_words_find_the_answer_in_every_protocol_and_form() {
     let host = host(1);
     let gateway = gateway();
     assert_eq!(ask(&gateway, &host, "faq", ASKED), "miss");
-    let (_, headers, body) = send(&gateway, &host, chat("faq", AGAIN, &json!({})));
+    let (_, headers, body) = send(&gateway, &host, asking("faq", AGAIN, &json!({})));
     assert_eq!(told(&headers), "hit; similarity=0.98; age=0");
     assert_eq!(headers["sluice-cost-usd"], "0.000000000");
     assert_eq!(parsed(&body)["choices"][0]["message"]["content"], "Hello.");
 
     // Another isolate, which has only the store, streams it and is asked in other protocols.
     let other = self::gateway();
-    let asked = chat("faq", AGAIN, &json!({"stream": true, "stream_options": {"include_usage": true}}));
+    let asked = asking("faq", AGAIN, &json!({"stream": true, "stream_options": {"include_usage": true}}));
     let (_, headers, body) = send(&other, &host, asked);
     assert_eq!(told(&headers), "hit; similarity=0.98; age=0");
     assert!(body.contains(r#""content":"Hello.""#) && body.ends_with("data: [DONE]\n\n"), "{body}");
@@ -132,7 +115,7 @@ fn a_stream_is_found_once_it_is_whole() {
     let host = crate::support::host().reply("a.test", cut).reply("a.test", whole);
     let gateway = gateway();
     for text in [ASKED, AGAIN] {
-        let (_, headers, _) = send(&gateway, &host, chat("faq", text, &json!({"stream": true})));
+        let (_, headers, _) = send(&gateway, &host, asking("faq", text, &json!({"stream": true})));
         assert_eq!(told(&headers), "miss", "{text}");
     }
     assert!(ask(&gateway, &host, "faq", ASKED).starts_with("hit; similarity="));
@@ -337,7 +320,7 @@ fn who_hears_that_it_was_wrong_gives_it_to_nobody_and_asks_for_more() {
         (status, parsed(&body)["counted"].clone())
     };
     let hit = |text: &str| {
-        let (_, headers, _) = send(&gateway, &host, chat("faq", text, &json!({})));
+        let (_, headers, _) = send(&gateway, &host, asking("faq", text, &json!({})));
         let found = told(&headers).starts_with("hit; similarity");
         (found, headers["sluice-request-id"].to_str().unwrap().to_owned())
     };
@@ -362,6 +345,29 @@ fn who_hears_that_it_was_wrong_gives_it_to_nobody_and_asks_for_more() {
     let missed = notes(&host, "miss");
     let why = |note: &Value| note["meaning"] == "below_threshold" || note["meaning"] == "wrong_hits";
     assert!(missed.iter().any(why), "{missed:?}");
+}
+
+#[test]
+fn a_hit_that_is_asked_again_is_judged_by_the_fresh_answer() {
+    let settings = "Open Settings, choose Security and click Reset password. A link comes by e-mail and works for 30 minutes.";
+    let invoices = "Invoices are sent on the first day of the month; under Billing you can download the last twelve of them.";
+    for (fresh, left) in [(settings, 2), (invoices, 1)] {
+        let says = |text: &str| answer(200, WHOLE.replace("Hello.", text));
+        let host = crate::support::host().reply("a.test", says(settings)).reply("a.test", says(fresh));
+        let gateway = gateway();
+        assert_eq!(ask(&gateway, &host, "checked", ASKED), "miss");
+        let (_, headers, body) = send(&gateway, &host, asking("checked", AGAIN, &json!({})));
+        assert!(told(&headers).starts_with("hit; similarity") && body.contains(settings), "{body}");
+        assert_eq!(host.asked().len(), 2, "after the answer");
+        let id = headers["sluice-request-id"].to_str().unwrap();
+        let (_, _, body) =
+            send(&gateway, &host, post("/v1/feedback", json!({"id": id, "right": true}).to_string()));
+        assert_eq!(parsed(&body)["counted"], false, "it was judged");
+        // The question has an answer of its own now; the other's is gone if it was wrong.
+        assert_eq!(questions(&host), (left, left));
+        assert_eq!(ask(&gateway, &host, "checked", AGAIN), "hit; age=0");
+        assert_eq!(notes(&host, "refresh").len(), 1);
+    }
 }
 
 #[test]
@@ -391,7 +397,7 @@ fn vectors_elsewhere_find_as_well() {
         // Who asked knows it at once, others when the service shows it.
         assert!(ask(&gateway, &host, "faq", AGAIN).starts_with("hit; similarity=0.98"), "{vectors}");
         if delay != 0 {
-            let request = chat("faq", AGAIN, &json!({}));
+            let request = asking("faq", AGAIN, &json!({}));
             let (mut head, body) = request.into_parts();
             head.headers.insert("sluice-cache", "semantic, only-if-cached".parse().unwrap());
             let (status, ..) = send(&Gateway::new(config), &host, http::Request::from_parts(head, body));
@@ -426,7 +432,7 @@ fn headers_choose_the_mode_of_a_request() {
     let host = host(3);
     let gateway = gateway();
     let ask = |model: &str, text: &str, mode: &'static str| {
-        let mut request = chat(model, text, &json!({}));
+        let mut request = asking(model, text, &json!({}));
         request.headers_mut().insert("sluice-cache", mode.parse().unwrap());
         let (_, headers, body) = send(&gateway, &host, request);
         (told(&headers).to_owned(), body)
@@ -448,7 +454,7 @@ fn prompts_go_where_their_like_went() {
         ("Who painted the Mona Lisa?", "a/rest"),
         ("我怎样才能重置我的密码？", "a/rest"),
     ] {
-        let mut request = chat("routed", text, &json!({}));
+        let mut request = asking("routed", text, &json!({}));
         request.headers_mut().insert("sluice-explain", "1".parse().unwrap());
         let (_, headers, _) = send(&gateway, &host, request);
         assert_eq!(headers["sluice-target"], target, "{text}");
