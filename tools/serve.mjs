@@ -6,7 +6,7 @@
 //
 // --port 0 lets the system pick. --seed is JSON {"kv": {key: text}, "variables": {NAME: text}}: entries written to KV
 // before it is ready, and plain bindings of both Workers; "vectorize": {"dimensions": N, "delay": MS} binds an index
-// (vectorize.mjs) as VECTORS. --state keeps KV, R2 and objects in a folder; without it they end with the process. What is
+// (vectorize.mjs) as VECTORS, "workers_ai": {"url": URL, "key": KEY} binds Workers AI (workers_ai.mjs) as AI. --state keeps KV, R2 and objects in a folder; without it they end with the process. What is
 // in a queue ends with it in any case.
 // Prints `ready http://127.0.0.1:PORT` once it answers, and before that `ingest URL` of the second Worker; everything else
 // goes to standard error. Stops on SIGINT,
@@ -129,10 +129,12 @@ function modules(bundle) {
 }
 
 function readSeed(file) {
-  const { kv = {}, variables = {}, vectorize, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
+  const { kv = {}, variables = {}, vectorize, workers_ai, ...unknown } = file ? JSON.parse(readFileSync(file, "utf8")) : {};
   const names = Object.keys(unknown);
-  if (names.length > 0) throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables, vectorize`);
-  return { kv, variables, vectorize };
+  if (names.length > 0) {
+    throw new Error(`${file}: unknown member ${names.join(", ")}; allowed: kv, variables, vectorize, workers_ai`);
+  }
+  return { kv, variables, vectorize, workers_ai };
 }
 
 function portIsFree(port) {
@@ -153,24 +155,26 @@ async function fillKv(entries) {
 }
 
 /** A Worker of a bundle, with the bindings its manifest declares. */
-async function worker(manifest, bundle, variables, index) {
+async function worker(manifest, bundle, variables, index, models) {
   const options = await workerOptions(manifest);
   const folder = resolve(bundle);
   const own = { modules: modules(folder), modulesRoot: folder, bindings: { ...options.bindings, ...variables } };
   const bound = { VECTORS: { index_name: "sluice", remoteProxyConnectionString: index?.url } };
-  return { ...options, ...own, ...(index && { vectorize: bound }) };
+  const ai = { binding: "AI", remoteProxyConnectionString: models?.url };
+  return { ...options, ...own, ...(index && { vectorize: bound }), ...(models && { ai }) };
 }
 
 async function serve({ bundle, ingest, port, seed, state }) {
-  const { kv, variables, vectorize } = readSeed(seed);
+  const { kv, variables, vectorize, workers_ai } = readSeed(seed);
   if (port !== 0 && !(await portIsFree(port))) {
     return fail(`port ${port} of ${ADDRESS} is taken: choose another with --port`);
   }
   const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
+  const models = workers_ai && (await (await import("./workers_ai.mjs")).workersAi(workers_ai));
   const [{ Miniflare, NoOpLog }, gateway, consumer] = await Promise.all([
     import("miniflare"),
-    worker(GATEWAY, bundle, variables, index),
-    ingest && worker(INGEST, ingest, variables, index),
+    worker(GATEWAY, bundle, variables, index, models),
+    ingest && worker(INGEST, ingest, variables, index, models),
   ]);
 
   server = new Miniflare({

@@ -9,6 +9,7 @@ mod after_commit;
 mod answers;
 mod auth;
 mod before_commit;
+mod bindings;
 mod budgets;
 mod builtin;
 mod cache;

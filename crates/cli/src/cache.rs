@@ -17,6 +17,9 @@ pub enum Command {
         /// Of one model
         #[arg(long)]
         model: Option<String>,
+        /// In one namespace
+        #[arg(long)]
+        namespace: Option<String>,
         /// Of requests with a tag, as NAME=VALUE
         #[arg(long)]
         tag: Option<String>,
@@ -32,11 +35,12 @@ pub enum Command {
 ///
 /// What the gateway says is wrong, or that it does not answer.
 pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
-    let Command::Purge { tenant, model, tag, before } = command;
+    let Command::Purge { tenant, model, namespace, tag, before } = command;
     let (mut deleted, mut after) = (0, None::<String>);
     loop {
         let pairs = [
             ("model", model.as_deref()),
+            ("namespace", namespace.as_deref()),
             ("tag", tag.as_deref()),
             ("before", before.as_deref()),
             ("after", after.as_deref()),

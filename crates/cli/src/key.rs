@@ -102,6 +102,15 @@ pub struct About {
     /// What it may do with files and vector stores
     #[arg(long, value_parser = ["none", "search", "read", "write"])]
     knowledge: Option<String>,
+    /// Whether answers to its requests are cached, instead of what the model says; after `off` no request may ask for more
+    #[arg(long, value_parser = ["off", "exact", "semantic"])]
+    cache_mode: Option<String>,
+    /// Who shares answers to its requests, where that is fewer than the model lets
+    #[arg(long, value_parser = ["tenant", "key", "user"])]
+    cache_scope: Option<String>,
+    /// The part of the tenant's cache that its requests use
+    #[arg(long)]
+    cache_namespace: Option<String>,
     /// The day, in UTC, at whose beginning it ends, such as 2027-01-31
     #[arg(long, value_parser = day)]
     expires: Option<Timestamp>,
@@ -124,6 +133,12 @@ impl About {
         let some = |list: &[String]| (!list.is_empty()).then(|| json!(list));
         let tags: Map<String, Value> =
             self.tag.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+        let cache =
+            [("mode", &self.cache_mode), ("scope", &self.cache_scope), ("namespace", &self.cache_namespace)];
+        let cache: Map<String, Value> = cache
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())))
+            .collect();
         let limits = self.limits.as_deref().map(serde_json::from_str::<Value>).transpose();
         let members = [
             ("name", self.name.clone().map(Value::from)),
@@ -134,6 +149,7 @@ impl About {
             ("tags", (!tags.is_empty()).then_some(Value::Object(tags))),
             ("guardrails", self.guardrails.clone().map(Value::from)),
             ("knowledge", self.knowledge.clone().map(Value::from)),
+            ("cache", (!cache.is_empty()).then_some(Value::Object(cache))),
             ("expires_at", self.expires.map(|end| json!(end))),
             ("limits", limits.map_err(|error| anyhow::anyhow!("--limits is not JSON: {error}"))?),
         ];

@@ -32,6 +32,12 @@ export function send(number, head, body, signal) {
   wait(number, fetch(url, init));
 }
 
+/** Has a binding to Workers AI run the model of `path`, `/run/MODEL`, and tells the answer, as it came to the binding. */
+export function run(number, ai, path, inputs, signal) {
+  const model = decodeURIComponent(path.slice("/run/".length));
+  wait(number, ai.run(model, JSON.parse(new TextDecoder().decode(inputs)), { returnRawResponse: true, signal }));
+}
+
 /** Tells the whole body of a request or an answer. */
 export function whole(number, owner) {
   wait(number, owner.arrayBuffer().then((buffer) => new Uint8Array(buffer)));

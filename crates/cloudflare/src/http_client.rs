@@ -1,8 +1,11 @@
-//! `Http`: the platform's fetch.
+//! `Http`: the platform's fetch, and Workers AI by a binding.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use sluice_core::port::{Http, NetworkError};
+use sluice_core::{
+    config::HttpProvider,
+    port::{Http, NetworkError},
+};
 use wasm_bindgen::JsCast;
 use web_sys::AbortController;
 
@@ -36,8 +39,19 @@ impl Http for Worker {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Incoming>, NetworkError> {
         let (parts, body) = request.into_parts();
         let controller = AbortController::new().map_err(|error| network_error(&error))?;
-        let head = js::with_headers(format!("{}\n{}", parts.method, parts.uri), &parts.headers);
-        let sent = js::fetch(&head, &body, &controller.signal()).map_err(|error| network_error(&error))?;
+        let signal = controller.signal();
+        let sent = match parts.uri.scheme_str() {
+            Some(HttpProvider::BINDING) => {
+                let name = parts.uri.authority().map_or("", |name| name.as_str());
+                let missing = || NetworkError(format!("this Worker has no binding {name}"));
+                js::run(&js::binding(&self.env, name).ok_or_else(missing)?, parts.uri.path(), &body, &signal)
+            }
+            _ => {
+                let head = js::with_headers(format!("{}\n{}", parts.method, parts.uri), &parts.headers);
+                js::fetch(&head, &body, &signal)
+            }
+        };
+        let sent = sent.map_err(|error| network_error(&error))?;
         let cancel = Cancel(Some(controller));
         let response = sent.await.map_err(|error| network_error(&error))?.unwrap_or_default();
         let response: web_sys::Response = response.unchecked_into();

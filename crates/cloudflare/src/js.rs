@@ -27,6 +27,15 @@ extern "C" {
     #[wasm_bindgen(catch)]
     fn send(number: u32, head: &str, body: &[u8], signal: &AbortSignal) -> Result<(), JsValue>;
 
+    #[wasm_bindgen(js_name = run, catch)]
+    fn run_model(
+        number: u32,
+        ai: &JsValue,
+        path: &str,
+        inputs: &[u8],
+        signal: &AbortSignal,
+    ) -> Result<(), JsValue>;
+
     #[wasm_bindgen(catch)]
     fn whole(number: u32, owner: &JsValue) -> Result<(), JsValue>;
 
@@ -221,6 +230,17 @@ impl Drop for Wait {
 pub fn fetch(head: &str, body: &[u8], signal: &AbortSignal) -> Result<Wait, JsValue> {
     let wait = Wait::new();
     send(wait.0, head, body, signal)?;
+    Ok(wait)
+}
+
+/// Asks a binding to Workers AI; the answer comes as it came to the binding.
+///
+/// # Errors
+///
+/// What the platform refuses at once, or if it is no such binding.
+pub fn run(ai: &JsValue, path: &str, inputs: &[u8], signal: &AbortSignal) -> Result<Wait, JsValue> {
+    let wait = Wait::new();
+    run_model(wait.0, ai, path, inputs, signal)?;
     Ok(wait)
 }
 

@@ -9,6 +9,7 @@ use sluice_types::{
 };
 
 use crate::{
+    cache,
     config::path::Path,
     key::{self, KeyKind, KeyRecord, TenantRecord},
 };
@@ -119,7 +120,8 @@ const TENANT: [&str; 10] = [
 ];
 
 /// The members a key's record may be given.
-const KEY: [&str; 12] = [
+const KEY: [&str; 13] = [
+    "cache",
     "knowledge",
     "guardrails",
     "name",
@@ -209,6 +211,9 @@ pub fn changed_key(record: &KeyRecord, body: &[u8]) -> Result<KeyRecord, Failure
 
 fn checked_key(record: KeyRecord) -> Result<KeyRecord, Failure> {
     check_limits(record.limits.as_ref())?;
+    if record.cache.namespace.as_ref().is_some_and(|name| !cache::is_namespace(name)) {
+        return Err(Failure::invalid("cache.namespace", format!("must have {}", cache::NAMESPACE)));
+    }
     if record.kind == KeyKind::Publishable {
         if record.origins.is_empty() {
             return Err(Failure::invalid(

@@ -28,7 +28,7 @@ pub use self::{
     fingerprint::{fingerprint, of_form, of_scope},
     page::{Page, Row},
     said::{may_mean, said},
-    wish::{LONGEST, Wish, wish},
+    wish::{LONGEST, NAMESPACE, Wish, is_namespace, wish},
 };
 use crate::{
     config::document::{Cache, CacheMode, CacheScope},
@@ -67,6 +67,8 @@ impl From<Cache> for Policy {
 pub struct Partition<'a> {
     /// The tenant.
     pub tenant: &'a str,
+    /// The part of its cache.
+    pub namespace: Option<&'a str>,
     /// The key or the user within it, where answers are not shared further.
     pub within: Option<&'a str>,
     /// The model as the caller names it.
@@ -169,6 +171,9 @@ pub struct Entry<'a> {
     pub target: Option<String>,
     /// What it cost.
     pub cost_nano_usd: Option<NanoUsd>,
+    /// The part of the tenant's cache that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The tags of the request that it answered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -340,6 +345,7 @@ mod tests {
             model: "m".to_owned(),
             target: None,
             cost_nano_usd: None,
+            namespace: None,
             tags: BTreeMap::new(),
             answer: Answer::default(),
         };

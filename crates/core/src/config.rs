@@ -361,7 +361,8 @@ pub enum Upstream {
 /// A provider that is reached by HTTP.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpProvider {
-    /// Where it is, without a slash at its end; `{model}` in it stands for a request's model.
+    /// Where it is, without a slash at its end; `{model}` in it stands for a request's model. A binding of the host's is
+    /// [`binding://NAME`](Self::BINDING).
     pub base_url: String,
     /// Parameters of every address, percent-encoded; may be empty.
     pub query: String,
@@ -380,6 +381,9 @@ pub struct HttpProvider {
 }
 
 impl HttpProvider {
+    /// The scheme of addresses that lead to a binding of the host's.
+    pub const BINDING: &str = "binding";
+
     /// The format in which it is asked for a caller of `protocol`: the caller's own if it speaks that; `None` if it does
     /// no chat.
     pub fn chat_for(&self, protocol: Protocol) -> Option<Chat> {
@@ -506,6 +510,25 @@ mod tests {
         let names: Vec<_> = http.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["anthropic-version", "x-team"]);
         assert!(http.operations.is_empty());
+    }
+
+    #[test]
+    fn a_binding_has_neither_address_nor_key() {
+        let config = config(
+            r#"{"providers": {"workers_ai": {"binding": "AI"},
+            "own": {"format": "cohere_chat", "base_url": "https://own.example.com/v2", "operations": ["embeddings"]}}}"#,
+        );
+        let Upstream::Http(http) = &config.provider("workers_ai").unwrap().upstream else {
+            panic!("by HTTP")
+        };
+        assert_eq!((http.base_url.as_str(), &http.auth), ("binding://AI", &Auth::None));
+        assert_eq!(
+            http.address("/run/@cf/m", "m").unwrap().parse::<http::Uri>().unwrap().path(),
+            "/run/@cf/m"
+        );
+        // Embeddings go with the format of chat, for who spells it out as for the catalogue.
+        let Upstream::Http(http) = &config.provider("own").unwrap().upstream else { panic!("by HTTP") };
+        assert_eq!(http.offers(Operation::Embeddings), Some("/embed"));
     }
 
     #[test]

@@ -11,7 +11,10 @@ use sha2::{Digest as _, Sha256};
 use sluice_types::time::Timestamp;
 
 use crate::{
-    config::{document::Quotas, group::Score},
+    config::{
+        document::{CacheMode, CacheScope, Quotas},
+        group::Score,
+    },
     token::TokenKey,
 };
 
@@ -153,9 +156,33 @@ pub struct KeyRecord {
     /// Tags that each of its requests carries; they win over what a request says itself.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub tags: std::collections::BTreeMap<String, String>,
+    /// How answers to its requests are cached, beside what the model says.
+    #[serde(default, skip_serializing_if = "KeyCache::is_usual")]
+    pub cache: KeyCache,
     /// Limits and budgets of its own, beside the tenant's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Quotas>,
+}
+
+/// How answers to a key's requests are cached, beside what the model says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeyCache {
+    /// Another mode than the model's. Requests may ask for yet another, but for one of a key that says `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<CacheMode>,
+    /// Who shares answers, where that is fewer than the model's `scope` lets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<CacheScope>,
+    /// The part of the tenant's cache that its requests use, whatever they say themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+impl KeyCache {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is stored about a tenant.

@@ -8,7 +8,7 @@ use sluice_semantic::{
     decide::{Engine, Outcome},
     eligible::{self, Scope},
     model::EMBEDDED,
-    vector::{Page, Small},
+    vector::Page,
     verify::{Question, Verdict, Verifier},
 };
 
@@ -226,7 +226,7 @@ fn passages(engine: &Engine<'_>, threshold: f32) -> Result<()> {
         pairs += 1;
         let serve = |a: &str, b: &str| {
             let mut page = Page::default();
-            page.push(&Small::new(&engine.model.embed(a).0));
+            page.push(&engine.model.embed(a).0);
             matches!(
                 engine.decide(b, Scope::default(), &page, [a].as_slice(), threshold),
                 Outcome::Hit { .. }
@@ -281,8 +281,8 @@ fn speed(engine: &Engine<'_>) -> Result<()> {
     for size in [1_000, 10_000] {
         let texts: Vec<&str> = rows.iter().take(size).map(|row| row[0].as_str()).collect();
         let mut page = Page::default();
-        texts.iter().for_each(|text| page.push(&Small::new(&engine.model.embed(text).0)));
-        let query = Small::new(&engine.model.embed(text).0);
+        texts.iter().for_each(|text| page.push(&engine.model.embed(text).0));
+        let query = engine.model.embed(text).0;
         let scan = time(200, &mut || drop(std::hint::black_box(page.nearest(&query, 4, 0.55))));
         let whole = time(200, &mut || {
             std::hint::black_box(engine.decide(

@@ -6,7 +6,7 @@ use sluice_semantic::{
     canonical::canonical,
     decide::{CANDIDATES, Engine, FLOOR},
     eligible::{self, Scope},
-    vector::{Page, Small},
+    vector::Page,
     verify::{Question, Verdict},
 };
 
@@ -46,11 +46,11 @@ pub fn replay(engine: &Engine<'_>, requests: &[Request]) -> Vec<Step> {
             let right =
                 |earlier: &Request| earlier.equiv == request.equiv && !request.equiv.contains("#never");
             let question = Question::new(&engine.model, &request.user);
-            let small = Small::new(question.vector());
+            let vector = question.vector().to_vec();
             let words = tokens(&request.user);
             let allowed = request.temperature <= 0.3
                 && eligible::check(&engine.model, &request.user, Scope::default()).is_ok();
-            let near = stored.page.nearest(&small, CANDIDATES, FLOOR);
+            let near = stored.page.nearest(&vector, CANDIDATES, FLOOR);
             let verified = near
                 .iter()
                 .filter(|_| allowed)
@@ -72,7 +72,7 @@ pub fn replay(engine: &Engine<'_>, requests: &[Request]) -> Vec<Step> {
                 verified,
                 overlap,
             };
-            stored.page.push(&small);
+            stored.page.push(&vector);
             stored.rows.push((question, request, words));
             stored.canonical.insert(form, request);
             stored.bytes.insert(&request.user, request);

@@ -399,8 +399,11 @@ fn embeddings_are_answered_in_the_asked_encoding() {
 }
 
 /// Formats of embeddings that are not the caller's.
-const EMBEDDINGS: [(&str, embeddings::Format); 2] =
-    [("cohere", embeddings::Format::Cohere), ("gemini", embeddings::Format::Gemini)];
+const EMBEDDINGS: [(&str, embeddings::Format); 3] = [
+    ("cohere", embeddings::Format::Cohere),
+    ("gemini", embeddings::Format::Gemini),
+    ("workers_ai", embeddings::Format::WorkersAi),
+];
 
 /// What is sent, or why nothing is.
 fn sent_or_told(name: &str, write: impl Fn(bool) -> Result<Written, Failure>) -> String {

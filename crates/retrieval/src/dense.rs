@@ -68,6 +68,12 @@ impl Vector {
         &self.values
     }
 
+    /// 1 / its length; 0 where it is all zeros.
+    #[must_use]
+    pub fn inverse(&self) -> f32 {
+        self.inverse
+    }
+
     /// Cosine with another, `-1.0..=1.0`; 0 where either is all zeros or their lengths differ.
     #[must_use]
     pub fn cosine(&self, other: &Self) -> f32 {
@@ -75,6 +81,26 @@ impl Vector {
             return 0.0;
         }
         dot(&self.values, &other.values) as f32 * self.inverse * other.inverse
+    }
+}
+
+/// A vector that many rows of bytes are compared with, in the form that is quickest.
+pub struct Scan<'a> {
+    query: dot::Query<'a>,
+    inverse: f32,
+}
+
+impl<'a> Scan<'a> {
+    /// Prepares it.
+    #[must_use]
+    pub fn new(query: &'a Vector) -> Self {
+        Self { query: dot::Query::new(&query.values), inverse: query.inverse }
+    }
+
+    /// Cosine with a row of signed bytes, of which `inverse` is 1 / its length.
+    #[must_use]
+    pub fn cosine(&self, row: &[u8], inverse: f32) -> f32 {
+        self.query.dot(row) as f32 * self.inverse * inverse
     }
 }
 
@@ -169,12 +195,13 @@ impl<'a> Vectors<'a> {
             scores.fill(0.0);
             return;
         }
-        let query_values = dot::Query::new(&query.values);
+        let scan = Scan::new(query);
         let mut rows = self.values.chunks_exact(self.dims).zip(self.inverses.chunks_exact(4));
         for (score, count) in scores.iter_mut().zip(self.counts) {
-            let mut cosines = rows.by_ref().take(usize::from(*count)).map(|(values, inverse)| {
-                query_values.dot(values) as f32 * query.inverse * f32_at(inverse, 0).unwrap_or(0.0)
-            });
+            let mut cosines = rows
+                .by_ref()
+                .take(usize::from(*count))
+                .map(|(values, inverse)| scan.cosine(values, f32_at(inverse, 0).unwrap_or(0.0)));
             let whole = cosines.next().unwrap_or(0.0);
             *score = cosines.reduce(f32::max).map_or(whole, |best| (whole + best) / 2.0);
         }

@@ -9,7 +9,7 @@ use sluice_semantic::{
     decide::Engine,
     eligible::Scope,
     model::{EMBEDDED, Model},
-    vector::{Page, Small},
+    vector::Page,
     verify::Verifier,
 };
 
@@ -32,8 +32,8 @@ fn semantic(criterion: &mut Criterion) {
             })
             .collect();
         let mut page = Page::default();
-        texts.iter().for_each(|text| page.push(&Small::new(&engine.model.embed(text).0)));
-        let query = Small::new(&engine.model.embed(TEXT).0);
+        texts.iter().for_each(|text| page.push(&engine.model.embed(text).0));
+        let query = engine.model.embed(TEXT).0;
         criterion
             .bench_function(&format!("scan {size}"), |b| b.iter(|| page.nearest(black_box(&query), 4, 0.55)));
         let scope = Scope { one_user: true, short_lived: true };

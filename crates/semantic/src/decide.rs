@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use crate::{
     eligible::{self, Refusal, Scope},
     model::{EMBEDDED, Model},
-    vector::{Page, Small},
+    vector::Page,
     verify::{Question, Verdict, Verifier, Veto},
 };
 
@@ -114,7 +114,7 @@ impl Engine<'_> {
         let question = Question::new(&self.model, text);
         let mut best: Option<Outcome> = None;
         let mut veto = None;
-        for near in page.nearest(&Small::new(question.vector()), CANDIDATES, FLOOR) {
+        for near in page.nearest(question.vector(), CANDIDATES, FLOOR) {
             let Some(earlier) = entries.text(near.row) else { continue };
             match self.verifier.verify(&question, &Question::new(&self.model, earlier)) {
                 Verdict::Vetoed(kind) => veto = veto.or(Some(kind)),

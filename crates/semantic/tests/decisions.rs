@@ -9,7 +9,7 @@ use sluice_semantic::{
     eligible::{Refusal, Scope},
     model::{EMBEDDED, Model},
     route::{Abstain, Head, Routed},
-    vector::{Page, Small},
+    vector::Page,
     verify::{Question, Verifier, Veto, feature_values, veto},
 };
 
@@ -20,7 +20,7 @@ fn engine() -> Engine<'static> {
 /// What becomes of `text` where `earlier` was answered.
 fn ask(engine: &Engine<'_>, earlier: &[&str], text: &str) -> Outcome {
     let mut page = Page::default();
-    earlier.iter().for_each(|earlier| page.push(&Small::new(&engine.model.embed(earlier).0)));
+    earlier.iter().for_each(|earlier| page.push(&engine.model.embed(earlier).0));
     engine.decide(text, Scope::default(), &page, earlier, threshold(DEFAULT_RATE).unwrap())
 }
 
@@ -85,7 +85,7 @@ fn what_is_not_to_be_answered_by_meaning_is_refused() {
     let mine = Scope { one_user: true, short_lived: true };
     let page = {
         let mut page = Page::default();
-        page.push(&Small::new(&engine.model.embed("Where is my order today?").0));
+        page.push(&engine.model.embed("Where is my order today?").0);
         page
     };
     let outcome = engine.decide(
@@ -117,7 +117,7 @@ fn fifty_near_duplicates_with_other_numbers_and_names_are_not_served() {
 fn an_entry_that_is_gone_is_no_candidate() {
     let engine = engine();
     let mut page = Page::default();
-    page.push(&Small::new(&engine.model.embed("How do I reset the admin password?").0));
+    page.push(&engine.model.embed("How do I reset the admin password?").0);
     let gone: &[&str] = &[];
     let outcome = engine.decide("How do I reset the admin password?", Scope::default(), &page, gone, -20.0);
     assert_eq!(outcome, Outcome::Miss(Miss::NothingNear));

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::process::{root, target_dir};
@@ -21,7 +21,7 @@ pub struct Arguments {
     /// Also print what was wrong, row by row
     #[arg(long)]
     errors: bool,
-    /// Retrieval only: time searches in WASM instead (Node)
+    /// Retrieval and semantic only: time them in WASM instead (Node)
     #[arg(long)]
     wasm: bool,
 }
@@ -45,8 +45,11 @@ enum What {
 ///
 /// If it cannot be built or started.
 pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
-    if arguments.wasm {
-        return time_in_wasm();
+    match arguments.what {
+        What::Retrieval if arguments.wasm => return time_in_wasm(&RETRIEVAL),
+        What::Semantic if arguments.wasm => return time_in_wasm(&SEMANTIC),
+        _ if arguments.wasm => bail!("--wasm: only with `retrieval` and `semantic`"),
+        _ => {}
     }
     let (package, words): (_, &[&str]) = match (arguments.what, step) {
         (What::Guardrails, _) => ("sluice-eval", &[step, "guardrails"]),
@@ -73,28 +76,64 @@ pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds searches over 10,000 chunks as the hosts build their bundles, and times them in Node.
-fn time_in_wasm() -> Result<ExitCode> {
+/// A module whose `main` does a step with each call, for timing in WASM.
+struct Steps {
+    package: &'static str,
+    binary: &'static str,
+    /// How often a call does its step.
+    repeats: &'static str,
+    /// What the first calls do, once each.
+    first: &'static [&'static str],
+    steps: &'static [&'static str],
+}
+
+const RETRIEVAL: Steps = Steps {
+    package: "sluice-eval-retrieval",
+    binary: "wasm_steps",
+    repeats: "1",
+    first: &["10,000 chunks made up, embedded, packed"],
+    steps: &[
+        "read 200 files' heads",
+        "dense: every vector",
+        "words alone",
+        "hybrid",
+        "hybrid, 20 reranked, 10 picked",
+        "100 chunks cut, embedded, packed",
+    ],
+};
+
+const SEMANTIC: Steps = Steps {
+    package: "sluice-eval-semantic",
+    binary: "semantic_steps",
+    repeats: "100",
+    first: &["first embedding of an instance", "11,000 questions embedded"],
+    steps: &[
+        "embed 14 pieces",
+        "scan of 1,000",
+        "decision among 1,000",
+        "scan of 10,000",
+        "decision among 10,000",
+    ],
+};
+
+/// Builds the steps as the hosts build their bundles, and times them in Node.
+fn time_in_wasm(steps: &Steps) -> Result<ExitCode> {
     let toolchain = setup::ensure_wasm()?;
     let mut cargo = Command::new("cargo");
-    cargo.args([
-        "build",
-        "--quiet",
-        "--release",
-        "--package",
-        "sluice-eval-retrieval",
-        "--bin",
-        "wasm_steps",
-    ]);
+    cargo.args(["build", "--quiet", "--release", "--package", steps.package, "--bin", steps.binary]);
     cargo.args(["--target", "wasm32-unknown-unknown"]);
     build::wasm_environment(&toolchain, &mut cargo);
     if !cargo.status().context("cannot run cargo")?.success() {
         return Ok(ExitCode::FAILURE);
     }
-    let module = target_dir().join("wasm32-unknown-unknown/release/wasm_steps.wasm");
+    let module = format!("wasm32-unknown-unknown/release/{}.wasm", steps.binary);
     let status = Command::new("node")
-        .arg(root().join("tools/retrieval/time.mjs"))
-        .arg(module)
+        .arg(root().join("tools/time.mjs"))
+        .arg(target_dir().join(module))
+        .arg(steps.repeats)
+        .args(steps.first)
+        .arg("--")
+        .args(steps.steps)
         .status()
         .context("cannot run node")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

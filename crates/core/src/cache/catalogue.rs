@@ -67,6 +67,9 @@ pub struct Entry {
     pub answer: String,
     /// The model as the caller named it.
     pub model: String,
+    /// The part of the tenant's cache that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// The tags of the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
@@ -94,6 +97,9 @@ pub struct Which {
     /// Of this model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// In this part of the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// With this tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<(String, String)>,
@@ -110,7 +116,8 @@ impl Which {
             .as_ref()
             .is_none_or(|(name, value)| entry.tags.get(name).is_some_and(|had| had == value));
         let model = self.model.as_ref().is_none_or(|model| *model == entry.model);
-        tagged && model && self.before.is_none_or(|before| entry.created_at < before)
+        let within = self.namespace.is_none() || self.namespace == entry.namespace;
+        tagged && model && within && self.before.is_none_or(|before| entry.created_at < before)
     }
 }
 
@@ -244,6 +251,7 @@ mod tests {
             space: "s".to_owned(),
             answer: "k".to_owned(),
             model: "m".to_owned(),
+            namespace: Some("web".to_owned()),
             tags: BTreeMap::from([("team".to_owned(), "x".to_owned())]),
             created_at: Timestamp(100),
             expires_at: Timestamp(200),
@@ -251,7 +259,16 @@ mod tests {
         let tag = |value: &str| Some(("team".to_owned(), value.to_owned()));
         for (which, means) in [
             (Which::default(), true),
-            (Which { model: Some("m".to_owned()), tag: tag("x"), before: Some(Timestamp(101)) }, true),
+            (
+                Which {
+                    model: Some("m".to_owned()),
+                    namespace: Some("web".to_owned()),
+                    tag: tag("x"),
+                    before: Some(Timestamp(101)),
+                },
+                true,
+            ),
+            (Which { namespace: Some("app".to_owned()), ..Which::default() }, false),
             (Which { model: Some("n".to_owned()), ..Which::default() }, false),
             (Which { tag: tag("y"), ..Which::default() }, false),
             (Which { before: Some(Timestamp(100)), ..Which::default() }, false),

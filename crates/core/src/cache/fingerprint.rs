@@ -47,16 +47,15 @@ pub fn of_scope(partition: &Partition<'_>, request: &Request<'_>) -> key::Digest
 /// `last` stands for the last turn's texts, if it is given.
 fn digest(kind: &str, partition: &Partition<'_>, request: &Request<'_>, last: Option<&str>) -> key::Digest {
     let mut hash = Fields(Sha256::new());
-    let Partition { tenant, within, model, targets, guardrails, beta, knowledge } = partition;
+    let Partition { tenant, namespace, within, model, targets, guardrails, beta, knowledge } = partition;
     hash.text(kind);
     hash.text(tenant);
     hash.optional(*within, Fields::text);
     hash.text(model);
     hash.list(targets.iter(), |hash, target| hash.text(target));
     hash.list(guardrails.iter(), |hash, name| hash.text(name));
-    hash.optional(*beta, Fields::text);
-    if let Some(knowledge) = knowledge {
-        hash.text(knowledge);
+    for part in [beta, knowledge, namespace] {
+        hash.optional(*part, Fields::text);
     }
     hash.request(request, last);
     hash.0.finalize().into()
@@ -291,6 +290,7 @@ mod tests {
 
     const PARTITION: Partition<'_> = Partition {
         tenant: "acme",
+        namespace: None,
         within: None,
         model: "m",
         targets: &["a/m"],
@@ -405,6 +405,7 @@ mod tests {
         let partitions = [
             PARTITION,
             Partition { tenant: "acm", ..PARTITION },
+            Partition { namespace: Some("u1"), ..PARTITION },
             Partition { within: Some("u1"), ..PARTITION },
             Partition { within: Some(""), ..PARTITION },
             Partition { model: "n", ..PARTITION },

@@ -1,4 +1,4 @@
-//! What a caller asks of the cache: headers `sluice-cache` and `sluice-cache-ttl`.
+//! What a caller asks of the cache: headers `sluice-cache`, `sluice-cache-ttl` and `sluice-cache-namespace`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What a caller asks of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct Wish<'a> {
     /// Another mode than the model's.
     pub mode: Option<CacheMode>,
     /// Whether a kept answer will do.
@@ -20,6 +20,17 @@ pub struct Wish {
     pub only: bool,
     /// How long the answer is to be kept.
     pub ttl: Option<Duration>,
+    /// The part of the tenant's cache that is meant.
+    pub namespace: Option<&'a str>,
+}
+
+/// What the name of a part of a cache must have.
+pub const NAMESPACE: &str = "1 to 64 letters, digits, `-`, `_` or `.`";
+
+/// Whether a part of a cache may have this name.
+pub fn is_namespace(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.bytes().all(letter)
 }
 
 /// Reads the headers' values.
@@ -27,8 +38,16 @@ pub struct Wish {
 /// # Errors
 ///
 /// [`ErrorKind::InvalidRequest`] if a value is none of those allowed.
-pub fn wish(cache: Option<&str>, ttl: Option<&str>) -> Result<Wish, Failure> {
-    let mut wish = Wish { mode: None, look_up: true, only: false, ttl: None };
+pub fn wish<'a>(
+    cache: Option<&str>,
+    ttl: Option<&str>,
+    namespace: Option<&'a str>,
+) -> Result<Wish<'a>, Failure> {
+    if let Some(name) = namespace.filter(|name| !is_namespace(name)) {
+        let message = format!("sluice-cache-namespace is `{name}`: it must have {NAMESPACE}");
+        return Err(Failure::new(ErrorKind::InvalidRequest, message));
+    }
+    let mut wish = Wish { mode: None, look_up: true, only: false, ttl: None, namespace };
     for word in cache.unwrap_or("").split(',').map(str::trim).filter(|word| !word.is_empty()) {
         match word {
             "no-store" | "off" => wish.mode = Some(CacheMode::Off),
@@ -61,7 +80,8 @@ mod tests {
 
     #[test]
     fn headers_are_read_or_refused() {
-        let plain = Wish { mode: None, look_up: true, only: false, ttl: None };
+        let plain = Wish { mode: None, look_up: true, only: false, ttl: None, namespace: None };
+        let wish = |cache, ttl| wish(cache, ttl, None);
         assert_eq!(wish(None, None).unwrap(), plain);
         assert_eq!(wish(Some("refresh"), Some("60")).unwrap().ttl, Some(Duration::from_secs(60)));
         assert!(!wish(Some("refresh"), None).unwrap().look_up);
@@ -74,5 +94,8 @@ mod tests {
         {
             assert_eq!(wish(cache, ttl).unwrap_err().kind, ErrorKind::InvalidRequest);
         }
+        let named = |name| super::wish(None, None, Some(name)).map(|wish| wish.namespace);
+        assert_eq!(named("web-2").unwrap(), Some("web-2"));
+        assert!(["", "a b", "a/b", &"x".repeat(65)].into_iter().all(|name| named(name).is_err()));
     }
 }

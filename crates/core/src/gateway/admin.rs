@@ -337,10 +337,10 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     Ok(told(&json!({"id": id, "object": "tenant", "deleted": !more, "more": more})))
 }
 
-/// Deletes a tenant's cached answers: all, or those of a model, with a tag, or made before a time. `next` is where to go on
+/// Deletes a tenant's cached answers: all, or those of a model, in a namespace, with a tag, or made before a time. `next` is where to go on
 /// from if there are more than one request may touch.
 async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Result<Reply<H::Body>, Failure> {
-    let found = admin::query(query, &["model", "tag", "before", "after"])?;
+    let found = admin::query(query, &["model", "namespace", "tag", "before", "after"])?;
     let named = |name: &str| found.get(name).and_then(Value::as_str);
     let tag = match named("tag") {
         None => None,
@@ -355,7 +355,9 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
         ),
     };
     let host = context.host;
-    let asked = json!({"model": named("model"), "tag": named("tag"), "before": before});
+    let namespace = named("namespace");
+    let asked =
+        json!({"model": named("model"), "namespace": namespace, "tag": named("tag"), "before": before});
     audit(context, "cache.purge", id, None, Some(&asked)).await?;
     let prefix =
         named("model").map_or_else(|| cache::tenant_prefix(id), |model| cache::model_prefix(id, model));
@@ -370,7 +372,7 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
             break;
         }
         last = Some(listed.key.clone());
-        if tag.is_some() || before.is_some() {
+        if tag.is_some() || before.is_some() || namespace.is_some() {
             left -= 1;
             let bytes = host.get(&listed.key).await.map_err(admit::store_down)?.unwrap_or_default();
             // What cannot be read is of no use to anybody.
@@ -378,8 +380,10 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
             let tagged = |entry: &Entry<'_>| {
                 tag.is_none_or(|(name, value)| entry.tags.get(name).is_some_and(|had| had == value))
             };
-            let meant =
-                |entry: &Entry<'_>| tagged(entry) && before.is_none_or(|before| entry.created_at < before);
+            let within = |entry: &Entry<'_>| namespace.is_none() || namespace == entry.namespace.as_deref();
+            let meant = |entry: &Entry<'_>| {
+                tagged(entry) && within(entry) && before.is_none_or(|before| entry.created_at < before)
+            };
             if !entry.as_ref().is_none_or(meant) {
                 continue;
             }
@@ -390,7 +394,8 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
     }
     if next.is_none() {
         let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let which = Which { model: named("model").map(str::to_owned), tag, before };
+        let [model, namespace] = [named("model"), namespace].map(|name| name.map(str::to_owned));
+        let which = Which { model, namespace, tag, before };
         // Behind all answers: whoever goes on from here finds no more of those, but questions.
         let behind = format!("{}~", cache::tenant_prefix(id));
         let from = after.strip_prefix(&behind).unwrap_or_default();

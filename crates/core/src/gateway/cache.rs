@@ -90,6 +90,8 @@ pub(super) struct Ticket {
     key: String,
     /// What answers' keys begin with.
     answers: String,
+    /// The part of the tenant's cache.
+    namespace: Option<String>,
     /// What is asked, under `mode: semantic`; else why it is not answered by meaning.
     meaning: Option<Result<Rc<Meaning>, &'static str>>,
     /// Where vectors are.
@@ -162,18 +164,24 @@ impl Gateway {
         knowledge: Option<&str>,
     ) -> Result<Option<Rc<Ticket>>, Failure> {
         let header = |name| receive::text(context.headers, name);
-        let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"))?;
+        let namespace = header("sluice-cache-namespace");
+        let wish = cache::wish(header("sluice-cache"), header("sluice-cache-ttl"), namespace)?;
+        let own = &caller.key.cache;
         let mut policy = model.cache;
-        policy.mode = wish.mode.unwrap_or(policy.mode);
+        policy.mode = match own.mode {
+            Some(CacheMode::Off) => CacheMode::Off,
+            mode => wish.mode.or(mode).unwrap_or(policy.mode),
+        };
+        policy.scope = own.scope.map_or(policy.scope, |scope| scope.max(policy.scope));
         policy.ttl = wish.ttl.unwrap_or(policy.ttl);
         if policy.mode == CacheMode::Off || !may_be_kept || !cache::fits(request, &policy) {
             return if wish.only { Err(miss()) } else { Ok(None) };
         }
         let user = caller.user.clone().or_else(|| admit::user(context.headers, request.user.as_deref()));
         // Whoever holds a page's key or an end user's token shares with nobody else.
-        let own = caller.is_apart();
+        let apart = caller.is_apart();
         let within = match policy.scope {
-            CacheScope::Tenant if !own => Some(None),
+            CacheScope::Tenant if !apart => Some(None),
             CacheScope::Tenant | CacheScope::Key if caller.user.is_none() => {
                 Some(Some(format!("key/{}", caller.key.id)))
             }
@@ -188,6 +196,7 @@ impl Gateway {
         let targets: Vec<&str> = allowed.map(|target| target.id.as_str()).collect();
         let partition = Partition {
             tenant: &caller.tenant.id,
+            namespace: own.namespace.as_deref().or(wish.namespace),
             within: within.as_deref(),
             model: &model.name,
             targets: &targets,
@@ -205,6 +214,7 @@ impl Gateway {
         Ok(Some(Rc::new(Ticket {
             key: cache::store_key(&partition, &fingerprint),
             answers: cache::model_prefix(partition.tenant, partition.model),
+            namespace: partition.namespace.map(str::to_owned),
             meaning,
             vectors: context.config.vectors.clone(),
             request: context.id.to_owned(),
@@ -319,6 +329,7 @@ impl Gateway {
             model: record.request_model.clone(),
             target: record.target.clone(),
             cost_nano_usd: record.cost_nano_usd,
+            namespace: ticket.namespace.clone(),
             tags: record.tags.clone(),
             answer: answer.clone(),
         };
@@ -334,7 +345,7 @@ impl Gateway {
         let lifetime = ticket.policy.ttl.saturating_add(ticket.policy.stale);
         if let Some(Ok(meaning)) = &ticket.meaning {
             let (asked, expires_at) = (&self.answers.asked, now.plus(lifetime));
-            meaning.remember(host, asked, &ticket.vectors, &ticket.key, &record.tags, expires_at);
+            meaning.remember(host, asked, &ticket.vectors, &ticket.key, &entry, expires_at);
         }
         host.later(Box::pin(async move {
             if let Err(error) = writer.put_for(&key, bytes, lifetime).await {

@@ -408,6 +408,7 @@ mod tests {
             space: "s".to_owned(),
             answer: format!("cache/{id}"),
             model: "m".to_owned(),
+            namespace: None,
             tags: BTreeMap::new(),
             created_at: Timestamp(0),
             expires_at: Timestamp(expires),

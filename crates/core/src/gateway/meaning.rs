@@ -18,7 +18,6 @@ use sluice_semantic::{
     decide::{Engine, Miss, Outcome},
     eligible, feedback,
     model::Counts,
-    vector::Small,
     verify::Question,
 };
 use sluice_types::{chat::Request, time::Timestamp};
@@ -159,8 +158,8 @@ impl Meaning {
         for near in found {
             let asked = serde_json::from_str::<Asked>(&near.text).ok();
             let Some((asked, answer)) = asked.zip(cache::catalogue::answer(&near.id)) else { continue };
-            let vector = Small::new(Question::new(&self.engine.model, &asked.text).vector());
-            page.insert(Row { text: asked.text, answer, expires_at: asked.expires_at }, &vector);
+            let question = Question::new(&self.engine.model, &asked.text);
+            page.insert(Row { text: asked.text, answer, expires_at: asked.expires_at }, question.vector());
         }
         page.forget_expired(host.now());
         let outcome = self.engine.decide(&self.text, self.scope, page.vectors(), &page, threshold);
@@ -211,18 +210,19 @@ impl Meaning {
         recent: &Recent,
         vectors: &document::Vectors,
         answer: &str,
-        tags: &BTreeMap<String, String>,
+        kept: &cache::Entry<'_>,
         expires_at: Timestamp,
     ) {
         let question = Question::new(&self.engine.model, &self.text);
         let row = Row { text: self.text.clone(), answer: self.answer, expires_at };
-        recent.page(&self.namespace()).borrow_mut().insert(row, &Small::new(question.vector()));
+        recent.page(&self.namespace()).borrow_mut().insert(row, question.vector());
         let entry = Entry {
             id: id(&self.answer),
             space: self.space.clone(),
             answer: answer.to_owned(),
             model: self.model.clone(),
-            tags: tags.clone(),
+            namespace: kept.namespace.clone(),
+            tags: kept.tags.clone(),
             created_at: host.now(),
             expires_at,
         };

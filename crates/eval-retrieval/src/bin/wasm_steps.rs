@@ -1,5 +1,5 @@
 //! A store of 10,000 chunks and searches in it, and documents made ready for one, a step a call of `main`, so that a host of
-//! WASM can time them from outside: a module has no clock. `tools/retrieval/time.mjs` calls it and knows the order of the steps.
+//! WASM can time them from outside: a module has no clock. `tools/time.mjs` calls it; `cargo xtask eval retrieval --wasm` knows the order of the steps.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a tool on made-up data")]
 

@@ -617,7 +617,7 @@ pub(super) static PROVIDERS: &[Provider] = &[
         base_url: "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai",
         auth: Auth::Bearer(SecretRef::named("CLOUDFLARE_API_TOKEN")),
         chat: &[Chat::WorkersAi],
-        operations: &[],
+        operations: &[(Operation::Embeddings, "/run/{model/}")],
         headers: &[],
         rename: &[],
         drop: &[],

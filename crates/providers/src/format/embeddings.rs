@@ -1,11 +1,12 @@
 //! Embeddings in providers' formats: OpenAI's request in, OpenAI's answer out, whatever the provider speaks between.
 //!
 //! Callers speak [`openai_embeddings`] only. A provider that speaks it gets the request as it came; Cohere's `/v2/embed` and
-//! Gemini's `:batchEmbedContents` are written anew, with two members more that callers may give: `input_type` (in Cohere's
+//! Gemini's `:batchEmbedContents` and Workers AI's `run` are written anew, the first two with two members more that callers may give: `input_type` (in Cohere's
 //! words, translated for Gemini) and `truncate`.
 
 mod cohere;
 mod gemini;
+mod workers_ai;
 
 use std::borrow::Cow;
 
@@ -31,6 +32,8 @@ pub enum Format {
     Cohere,
     /// Gemini's `:batchEmbedContents`.
     Gemini,
+    /// Workers AI's `run`.
+    WorkersAi,
 }
 
 impl Format {
@@ -39,13 +42,13 @@ impl Format {
         match chat {
             Some(Chat::CohereChat) => Self::Cohere,
             Some(Chat::Gemini) => Self::Gemini,
+            Some(Chat::WorkersAi) => Self::WorkersAi,
             Some(
                 Chat::OpenaiChat
                 | Chat::OpenaiResponses
                 | Chat::AnthropicMessages
                 | Chat::BedrockConverse
-                | Chat::OllamaChat
-                | Chat::WorkersAi,
+                | Chat::OllamaChat,
             )
             | None => Self::Openai,
         }
@@ -57,6 +60,7 @@ impl Format {
             Self::Openai => "/embeddings",
             Self::Cohere => "/embed",
             Self::Gemini => "/models/{model}:batchEmbedContents",
+            Self::WorkersAi => "/run/{model/}",
         }
     }
 
@@ -71,6 +75,7 @@ impl Format {
             Self::Openai => return plain::patch_json(body, target),
             Self::Cohere => (cohere::write, "in Cohere's embeddings"),
             Self::Gemini => (gemini::write, "in Gemini's embeddings"),
+            Self::WorkersAi => (workers_ai::write, "in embeddings of Workers AI"),
         };
         let request = openai_embeddings::read_request(body)?;
         let texts = match &request.input {
@@ -86,11 +91,12 @@ impl Format {
         };
         let mut dropped = Dropped::new(place, target.strict);
         dropped.add_if(request.user.is_some(), "user")?;
+        dropped.add_if(request.dimensions.is_some() && self == Self::WorkersAi, "dimensions")?;
         let mut asked = Asked { texts, dimensions: request.dimensions, input_type: None, truncate: None };
         for (name, value) in &request.extra.0 {
             let word = || serde_json::from_str::<Str<'_>>(value.text()).ok().map(Str::into_owned);
             match &**name {
-                "input_type" => asked.input_type = word(),
+                "input_type" if self != Self::WorkersAi => asked.input_type = word(),
                 "truncate" if self == Self::Cohere => asked.truncate = word(),
                 name => dropped.add_if(!is_neutral(name, value), name)?,
             }
@@ -113,6 +119,7 @@ impl Format {
             Self::Openai => return openai_embeddings::answer_in(body, encoding),
             Self::Cohere => cohere::read(body)?,
             Self::Gemini => gemini::read(body)?,
+            Self::WorkersAi => workers_ai::read(body)?,
         };
         if vectors.is_empty() {
             return Err(Failure::new(
@@ -126,16 +133,18 @@ impl Format {
     }
 }
 
-/// Where an operation is asked, below the provider's address: `{model}` in `template` is the model's name, encoded.
+/// Where an operation is asked, below the provider's address: `{model}` in `template` is the model's name, encoded, and
+/// `{model/}` the same with its slashes as they are.
 ///
 /// # Errors
 ///
 /// [`InvalidRequest`](ErrorKind::InvalidRequest) if the name would change the address.
 pub fn path<'t>(template: &'t str, model: &str) -> Result<Cow<'t, str>, Failure> {
-    if !template.contains("{model}") {
-        return Ok(Cow::Borrowed(template));
-    }
-    Ok(Cow::Owned(template.replace("{model}", &path::segment(model)?)))
+    Ok(match (template.contains("{model}"), template.contains("{model/}")) {
+        (true, _) => Cow::Owned(template.replace("{model}", &path::segment(model)?)),
+        (_, true) => Cow::Owned(template.replace("{model/}", &path::segments(model)?)),
+        _ => Cow::Borrowed(template),
+    })
 }
 
 type WriteBody = fn(&Asked<'_>, &Target<'_>) -> Vec<u8>;
@@ -165,7 +174,7 @@ mod tests {
 
     #[test]
     fn tokens_are_refused_where_texts_are_wanted() {
-        for format in [Format::Cohere, Format::Gemini] {
+        for format in [Format::Cohere, Format::Gemini, Format::WorkersAi] {
             let failure = sent(format, r#"{"model":"m","input":[1,2]}"#, false).unwrap_err();
             assert_eq!((failure.kind, failure.param.as_deref()), (ErrorKind::Unsupported, Some("input")));
         }
@@ -195,13 +204,14 @@ mod tests {
             path("/models/{model}:batchEmbedContents", "a/b").unwrap(),
             "/models/a%2Fb:batchEmbedContents"
         );
+        assert_eq!(path("/run/{model/}", "@cf/baai/bge?x").unwrap(), "/run/@cf/baai/bge%3Fx");
         assert_eq!(path("/embeddings", "..").unwrap(), "/embeddings");
-        assert!(path("/models/{model}:x", "..").is_err());
+        assert!(path("/models/{model}:x", "..").is_err() && path("/run/{model/}", "a/..").is_err());
     }
 
     #[test]
     fn what_holds_no_vectors_is_the_providers_fault() {
-        for format in [Format::Cohere, Format::Gemini] {
+        for format in [Format::Cohere, Format::Gemini, Format::WorkersAi] {
             let kind = |body: &str| format.answer(body.as_bytes(), Encoding::Float, "m").unwrap_err().kind;
             assert_eq!(kind("{}"), ErrorKind::UpstreamInvalid);
             assert_eq!(kind(r#"{"embeddings":["#), ErrorKind::UpstreamTruncated);

@@ -388,6 +388,12 @@ impl Asked<'_> {
             }
             ("POST", path) if shape == Shape::WorkersAi => {
                 let model = decode(workers_ai::model(path).unwrap_or_default());
+                if let Some(embedded) = workers_ai::embed(self.headers, self.body) {
+                    let (answer, text) = embedded?;
+                    let faults = faults(&text)?;
+                    let reply = plain(answer, &faults, shape);
+                    return Ok((faults, reply));
+                }
                 let ask = workers_ai::read(self.headers, &model, self.body)?;
                 let faults = faults(&ask.prompt)?;
                 let reply = chat(&ask, &faults, shape, workers_ai::json, workers_ai::frames);

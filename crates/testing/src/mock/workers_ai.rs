@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{self, Answer, Kind, Part};
 use super::ask::{Ask, Choice, Tool, hash, quote};
 use super::check::{self, Checked, Refusal, ensure, refuse};
+use super::embeddings::{DIMENSIONS, vector};
 use super::fault::UsageAt;
 use super::openai_chat;
 use super::reply::{Frame, When};
@@ -38,12 +39,34 @@ pub fn model(path: &str) -> Option<&str> {
     (!account.is_empty() && !account.contains('/') && !model.is_empty()).then_some(model)
 }
 
-/// Checks a request to `model` and says what it asks for.
-pub fn read(headers: &HeaderMap, model: &str, body: &[u8]) -> Checked<Ask> {
+/// The answer to a request for vectors, and its last text, for directives; `None` if it is none.
+pub fn embed(headers: &HeaderMap, body: &[u8]) -> Option<Checked<(String, String)>> {
+    let object = check::object(body).ok().filter(|object| object.contains_key("text"))?;
+    Some(authenticate(headers).and_then(|()| {
+        check::known_members(&object, &["text", "pooling"], "")?;
+        let texts = object.get("text").and_then(Value::as_array).into_iter().flatten();
+        let texts: Vec<_> = texts.filter_map(Value::as_str).collect();
+        let Some(last) = texts.last().filter(|_| texts.len() <= 100) else {
+            return refuse("text", "AiError: Bad input: Error: 1 to 100 texts at '/text'");
+        };
+        let vectors: Vec<_> = texts.iter().map(|text| vector(text.as_bytes(), DIMENSIONS)).collect();
+        let result = json!({ "shape": [texts.len(), DIMENSIONS], "data": vectors, "pooling": "mean" });
+        let answer = json!({ "result": result, "success": true, "errors": [], "messages": [] });
+        Ok((answer.to_string(), (*last).to_owned()))
+    }))
+}
+
+fn authenticate(headers: &HeaderMap) -> Checked {
     check::headers(headers, &["anthropic-", "x-api-key", "cf-aig-"])?;
     if check::bearer(headers).is_none() {
         return Err(Refusal { status: 401, message: "Authentication error".into(), param: None, code: None });
     }
+    Ok(())
+}
+
+/// Checks a request to `model` and says what it asks for.
+pub fn read(headers: &HeaderMap, model: &str, body: &[u8]) -> Checked<Ask> {
+    authenticate(headers)?;
     if model.contains("missing") {
         let message = format!("AiError: No such model {model} or task");
         return Err(Refusal { status: 400, message, param: None, code: Some("5007") });

@@ -269,3 +269,47 @@ fn an_operator_purges_by_model_tag_and_time() {
     assert_eq!(purge(""), 3);
     assert_eq!(host.values("cache/").len(), 0);
 }
+
+#[test]
+fn parts_of_a_cache_share_nothing_and_go_alone() {
+    let mut host = host();
+    for (key, cache) in [
+        ("web", r#"{"namespace":"web","mode":"exact"}"#),
+        ("off", r#"{"mode":"off"}"#),
+        ("narrow", r#"{"scope":"key"}"#),
+    ] {
+        let record = format!(r#"{{"id":"key_{key}","tenant":"acme","cache":{cache}}}"#);
+        host = host.with_value(&key::store_key(&key::digest(&format!("sk-sluice-{key}"))), record);
+    }
+    for _ in 0..9 {
+        host = host.reply("a.test", answer(200, WHOLE));
+    }
+    let gateway = gateway();
+    let ask = |key: &str, model: &str, namespace: Option<&str>, mode: &str| {
+        let request = with(chat(model, &json!({})), "authorization", &format!("Bearer {key}"));
+        let request = if mode.is_empty() { request } else { with(request, "sluice-cache", mode) };
+        let request = namespace
+            .into_iter()
+            .fold(request, |request, name| with(request, "sluice-cache-namespace", name));
+        told(&send(&gateway, &host, request).1).to_owned()
+    };
+    // A request names a part; a key's own part wins, and another key may use it by name.
+    assert_eq!(ask(KEY, "kept", None, ""), "miss");
+    assert_eq!(ask(KEY, "kept", Some("web"), ""), "miss");
+    assert_eq!(ask("sk-sluice-web", "kept", Some("app"), ""), "hit; age=0");
+    assert_eq!(ask(KEY, "kept", Some("app"), ""), "miss");
+    // A key's mode stands for the model's, and `off` is the last word.
+    assert_eq!(ask("sk-sluice-web", "plain", None, ""), "miss");
+    assert_eq!(ask("sk-sluice-off", "kept", None, ""), "");
+    assert_eq!(ask("sk-sluice-off", "kept", None, "exact"), "");
+    assert_eq!(ask("sk-sluice-narrow", "kept", None, ""), "miss");
+    let (status, _, body) =
+        send(&gateway, &host, with(chat("kept", &json!({})), "sluice-cache-namespace", "a/b"));
+    assert!(status == 400 && body.contains("sluice-cache-namespace"), "{body}");
+
+    let uri = "/admin/v1/tenants/acme/cache?namespace=web";
+    let purge = http::Request::delete(uri).header("authorization", "Bearer root").body(Bytes::new()).unwrap();
+    assert_eq!(parsed(&send(&gateway, &host, purge).2)["deleted"], 2);
+    assert_eq!(ask(KEY, "kept", Some("app"), ""), "hit; age=0");
+    assert_eq!(ask(KEY, "kept", Some("web"), ""), "miss");
+}

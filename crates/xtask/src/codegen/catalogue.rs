@@ -127,6 +127,8 @@ enum Embeddings {
     Cohere,
     #[serde(rename = "gemini_embed")]
     Gemini,
+    #[serde(rename = "workers_ai_embed")]
+    WorkersAi,
 }
 
 impl Embeddings {
@@ -136,6 +138,7 @@ impl Embeddings {
         match chat {
             Some(ChatFormat::CohereChat) => Self::Cohere,
             Some(ChatFormat::Gemini) => Self::Gemini,
+            Some(ChatFormat::WorkersAi) => Self::WorkersAi,
             _ => Self::Openai,
         }
     }
@@ -146,6 +149,7 @@ impl Embeddings {
             Self::Openai => "/embeddings",
             Self::Cohere => "/embed",
             Self::Gemini => "/models/{model}:batchEmbedContents",
+            Self::WorkersAi => "/run/{model/}",
         }
     }
 }

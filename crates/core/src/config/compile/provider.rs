@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sluice_providers::{
     auth::{Auth, SecretRef},
     catalog,
-    format::{Chat, Dialect},
+    format::{Chat, Dialect, embeddings},
     operation::Operation,
 };
 use sluice_types::money::Price;
@@ -77,10 +77,14 @@ fn from_catalogue(
             notes.problem(at.key(member), message);
         }
     }
-    let base_url = settings::base_url(known, written, at, notes);
-    let auth = settings::auth(known, written, at, notes);
+    let address = settings::base_url(known, written, at, notes);
+    let binding = settings::binding(known.chat, written, at, notes);
+    let auth = match binding {
+        Some(_) => Auth::None,
+        None => settings::auth(known, written, at, notes),
+    };
     Some(HttpProvider {
-        base_url,
+        base_url: binding.unwrap_or(address),
         query: query(written),
         auth,
         more_keys: more_keys(written),
@@ -100,7 +104,7 @@ fn spelled_out(
     let unlisted = format!("`{name}` is not in the catalogue (`sluice providers` lists it)");
     settings::refuse(written, at, notes);
     let speaks = written.format.is_some() || written.operations.as_ref().is_some_and(|list| !list.is_empty());
-    match (speaks, written.base_url.is_some()) {
+    match (speaks, written.base_url.is_some() || written.binding.is_some()) {
         (true, true) => {}
         (true, false) => {
             let example = "such as https://llm.example.com/v1";
@@ -116,6 +120,7 @@ fn spelled_out(
         }
     }
     let chat = written.format.as_ref().map(OneOrMore::to_vec).unwrap_or_default();
+    let binding = settings::binding(&chat, written, at, notes);
     let openai = [Chat::OpenaiChat, Chat::OpenaiResponses];
     let operations = match &written.operations {
         Some(operations) => operations.clone(),
@@ -135,18 +140,26 @@ fn spelled_out(
     };
     let dialect = written.dialect.clone().map_or_else(Dialect::default, Dialect::from);
     Some(HttpProvider {
-        base_url: written.base_url.as_ref()?.as_str().to_owned(),
+        base_url: binding.or_else(|| Some(written.base_url.as_ref()?.as_str().to_owned()))?,
         auth,
         more_keys: more_keys(written),
         query: query(written),
         headers: headers(model.map_or(&[], |known| known.headers), written),
-        chat,
         operations: operations
             .into_iter()
-            .map(|operation| (operation, operation.path().to_owned()))
+            .map(|it| (it, path(it, chat.first().copied()).to_owned()))
             .collect(),
+        chat,
         dialect,
     })
+}
+
+/// Where a provider that spells out no path is asked for `operation`: embeddings go with its usual format of chat.
+fn path(operation: Operation, chat: Option<Chat>) -> &'static str {
+    match operation {
+        Operation::Embeddings => embeddings::Format::of(chat).path(),
+        other => other.path(),
+    }
 }
 
 /// Of several keys the first stands where the only one would.

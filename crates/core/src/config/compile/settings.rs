@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use sluice_providers::{
     auth::{Auth, Aws, sigv4},
     catalog,
+    format::Chat,
 };
 
 use super::Notes;
 use crate::config::{
-    document,
+    HttpProvider, document,
     path::Path,
     text::{Credential, Setting},
 };
@@ -37,7 +38,7 @@ pub fn base_url(
                 }
                 url = url.replace(&brace, value.as_str());
             }
-            None if taken && written.base_url.is_none() => {
+            None if taken && written.base_url.is_none() && written.binding.is_none() => {
                 notes.problem(at.key(name), format!("missing; `{}` is at {}", known.name, known.base_url));
             }
             None if name == "region" && signs => {
@@ -47,6 +48,30 @@ pub fn base_url(
         }
     }
     written.base_url.as_ref().map_or(url, |own| own.as_str().to_owned())
+}
+
+/// The address of the host's own binding, if a provider that speaks `chat` is to be asked by one.
+pub fn binding(chat: &[Chat], written: &document::Provider, at: &Path, notes: &mut Notes) -> Option<String> {
+    let name = written.binding.as_ref()?;
+    if chat != [Chat::WorkersAi] {
+        notes.problem(at.key("binding"), "only what speaks `workers_ai` has a binding");
+    }
+    for (member, given) in [
+        ("account_id", written.account_id.is_some()),
+        ("api_key", written.api_key.is_some()),
+        ("api_keys", !written.api_keys.is_empty()),
+        ("base_url", written.base_url.is_some()),
+        ("headers", !written.headers.is_empty()),
+        ("query", !written.query.is_empty()),
+    ] {
+        if given {
+            notes.problem(
+                at.key(member),
+                "a binding has neither address nor key: leave this or `binding` out",
+            );
+        }
+    }
+    Some(format!("{}://{}", HttpProvider::BINDING, name.as_str()))
 }
 
 /// How `known` is told who asks.

@@ -469,8 +469,8 @@ impl Default for Cache {
     }
 }
 
-/// Who shares cached answers. Publishable keys never share with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who shares cached answers, the widest first. Publishable keys never share with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CacheScope {

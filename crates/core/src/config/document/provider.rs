@@ -70,6 +70,10 @@ pub struct Provider {
     /// The account's id (`workers_ai`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Setting>,
+    /// The Worker's own binding to Workers AI, such as `AI`, in place of an address and a key: `[ai]` of wrangler.toml names
+    /// it (`workers_ai`, on Cloudflare only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binding: Option<Setting>,
     /// The secret of the host that holds a service account's key file, as JSON (`vertex`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<Credential>,

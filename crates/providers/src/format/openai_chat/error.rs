@@ -64,7 +64,7 @@ fn text(error: &Value) -> Option<String> {
     if let Some(text) = error.as_str() {
         return Some(text.to_owned());
     }
-    let told = ["message", "msg", "detail", "error"]
+    let told = ["message", "msg", "detail", "error", "description"]
         .into_iter()
         .find_map(|name| error.get(name).filter(|v| !v.is_null()))?;
     match told {

@@ -1,4 +1,5 @@
-//! Errors: `{"success": false, "errors": [{"code": 5007, "message": "…"}]}`.
+//! Errors: `{"success": false, "errors": [{"code": 5007, "message": "…"}]}`, and through a binding
+//! `{"internalCode": 5007, "description": "…", "name": "AiError"}`.
 
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::format::openai_chat::{self, Many, Number};
 struct Body {
     #[serde(default)]
     errors: Many<Told>,
+    #[serde(default, rename = "internalCode")]
+    internal_code: Number,
 }
 
 #[derive(Deserialize)]
@@ -23,7 +26,8 @@ struct Told {
 pub fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     let failure = openai_chat::read_error(status, body, retry_after);
     let told = serde_json::from_slice::<Body>(body).ok();
-    let code = told.and_then(|body| body.errors.0.first()?.code.count());
+    let code =
+        told.and_then(|body| body.errors.0.first().map_or(&body.internal_code, |told| &told.code).count());
     let kind = match code.and_then(by_code) {
         _ if failure.kind == ErrorKind::ContextLengthExceeded => failure.kind,
         _ if is_too_long(&failure.message) => ErrorKind::ContextLengthExceeded,

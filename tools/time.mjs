@@ -1,0 +1,24 @@
+// Times the steps of a module in WASM (V8): node tools/time.mjs MODULE REPEATS FIRST... -- STEP...
+// The module's `main` does the next step with each call: each of FIRST once, then each STEP 40 times, REPEATS times a call.
+// `cargo xtask eval retrieval --wasm` and `cargo xtask eval semantic --wasm` build the modules and say what their steps are.
+import { readFileSync } from 'node:fs';
+
+const times = 40;
+const [module, repeats, ...names] = process.argv.slice(2);
+const [first, steps] = [names.slice(0, names.indexOf('--')), names.slice(names.indexOf('--') + 1)];
+const { instance } = await WebAssembly.instantiate(readFileSync(module), {});
+const call = () => {
+  const start = performance.now();
+  instance.exports.main(0, 0);
+  return performance.now() - start;
+};
+const milliseconds = (number) => number.toPrecision(3);
+for (const name of first) console.log(`${name.padEnd(40)} ${milliseconds(call())} ms, once`);
+for (const name of steps) {
+  const before = process.cpuUsage();
+  const taken = Array.from({ length: times }, () => call() / repeats).sort((a, b) => a - b);
+  const { user, system } = process.cpuUsage(before);
+  const cpu = (user + system) / 1000 / times / repeats;
+  const [median, best] = [taken[times / 2], taken[0]].map(milliseconds);
+  console.log(`${name.padEnd(40)} median ${median} ms, best ${best} ms, CPU ${milliseconds(cpu)} ms`);
+}
