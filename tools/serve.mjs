@@ -171,8 +171,9 @@ async function serve({ bundle, ingest, port, seed, state }) {
   }
   const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
   const models = workers_ai && (await (await import("./workers_ai.mjs")).workersAi(workers_ai));
-  const [{ Miniflare, NoOpLog }, gateway, consumer] = await Promise.all([
-    import("miniflare"),
+  // Before wrangler, which takes it too: two that load it at once may get one that is not there yet.
+  const { Miniflare, NoOpLog } = await import("miniflare");
+  const [gateway, consumer] = await Promise.all([
     worker(GATEWAY, bundle, variables, index, models),
     ingest && worker(INGEST, ingest, variables, index, models),
   ]);
