@@ -103,6 +103,8 @@ try {
     const headers = { authorization: `Bearer ${key}` };
     if (body && !(body instanceof FormData)) headers['content-type'] = 'application/json';
     const sent = body instanceof FormData || !body ? body : JSON.stringify(body);
+    // workerd closes connections that seem idle while it is busy: a connection each.
+    headers.connection = 'close';
     const answer = await fetch(url + path, { method: body ? 'POST' : 'GET', headers, body: sent });
     const told = await answer.json();
     if (!answer.ok) throw new Error(JSON.stringify(told));

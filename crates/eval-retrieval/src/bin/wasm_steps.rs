@@ -173,8 +173,7 @@ fn step(model: &Model<'_>, store: &Store, step: usize) {
     };
     let hybrid = || {
         let cosines = cosines();
-        let file = |((postings, _), cosines): (&(Postings<'_>, _), _)| (*postings, Some(cosines));
-        found(files.iter().zip(&cosines).map(file), &query)
+        found(files.iter().zip(&cosines).map(|((postings, _), cosines)| (*postings, Some(cosines))), &query)
     };
     match step {
         1 => drop(black_box(cosines())),
