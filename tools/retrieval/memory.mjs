@@ -2,8 +2,8 @@
 //
 //   node tools/retrieval/memory.mjs [--host cloudflare|spin] [--megabytes 50] [--kind text|csv|FILE] [--bundles target/bundle]
 //
-// Uploads a document that it makes up, or FILE, has it put into a store and searches it; tells the times, and the peaks of
-// every WASM memory and of the whole process. Linux only: it reads /proc. A Worker may have 128 MB.
+// Uploads a document that it makes up, or FILE, has it put into a store and searches it; tells the times and the CPU's, and the
+// peaks of every WASM memory and of the whole process, which keeps the store as well. Linux only: it reads /proc. A Worker may have 128 MB.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -75,6 +75,11 @@ function memories(pid) {
 }
 
 const peaks = { wasm: 0, process: 0 };
+/** Seconds of CPU that a process has taken; the kernel counts hundredths. */
+const cpu = (pid) => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+};
 const mb = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
 function look(pids) {
   for (const pid of pids) {
@@ -111,10 +116,13 @@ try {
     return told;
   };
   const timed = async (what, work) => {
-    const start = performance.now();
+    const taken = () => pids.reduce((sum, pid) => sum + cpu(pid), 0);
+    const [start, before] = [performance.now(), taken()];
     const done = await work();
     look(pids);
-    console.log(`${what}: ${((performance.now() - start) / 1000).toFixed(1)} s; peaks so far: a WASM memory ${mb(peaks.wasm)}, the process ${mb(peaks.process)}`);
+    const seconds = (performance.now() - start) / 1000;
+    console.log(`${what}: ${seconds.toFixed(1)} s, CPU ${(taken() - before).toFixed(1)} s; peaks so far: a WASM memory `
+      + `${mb(peaks.wasm)}, the process ${mb(peaks.process)}`);
     return done;
   };
   const pids = family(server.pid).filter((pid) => !readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('node'));
