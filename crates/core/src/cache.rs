@@ -8,6 +8,7 @@
 //!
 //! A fingerprint covers all that can change an answer, and whom it is for: nothing of one tenant is ever found by another.
 
+mod agree;
 pub mod catalogue;
 mod fingerprint;
 mod page;
@@ -25,6 +26,7 @@ use sluice_types::{
 };
 
 pub use self::{
+    agree::agree,
     fingerprint::{fingerprint, of_form, of_scope},
     page::{Page, Row},
     said::{may_mean, said},
@@ -52,13 +54,15 @@ pub struct Policy {
     pub max_temperature: f64,
     /// The tolerated share of wrong hits, under `semantic`.
     pub max_wrong: f64,
+    /// The share of hits by meaning that are asked again, to compare.
+    pub check: f64,
 }
 
 impl From<Cache> for Policy {
     fn from(written: Cache) -> Self {
-        let Cache { mode, ttl, stale, scope, tools, max_temperature, max_wrong } = written;
-        let (max_temperature, max_wrong) = (max_temperature.get(), max_wrong.get());
-        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature, max_wrong }
+        let Cache { mode, ttl, stale, scope, tools, max_temperature, max_wrong, check } = written;
+        let (max_temperature, max_wrong, check) = (max_temperature.get(), max_wrong.get(), check.get());
+        Self { mode, ttl: ttl.0, stale: stale.0, scope, tools, max_temperature, max_wrong, check }
     }
 }
 
@@ -287,6 +291,7 @@ mod tests {
         tools: false,
         max_temperature: 1.0,
         max_wrong: 0.01,
+        check: 0.0,
     };
 
     fn text(text: &'static str) -> Part<'static> {

@@ -82,6 +82,8 @@ struct Steps {
     binary: &'static str,
     /// How often a call does its step.
     repeats: &'static str,
+    /// How many instances do the first call alone before.
+    fresh: &'static str,
     /// What the first calls do, once each.
     first: &'static [&'static str],
     steps: &'static [&'static str],
@@ -91,6 +93,7 @@ const RETRIEVAL: Steps = Steps {
     package: "sluice-eval-retrieval",
     binary: "wasm_steps",
     repeats: "1",
+    fresh: "0",
     first: &["10,000 chunks made up, embedded, packed"],
     steps: &[
         "read 200 files' heads",
@@ -106,6 +109,7 @@ const SEMANTIC: Steps = Steps {
     package: "sluice-eval-semantic",
     binary: "semantic_steps",
     repeats: "100",
+    fresh: "3",
     first: &["first embedding of an instance", "11,000 questions embedded"],
     steps: &[
         "embed 14 pieces",
@@ -130,7 +134,7 @@ fn time_in_wasm(steps: &Steps) -> Result<ExitCode> {
     let status = Command::new("node")
         .arg(root().join("tools/time.mjs"))
         .arg(target_dir().join(module))
-        .arg(steps.repeats)
+        .args([steps.repeats, steps.fresh])
         .args(steps.first)
         .arg("--")
         .args(steps.steps)

@@ -14,7 +14,7 @@ use sluice_types::{
 use super::{
     Context, Gateway, admit,
     admit::Caller,
-    meaning::{self, Meaning, Recent},
+    meaning::{self, Match, Meaning, Recent},
     receive,
     settle::Session,
 };
@@ -117,6 +117,18 @@ impl Ticket {
         if self.look_up { Note { meaning, ..Note::plain("miss") } } else { self.refreshing() }
     }
 
+    /// The share of hits by meaning that are asked again.
+    pub fn check(&self) -> f64 {
+        self.policy.check
+    }
+
+    /// Notes that the request was given the answer to `same`.
+    pub async fn served<H: Host>(&self, host: &H, same: &Match) {
+        if let Some(Ok(meaning)) = &self.meaning {
+            meaning.served(host, same, &self.request).await;
+        }
+    }
+
     /// What the record of a request tells that is to make the kept answer fresh.
     pub fn refreshing(&self) -> Note {
         Note::plain("refresh")
@@ -129,6 +141,8 @@ pub(super) struct Found {
     pub note: Note,
     /// Whether a fresh one is to be fetched.
     pub stale: bool,
+    /// The question it answers, if that only means the same.
+    pub same: Option<Match>,
 }
 
 impl Found {
@@ -286,7 +300,7 @@ impl Gateway {
                 found.note.similarity = Some(hundredths(same.similarity));
                 found.note.score = Some(hundredths(same.score));
                 found.note.matched = key::hex(&same.answer).get(..16).map(str::to_owned);
-                meaning.served(host, &same, &ticket.request);
+                found.same = Some(same);
             }
             // Purged, or the store does not show it yet.
             None => meaning.miss.set(Some("answer_gone")),
@@ -302,6 +316,11 @@ impl Gateway {
                 None
             }
         }
+    }
+
+    /// What was kept for `ticket` a moment ago.
+    pub(super) fn kept_lately<H: Host>(&self, host: &H, ticket: &Ticket) -> Option<Found> {
+        self.recently(host, &ticket.key, &ticket.policy)
     }
 
     fn recently<H: Host>(&self, host: &H, key: &String, policy: &Policy) -> Option<Found> {
@@ -368,7 +387,7 @@ fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
         let status = if stale { "stale" } else { "hit" };
         (stale, Note { age_s: Some(age), saved_nano_usd: entry.cost_nano_usd, ..Note::plain(status) })
     };
-    Some(Found { bytes, note, stale })
+    Some(Found { bytes, note, stale, same: None })
 }
 
 fn hundredths(number: f32) -> f64 {

@@ -222,6 +222,9 @@ impl Gateway {
                     if found.stale && !wished {
                         self.refresh(context, &caller, &model, &ask);
                     }
+                    if let Some(same) = found.same {
+                        self.gave(context, &caller, &model, &ask, (same, &entry.answer));
+                    }
                     Some(Ok(replayed(context, &ask, &entry.answer, &session)))
                 }
                 (None, Some(ticket)) if ticket.only => Some(Err(cache::miss().into())),

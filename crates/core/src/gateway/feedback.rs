@@ -52,21 +52,31 @@ impl Gateway {
         {
             return Err(Failure::invalid("id", "must be the sluice-request-id of an answer").into());
         }
-        let (host, tenant) = (context.host, &caller.tenant.id);
-        let call = Call::Judged { request: id.clone(), right };
-        let Answer::Judged(judged) = catalogue::ask(host, tenant, &call).await.map_err(down)? else {
-            return Err(down("the catalogue answered something else").into());
-        };
-        let counted = judged.is_some();
-        if let Some(Judgement { model, seen, gone }) = judged {
-            let seen = serde_json::to_vec(&seen).map_err(down)?;
-            host.put(&meaning::seen_key(tenant, &model), seen.into(), None).await.map_err(down)?;
-            self.answers.forget();
-            if let Some(gone) = gone {
-                catalogue::remove(host, tenant, &context.config.vectors, &[gone]).await.map_err(down)?;
-            }
-        }
+        let counted = self.judge(context, &caller.tenant.id, id.clone(), right).await?;
         let told = json!({"object": "feedback", "id": id, "right": right, "counted": counted});
         Ok(Reply::json(told.to_string().into_bytes()))
+    }
+    /// Counts whether what the request `id` of `tenant` was given was right; `false` if that was not found by meaning, or was
+    /// judged before.
+    pub(super) async fn judge<H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        tenant: &str,
+        id: String,
+        right: bool,
+    ) -> Result<bool, Failure> {
+        let host = context.host;
+        let call = Call::Judged { request: id, right };
+        let Answer::Judged(judged) = catalogue::ask(host, tenant, &call).await.map_err(down)? else {
+            return Err(down("the catalogue answered something else"));
+        };
+        let Some(Judgement { model, seen, gone }) = judged else { return Ok(false) };
+        let seen = serde_json::to_vec(&seen).map_err(down)?;
+        host.put(&meaning::seen_key(tenant, &model), seen.into(), None).await.map_err(down)?;
+        self.answers.forget();
+        if let Some(gone) = gone {
+            catalogue::remove(host, tenant, &context.config.vectors, &[gone]).await.map_err(down)?;
+        }
+        Ok(true)
     }
 }

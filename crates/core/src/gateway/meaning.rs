@@ -91,6 +91,7 @@ pub(super) struct Meaning {
 }
 
 /// The question that means the same.
+#[derive(Clone, Copy)]
 pub(super) struct Match {
     /// The fingerprint of its answer.
     pub answer: Digest,
@@ -257,20 +258,17 @@ impl Meaning {
         }
     }
 
-    /// The answer of a question was given to the request `request`.
-    pub fn served<H: Host>(&self, host: &H, found: &Match, request: &str) {
+    /// Notes that the answer of a question was given to the request `request`.
+    pub async fn served<H: Host>(&self, host: &H, found: &Match, request: &str) {
         let call = Call::Served {
             id: id(&found.answer),
             request: request.to_owned(),
             score: found.score,
             base: self.threshold,
         };
-        let (writer, tenant) = (host.clone(), self.tenant.clone());
-        host.later(Box::pin(async move {
-            if let Err(error) = catalogue::ask(&writer, &tenant, &call).await {
-                writer.log(&format!("semantic cache: a hit was not noted: {error}"));
-            }
-        }));
+        if let Err(error) = catalogue::ask(host, &self.tenant, &call).await {
+            host.log(&format!("semantic cache: a hit was not noted: {error}"));
+        }
     }
 }
 

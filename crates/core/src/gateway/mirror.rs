@@ -1,12 +1,12 @@
 //! Requests sent again when their answer is on its way: copies for comparison, paid by nobody but the operator, and those
-//! that make a cached answer fresh.
+//! that make a cached answer fresh, or see whether one that was found by meaning was right.
 
 use std::{cell::OnceCell, rc::Rc};
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use http::HeaderMap;
-use sluice_types::error::Failure;
+use sluice_types::{answer::Answer, chat::Part, error::Failure};
 
 use super::{
     Context, Gateway,
@@ -15,12 +15,14 @@ use super::{
     chat::{Ask, Outcome},
     guard::{self, Guarded},
     hook,
+    meaning::Match,
     reserve::Need,
     settle::{Session, Shared},
     stream,
     walk::Subject,
 };
 use crate::{
+    cache::{agree, said},
     config::{Mirror, Model, Target, document::Stage},
     guardrail::Guardrail,
     port::Host,
@@ -54,6 +56,27 @@ impl Gateway {
     ) {
         let Some(ticket) = ask.ticket.as_ref().filter(|ticket| self.begin(ticket)) else { return };
         self.send_again(context, caller, model, ask, false, Purpose::Refresh(ticket.clone()));
+    }
+
+    /// Notes that `kept`, the answer to `same`, was given. If the dice say so, the question is asked again as well, and it is
+    /// counted whether that was right. Returns at once.
+    pub(super) fn gave<H: Host>(
+        self: &Rc<Self>,
+        context: &Context<'_, H>,
+        caller: &Rc<Caller>,
+        model: &Rc<Model>,
+        ask: &Ask<'_>,
+        (same, kept): (Match, &Answer<'_>),
+    ) {
+        let Some(ticket) = &ask.ticket else { return };
+        // What rests on passages would have to find them again.
+        let may_check = ask.grounds.is_none() && dice::unit(context.host.random()) < ticket.check();
+        if may_check && self.begin(ticket) {
+            let purpose = Purpose::Check(ticket.clone(), same, text(kept));
+            return self.send_again(context, caller, model, ask, false, purpose);
+        }
+        let (host, ticket) = (context.host.clone(), ticket.clone());
+        context.host.later(async move { ticket.served(&host, &same).await }.boxed_local());
     }
 
     fn send_again<H: Host>(
@@ -90,6 +113,14 @@ enum Purpose {
     Compare(Vec<Rc<Guardrail>>),
     /// To keep the answer under this.
     Refresh(Rc<Ticket>),
+    /// The same, and to compare it with what was given, the answer to another question.
+    Check(Rc<Ticket>, Match, String),
+}
+
+/// What an answer says.
+fn text(answer: &Answer<'_>) -> String {
+    let parts = answer.choices.iter().flat_map(|choice| &choice.parts);
+    parts.filter_map(|part| if let Part::Text { text, .. } = part { Some(&**text) } else { None }).collect()
 }
 
 /// A copy of a request, with all it needs to be asked again.
@@ -126,6 +157,9 @@ impl<H: Host> Copy<H> {
             name,
             stream,
         } = self;
+        if let Purpose::Check(ticket, same, _) = &purpose {
+            ticket.served(&host, same).await;
+        }
         let started = host.now();
         let context = Context { host: &host, id: &id, started, protocol, headers: &headers, config };
         let Ok(mut request) = protocol.read_request(&body) else { return };
@@ -134,7 +168,7 @@ impl<H: Host> Copy<H> {
         let Ok(session) = session else { return };
         let also: &[Rc<Guardrail>] = match &purpose {
             Purpose::Compare(also) => also,
-            Purpose::Refresh(_) => &[],
+            Purpose::Refresh(_) | Purpose::Check(..) => &[],
         };
         let Ok(plans) = guard::plans(&context, &caller, &model, also) else { return };
         let Ok(guarded) = guard::check(&plans, &mut request, &session) else { return };
@@ -146,18 +180,23 @@ impl<H: Host> Copy<H> {
             return;
         }
         session.borrow_mut().record.stream = stream;
-        let (model, ticket) = match purpose {
-            Purpose::Compare(_) => {
-                session.borrow_mut().record.shadow_of = Some(of);
-                (model, None)
+        let (ticket, kept) = match purpose {
+            Purpose::Compare(_) => (None, None),
+            Purpose::Refresh(ticket) => (Some(ticket), None),
+            Purpose::Check(ticket, _, kept) => (Some(ticket), Some(kept)),
+        };
+        let model = match &ticket {
+            None => {
+                session.borrow_mut().record.shadow_of = Some(of.clone());
+                model
             }
-            Purpose::Refresh(ticket) => {
+            Some(ticket) => {
                 session.borrow_mut().record.cache = Some(ticket.refreshing());
                 let need = Need::Chat { request: &request, plans: Some(&plans), passages: false };
                 let Ok(model) = gateway.reserve(&context, &caller, model, &session, need).await else {
                     return;
                 };
-                (model, Some(ticket))
+                model
             }
         };
         let Guarded { changed, answer: guard, .. } = guarded;
@@ -195,5 +234,13 @@ impl<H: Host> Copy<H> {
             Some(Err(problem)) => session.borrow_mut().failed(problem.failure.kind),
         }
         gateway.settle(&host, &session);
+        let Some((kept, ticket)) = kept.zip(ask.ticket.as_deref()) else { return };
+        let question = said(&ask.request).unwrap_or_default();
+        let Some(found) = gateway.kept_lately(&host, ticket) else { return };
+        let fresh = found.entry().map(|entry| text(&entry.answer)).unwrap_or_default();
+        let Some(right) = agree(question, &kept, &fresh) else { return };
+        if let Err(failure) = gateway.judge(&context, &caller.tenant.id, of, right).await {
+            host.log(&format!("semantic cache: {failure}"));
+        }
     }
 }

@@ -24,6 +24,7 @@ const CONFIG: &str = r#"{
     "daring": {"targets": ["a/m"], "cache": {"mode": "semantic", "max_wrong": 0.05}},
     "other": {"targets": ["a/m"], "cache": {"mode": "semantic", "ttl": "60s"}},
     "own": {"targets": ["a/m"], "cache": {"mode": "semantic", "scope": "user"}},
+    "checked": {"targets": ["a/m"], "cache": {"mode": "semantic", "check": 1}},
     "strict": {"targets": ["a/m"], "cache": {"mode": "semantic", "max_wrong": 0}},
     "routed": {"strategy": "semantic", "targets": [
       {"model": "a/code", "examples": ["Fix this Python function", "Write a unit test for my class", "Why does my loop crash?"]},
@@ -344,6 +345,29 @@ fn who_hears_that_it_was_wrong_gives_it_to_nobody_and_asks_for_more() {
     let missed = notes(&host, "miss");
     let why = |note: &Value| note["meaning"] == "below_threshold" || note["meaning"] == "wrong_hits";
     assert!(missed.iter().any(why), "{missed:?}");
+}
+
+#[test]
+fn a_hit_that_is_asked_again_is_judged_by_the_fresh_answer() {
+    let settings = "Open Settings, choose Security and click Reset password. A link comes by e-mail and works for 30 minutes.";
+    let invoices = "Invoices are sent on the first day of the month; under Billing you can download the last twelve of them.";
+    for (fresh, left) in [(settings, 2), (invoices, 1)] {
+        let says = |text: &str| answer(200, WHOLE.replace("Hello.", text));
+        let host = crate::support::host().reply("a.test", says(settings)).reply("a.test", says(fresh));
+        let gateway = gateway();
+        assert_eq!(ask(&gateway, &host, "checked", ASKED), "miss");
+        let (_, headers, body) = send(&gateway, &host, asking("checked", AGAIN, &json!({})));
+        assert!(told(&headers).starts_with("hit; similarity") && body.contains(settings), "{body}");
+        assert_eq!(host.asked().len(), 2, "after the answer");
+        let id = headers["sluice-request-id"].to_str().unwrap();
+        let (_, _, body) =
+            send(&gateway, &host, post("/v1/feedback", json!({"id": id, "right": true}).to_string()));
+        assert_eq!(parsed(&body)["counted"], false, "it was judged");
+        // The question has an answer of its own now; the other's is gone if it was wrong.
+        assert_eq!(questions(&host), (left, left));
+        assert_eq!(ask(&gateway, &host, "checked", AGAIN), "hit; age=0");
+        assert_eq!(notes(&host, "refresh").len(), 1);
+    }
 }
 
 #[test]

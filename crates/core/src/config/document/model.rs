@@ -446,6 +446,10 @@ pub struct Cache {
     /// The tolerated share of wrong hits under `semantic`, from 0 to 1. Default: 0.01.
     #[serde(skip_serializing_if = "is_usual_risk")]
     pub max_wrong: Share,
+    /// The share of hits under `semantic` whose question is also asked afresh, after the answer, to see whether it was right,
+    /// from 0 to 1. Default: 0.
+    #[serde(skip_serializing_if = "is_none_checked")]
+    pub check: Share,
 }
 
 /// One hit of a hundred.
@@ -453,6 +457,10 @@ const USUAL_RISK: Share = Share::percent(1);
 
 fn is_usual_risk(risk: &Share) -> bool {
     *risk == USUAL_RISK
+}
+
+fn is_none_checked(share: &Share) -> bool {
+    *share == Share::percent(0)
 }
 
 impl Default for Cache {
@@ -465,6 +473,7 @@ impl Default for Cache {
             tools: false,
             max_temperature: Ratio::percent(100),
             max_wrong: USUAL_RISK,
+            check: Share::percent(0),
         }
     }
 }
