@@ -3,7 +3,7 @@
 use sluice_core::{
     gateway::index::{self, IndexError},
     index::{Dense, File, Piece, Place, Query, Refusal, Space, chunk_id, version_id},
-    port::{Clock, Counters},
+    port::Counters,
 };
 use sluice_retrieval::{dense::Vector, terms::Query as Words};
 use sluice_types::{
@@ -268,32 +268,13 @@ pub async fn indexes_keep_stores_apart(host: &impl Counters) {
     assert_eq!(texts(host, places[1], words("common")).await.len(), 1);
 }
 
-/// All of an index's contract.
-///
-/// # Panics
-///
-/// If it is broken.
-pub async fn index(host: &(impl Counters + Clock)) {
-    index_shows_all_of_a_file_or_nothing(host).await;
-    index_minds_no_repeats(host).await;
-    index_removes_for_good(host).await;
-    index_finds_by_words_vectors_and_attributes(host).await;
-    index_is_embedded_anew(host).await;
-    indexes_keep_stores_apart(host).await;
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sluice_core::port::Clock;
 
     use super::*;
     use crate::memory::{Fails, MemoryHost};
-
-    #[test]
-    fn the_memory_host_keeps_it() {
-        let host = MemoryHost::at(Timestamp(5_000));
-        host.run(index(&host));
-    }
 
     #[test]
     fn ten_thousand_chunks_are_few_rows() {
