@@ -90,7 +90,8 @@ fn streams_that_may_be_refused_are_held_and_others_judged_at_their_end() {
     let (status, told) = ask(&gateway(json!({})), &held, PASSAGE, true);
     assert_eq!((status, parsed(&told)["error"]["code"].clone()), (400, json!("content_filter")), "{told}");
 
-    let noted = host().reply("a.test", stream(frames(&[&BAD[..20], &BAD[20..]])));
+    let (first, rest) = BAD.split_at(20);
+    let noted = host().reply("a.test", stream(frames(&[first, rest])));
     let (status, told) = ask(&gateway(json!({"action": "flag"})), &noted, PASSAGE, true);
     assert_eq!((status, streamed(&told)), (200, BAD.to_owned()));
     let verdict = &rows(&noted)[0]["guardrails"][0];
