@@ -168,7 +168,6 @@ pub async fn index_finds_by_words_vectors_and_attributes(host: &impl Counters) {
     let found = index::search(host, place, near(axis(2))).await.unwrap();
     let told: Vec<_> = found.candidates.iter().map(|found| (found.chunk.ordinal, found.dense)).collect();
     assert_eq!(told, [(2, 1.0), (2, 1.0)]);
-    assert_eq!(found.candidates[0].vector, Some(axis(2)));
     let both = Query { words: Words::new("two"), ..near(axis(3)) };
     assert_eq!(texts(host, place, both).await[0], "common two chunk3");
     let filter: Filter = serde_json::from_str(r#"{"type":"eq","key":"team","value":"search"}"#).unwrap();
