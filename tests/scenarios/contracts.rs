@@ -45,8 +45,11 @@ fn every_contract_is_kept(host: &Gateway) {
 /// From several requests, instances and, on Cloudflare, Workers at once.
 fn a_budget_is_shared_out_exactly(host: &Gateway) {
     let share = |number: usize| {
-        let request =
-            if number.is_multiple_of(2) { host.request("POST", "/share") } else { host.ingest("POST", "/share") };
+        let request = if number.is_multiple_of(2) {
+            host.request("POST", "/share")
+        } else {
+            host.ingest("POST", "/share")
+        };
         request.send().expect(200).text().parse::<usize>().expect("a number")
     };
     let shares: Vec<usize> = thread::scope(|scope| {
