@@ -32,7 +32,7 @@ const PAGES: &str = "CREATE TABLE IF NOT EXISTS page \
 /// For how long others may keep a transaction out, and the shortest and the longest wait before it is tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(4);
-const LONGEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Whether this instance has seen the table.
@@ -70,18 +70,22 @@ impl Spin {
     /// A connection of its own, inside a transaction.
     async fn open(&self) -> Result<Connection, CountersError> {
         let connection = Connection::open_default().await.map_err(failed)?;
-        run(&connection, "PRAGMA busy_timeout = 0", vec![]).await.map_err(failed)?;
-        let (since, mut wait) = (self.now(), SHORTEST);
+        for setting in ["PRAGMA busy_timeout = 0", "PRAGMA synchronous = NORMAL"] {
+            run(&connection, setting, vec![]).await.map_err(failed)?;
+        }
+        let begun = self.now();
         loop {
-            match begin(&connection).await {
+            let waited = match begin(&connection).await {
                 Ok(()) => return Ok(connection),
-                Err(Error::Io(text)) if text.contains("locked") && self.now().since(since) < PATIENCE => {}
+                Err(Error::Io(text)) if text.contains("locked") => self.now().since(begun),
                 Err(error) => return Err(failed(error)),
+            };
+            if PATIENCE < waited {
+                return Err(failed("the database is locked by others"));
             }
-            // Not all at the same moment.
-            let share = self.random() as f64 / u64::MAX as f64;
-            self.sleep(wait.mul_f64(0.5 + share / 2.0)).await;
-            wait = (wait * 2).min(LONGEST);
+            // A share of the time it has waited, so that many who wait do not keep the host busy; not all at the same moment.
+            let share = 0.1 + 0.1 * (self.random() as f64 / u64::MAX as f64);
+            self.sleep(waited.mul_f64(share).clamp(SHORTEST, LONGEST)).await;
         }
     }
 }
@@ -93,7 +97,6 @@ async fn begin(connection: &Connection) -> Result<(), Error> {
         run(connection, PAGES, vec![]).await?;
         READY.set(true);
     }
-    run(connection, "PRAGMA synchronous = NORMAL", vec![]).await?;
     run(connection, "BEGIN IMMEDIATE", vec![]).await?;
     Ok(())
 }
