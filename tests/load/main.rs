@@ -11,9 +11,6 @@ use sluice_tests::on_every_host;
 use sluice_tests::protocol::Protocol;
 use sluice_tests::seed::{self, ADMIN_KEY};
 
-/// How many call at once on a dollar.
-const CALLERS: usize = 1_000;
-
 /// Enough for a caller, so that a thousand of them are little.
 const STACK: usize = 256 << 10;
 
@@ -48,7 +45,13 @@ fn a_thousand_calls_at_once_on_a_dollar(gateway: &Gateway) {
     let request = gateway.request("POST", "/v1/chat/completions").key(&seed::key("load-dollar")).json(&body);
     // A server's queue of connections may be shorter than a thousand: who is turned away there comes again. Had such a
     // request been let in all the same, the provider would have been asked more often than there are answers.
-    let statuses = at_once(CALLERS, |_| {
+    // On Spin each waits for the database inside a call of the host, which has so many threads: a thousand leave none for the one
+    // that they wait for.
+    let callers = match gateway.host {
+        Host::Cloudflare => 1_000,
+        Host::Spin => 200,
+    };
+    let statuses = at_once(callers, |_| {
         let mut tries = (0..100).map(|_| request.try_open());
         let answered =
             tries.find_map(|tried| tried.inspect_err(|_| thread::sleep(Duration::from_millis(50))).ok());
@@ -56,10 +59,7 @@ fn a_thousand_calls_at_once_on_a_dollar(gateway: &Gateway) {
     });
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count() as u64;
     let granted = count(200);
-    // SQLite lets one transaction in at a time, and each caller takes two: on a slow machine some wait for longer than a
-    // transaction does, and are told to come again.
-    let patience = if gateway.host == Host::Spin { count(503) } else { 0 };
-    assert_eq!(granted + count(429) + patience, CALLERS as u64, "{statuses:?}");
+    assert_eq!(granted + count(429), callers as u64, "{statuses:?}");
     assert!(0 < granted);
 
     // The provider was asked for those that were let in and no other.
