@@ -16,6 +16,7 @@ mod measure;
 mod picture;
 mod routing;
 mod table;
+mod topics;
 mod trace;
 
 use std::{env, fs, path::Path};

@@ -13,7 +13,7 @@ use sluice_semantic::{
 };
 
 use crate::{
-    data, measure, picture, routing,
+    data, measure, picture, routing, topics,
     trace::{self, Step},
 };
 
@@ -42,6 +42,15 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
         let figures = routing::measure(&engine.model, &data::table(name)?, 10);
         print!("routing {name}, 10 examples: head {:.3}, centroid {:.3}", figures.head, figures.centroid);
         println!("{}", figures.outside.map(|auc| format!(", out of scope AUC {auc:.3}")).unwrap_or_default());
+        const LEAST: [f32; 3] = [0.6, 0.7, 0.8];
+        for examples in [5, 10, 20] {
+            let figures = topics::measure(&engine.model, &data::table(name)?, examples, &LEAST);
+            for (least, topics::Figures { known, mistaken }) in LEAST.iter().zip(figures) {
+                println!(
+                    "topics {name}, {examples} examples, threshold {least:.1}: known {known:.3}, mistaken {mistaken:.4}"
+                );
+            }
+        }
     }
     Ok(())
 }

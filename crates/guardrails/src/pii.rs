@@ -22,7 +22,7 @@ mod phone;
 
 pub use allow::Allow;
 pub(crate) use context::Memo;
-pub(crate) use date::is_month;
+pub(crate) use date::{is_month, may_begin_month};
 pub(crate) use join::Joiner;
 pub use kind::{Kind, Kinds};
 

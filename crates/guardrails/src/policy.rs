@@ -1,4 +1,4 @@
-//! What an operator does not want said: words, phrases and patterns, other languages, too much.
+//! What an operator does not want said: words, phrases, patterns and topics, other languages, too much.
 //!
 //! A text is judged sentence by sentence (up to a line's end or [`SENTENCE`] characters), so a stream can be judged as
 //! it goes and comes to the same verdict. A phrase is a row of words, whatever stands between them, in either case;
@@ -6,7 +6,7 @@
 
 mod language;
 
-use std::{collections::HashMap, ops::Deref};
+use std::{collections::HashMap, fmt::Debug, ops::Deref, rc::Rc};
 
 pub use language::{Language, language};
 use regex_lite::{Regex, RegexBuilder};
@@ -19,12 +19,19 @@ pub const SENTENCE: usize = 400;
 /// Bytes a compiled pattern may have, so that no configuration makes matching slow.
 const PATTERN: usize = 1 << 18;
 
+/// Something that is not to be talked about; who knows what words mean says whether a sentence is about it.
+pub trait Topic: Debug {
+    /// Whether a sentence is about it.
+    fn covers(&self, sentence: &str) -> bool;
+}
+
 /// What is not wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     denied: Phrases,
     allowed: Phrases,
     patterns: Vec<Regex>,
+    topics: Vec<Rc<dyn Topic>>,
     languages: Vec<Language>,
     characters: Option<usize>,
     words: Option<usize>,
@@ -37,6 +44,8 @@ pub enum Breach {
     Phrase(usize),
     /// The denied pattern of this index.
     Pattern(usize),
+    /// The denied topic of this index.
+    Topic(usize),
     /// A language that is not on the list.
     Language(Language),
     /// More characters than allowed.
@@ -51,6 +60,7 @@ impl Breach {
         match self {
             Self::Phrase(_) => "denied_phrase",
             Self::Pattern(_) => "denied_pattern",
+            Self::Topic(_) => "denied_topic",
             Self::Language(_) => "language",
             Self::Characters | Self::Words => "length",
         }
@@ -82,6 +92,13 @@ impl Policy {
         self.patterns
             .push(regex.map_err(|error| format!("the denied pattern {pattern:?} cannot be read: {error}"))?);
         Ok(self)
+    }
+
+    /// Also denies what is about a topic.
+    #[must_use]
+    pub fn deny_topic(mut self, topic: Rc<dyn Topic>) -> Self {
+        self.topics.push(topic);
+        self
     }
 
     /// Denies texts in languages other than those named so.
@@ -119,7 +136,9 @@ impl Policy {
                 return Some(Breach::Phrase(index));
             }
         }
-        self.patterns.iter().position(|pattern| pattern.is_match(sentence)).map(Breach::Pattern)
+        let pattern = self.patterns.iter().position(|pattern| pattern.is_match(sentence));
+        let topic = || self.topics.iter().position(|topic| topic.covers(sentence));
+        pattern.map(Breach::Pattern).or_else(|| topic().map(Breach::Topic))
     }
 }
 
@@ -297,6 +316,28 @@ mod tests {
                 assert_eq!(watch.finish(), *expected, "{text} cut at {cut}");
             }
         }
+    }
+
+    #[derive(Debug)]
+    struct Weather;
+
+    impl Topic for Weather {
+        fn covers(&self, sentence: &str) -> bool {
+            sentence.trim() == "Will it rain?"
+        }
+    }
+
+    #[test]
+    fn topics_are_asked_about_whole_sentences_however_the_text_is_cut() {
+        let policy = Policy::default().deny_topic(Rc::new(Weather));
+        let text = "I go out. Will it rain? I have no coat.";
+        for cut in 0..=text.len() {
+            let mut watch = Watch::new(&policy);
+            watch.push(text.split_at(cut).0);
+            watch.push(text.split_at(cut).1);
+            assert_eq!(watch.finish(), Some(Breach::Topic(0)), "cut at {cut}");
+        }
+        assert_eq!(check(&policy, "Will it rain on Monday?"), None);
     }
 
     #[test]

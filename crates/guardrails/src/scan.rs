@@ -123,7 +123,7 @@ impl Search {
     /// follows. With `last` there is always something to take.
     pub(crate) fn step(&self, carry: &mut Carry, text: &str, from: usize, last: bool) -> Step {
         let mut at = from;
-        let months = self.pii.as_ref().is_some_and(|settings| settings.kinds.has(pii::Kind::DateOfBirth));
+        let months = self.months();
         let skips = !self.follows() && !self.pii.as_ref().is_some_and(pii::Settings::reads_words);
         while at < text.len() {
             if skips && carry.seen == 0 && carry.block_seen == 0 {
@@ -161,6 +161,11 @@ impl Search {
             at += bytes;
         }
         hits
+    }
+
+    /// Whether a month begins something: a date of birth.
+    fn months(&self) -> bool {
+        self.pii.as_ref().is_some_and(|settings| settings.kinds.has(pii::Kind::DateOfBirth))
     }
 
     /// Whether it matters which links and tags are open.
@@ -223,6 +228,10 @@ impl Search {
             return One::Plain(at + width);
         }
         if self.plain(run.flags, text::part(text, at, run.end)) {
+            return One::Plain(run.end);
+        }
+        let words = self.pii.as_ref().is_some_and(pii::Settings::reads_words);
+        if !words && self.links.is_none() && segment::idle(text, at, run, self.months()) {
             return One::Plain(run.end);
         }
         let Some(joined) = segment::joined(self, &carry.memo, text, at, run, last) else {

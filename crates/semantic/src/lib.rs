@@ -28,6 +28,7 @@ mod lexicon;
 pub mod model;
 mod normal;
 pub mod route;
+pub mod topic;
 mod trees;
 mod unicode;
 pub mod vector;

@@ -1,6 +1,7 @@
 //! What guardrails come to: every check of every stage with its strictest action.
 
 mod checked;
+mod topic;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 

@@ -28,7 +28,7 @@ pub fn decode(text: &str) -> Option<(String, Map)> {
                 at = end;
                 continue;
             }
-            if is_group(run) {
+            if is_group(run) && (bytes.get(end) == Some(&b'.') || goes_on(bytes, end)) {
                 let (end, plain) = decode_groups(bytes, at);
                 if let Some(plain) = plain {
                     rewrite.replace(at..end, &plain);
@@ -37,7 +37,8 @@ pub fn decode(text: &str) -> Option<(String, Map)> {
                 continue;
             }
             at = end;
-        } else if *byte == b'.' {
+        } else if *byte == b'.' && (matches!(bytes.get(at + 1), Some(b'.' | b'-')) || goes_on(bytes, at + 1))
+        {
             let (end, plain) = decode_groups(bytes, at);
             if let Some(plain) = plain {
                 rewrite.replace(at..end, &plain);
@@ -224,6 +225,20 @@ fn is_group(run: &[u8]) -> bool {
         || is_morse(run)
 }
 
+/// Whether another group may follow the one that ends at `end`. Asked of most numbers and of every full stop.
+fn goes_on(bytes: &[u8], end: usize) -> bool {
+    let behind = bytes.get(end..).unwrap_or_default();
+    let gap = behind.iter().take(3).take_while(|byte| in_gap(**byte)).count();
+    let next = behind.get(gap);
+    let part = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b'-' | b'/' | b'|');
+    0 < gap && next.is_some_and(part)
+}
+
+/// What may stand between groups.
+fn in_gap(byte: u8) -> bool {
+    matches!(byte, b' ' | b',' | b':' | b'\n')
+}
+
 fn is_morse(group: &[u8]) -> bool {
     group.len() <= 6 && group.iter().all(|byte| matches!(byte, b'.' | b'-')) || matches!(group, b"/" | b"|")
 }
@@ -260,7 +275,7 @@ fn decode_groups(bytes: &[u8], start: usize) -> (usize, Option<String>) {
         groups += 1;
         end = at + length;
         let gap = bytes.get(end..).unwrap_or_default().iter().take(3);
-        let gap = gap.take_while(|byte| matches!(byte, b' ' | b',' | b':' | b'\n')).count();
+        let gap = gap.take_while(|byte| in_gap(**byte)).count();
         if gap == 0 {
             break;
         }

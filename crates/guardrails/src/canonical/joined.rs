@@ -350,25 +350,69 @@ fn leet_words(text: &str) -> usize {
 fn hides_known(text: &str) -> bool {
     let mut plain = String::new();
     let mut known = |word: &str| plain_word(word, &mut plain) && injection::is_known(&plain);
-    let mut start = None;
-    let (mut letters, mut digits) = (false, false);
-    for (at, char) in text.char_indices() {
-        if in_word(char) {
-            start = start.or(Some(at));
-            let letter = is_letter(char);
-            (letters, digits) = (letters || letter, digits || !letter);
-        } else if let Some(from) = start.take() {
-            if letters && digits && text.get(from..at).is_some_and(&mut known) {
-                return true;
-            }
-            (letters, digits) = (false, false);
+    let bytes = text.as_bytes();
+    let (mut start, mut seen, mut at) = (0, NEITHER, 0);
+    while let Some(byte) = bytes.get(at) {
+        let mut width = 1;
+        let sort = match SORTS.get(usize::from(*byte)) {
+            Some(sort) => *sort,
+            None => match text.get(at..).and_then(|rest| rest.chars().next()) {
+                Some(char) => {
+                    width = char.len_utf8();
+                    sort(char)
+                }
+                None => NEITHER,
+            },
+        };
+        at += width;
+        if sort != NEITHER {
+            seen |= sort;
+            continue;
         }
+        if seen == LETTER | DIGIT && text.get(start..at - width).is_some_and(&mut known) {
+            return true;
+        }
+        (start, seen) = (at, NEITHER);
     }
-    letters && digits && start.and_then(|from| text.get(from..)).is_some_and(known)
+    seen == LETTER | DIGIT && text.get(start..).is_some_and(known)
 }
+
+/// What a character is to a word with digits for letters: a bit each, so that a word's characters add up.
+const NEITHER: u8 = 0;
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+
+fn sort(char: char) -> u8 {
+    match (in_word(char), is_letter(char)) {
+        (false, _) => NEITHER,
+        (true, true) => LETTER,
+        (true, false) => DIGIT,
+    }
+}
+
+/// The same of ASCII.
+static SORTS: [u8; 128] = {
+    let mut table = [NEITHER; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] = match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => LETTER,
+                b'0'..=b'9' | b'@' | b'$' => DIGIT,
+                _ => NEITHER,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Writes a word with letters for its digits into `plain`; false if it has none, or nothing else.
 fn plain_word(word: &str, plain: &mut String) -> bool {
+    if LONGEST_LEET < word.len() && word.is_ascii() {
+        return false;
+    }
     let (mut letters, mut length) = (0, 0);
     for char in word.chars().take(LONGEST_LEET + 1) {
         letters += usize::from(is_letter(char));

@@ -131,6 +131,13 @@ impl<'t> Tokens<'t> {
     /// Punctuation up to the next word: a token if it ends a statement, opens a tag, or draws a line.
     fn punctuation(&mut self, start: usize) -> Option<Token> {
         let mut at = start;
+        while DULL.get(usize::from(self.byte(at))).copied().unwrap_or(false) {
+            at += 1;
+        }
+        if lexicon::is_letter(self.byte(at)) {
+            self.at = at;
+            return None;
+        }
         let (mut stop, mut marker, mut open, mut url) = (false, false, false, false);
         let (mut before, mut repeated) = (0_u8, 0_u32);
         loop {
@@ -216,6 +223,21 @@ impl Iterator for Tokens<'_> {
         None
     }
 }
+
+/// Signs that separate no statements and open nothing: what quotes, brackets and separates numbers.
+static DULL: [bool; 128] = {
+    let mut table = [false; 128];
+    let mut at = 0;
+    let signs = b"\t\r \"$%&'()+,>\\]^`{}";
+    while at < signs.len() {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[signs[at] as usize] = true;
+        }
+        at += 1;
+    }
+    table
+};
 
 /// Written without blanks between words: Chinese, Japanese, Thai.
 fn is_unspaced(char: char) -> bool {

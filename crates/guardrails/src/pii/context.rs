@@ -77,7 +77,7 @@ impl Memo {
         if left < self.since || self.read < left || 64 < self.known.len() {
             self.known.clear();
             // A little more, for who asks about a place a little before.
-            self.since = text::floor(text, left.saturating_sub(64));
+            self.since = text::floor(text, left.saturating_sub(16));
             self.read = self.since;
         }
         if self.read < at {
@@ -99,24 +99,22 @@ impl Memo {
         let mut at = from;
         while at < to {
             let byte = text::byte(bytes, at);
-            let (width, alphanumeric, upper, lower) = if byte < 128 {
-                (1, byte.is_ascii_alphanumeric(), byte.is_ascii_uppercase(), byte.is_ascii_lowercase())
-            } else {
-                let Some(character) = text::char_at(text, at) else { break };
-                let letter = text::alphanumeric(character);
-                (
-                    character.len_utf8(),
-                    letter,
-                    letter && character.is_uppercase(),
-                    letter && character.is_lowercase(),
-                )
+            let (width, alphanumeric, upper, lower) = match SORTS.get(usize::from(byte)) {
+                Some(sort) => (1, *sort != SIGN, *sort == UPPER, *sort == LOWER),
+                None => {
+                    let Some(character) = text::char_at(text, at) else { break };
+                    let letter = text::alphanumeric(character);
+                    (
+                        character.len_utf8(),
+                        letter,
+                        letter && character.is_uppercase(),
+                        letter && character.is_lowercase(),
+                    )
+                }
             };
             if !alphanumeric || upper && lower_before {
-                if !inside && start < at {
-                    let first = text::byte(bytes, start).to_ascii_lowercase();
-                    if 128 <= first || may_be_known(first, at - start) {
-                        self.add(text, start, at);
-                    }
+                if !inside && start < at && may_be_known(bytes.get(start..at).unwrap_or_default()) {
+                    self.add(text, start, at);
                 }
                 inside = false;
                 start = if alphanumeric { at } else { at + width };
@@ -159,8 +157,7 @@ fn topics(word: &str) -> u32 {
     let mut lower = [0; LONGEST];
     match lower.get_mut(..word.len()) {
         Some(lower) if word.is_ascii() => {
-            let first = word.bytes().next().unwrap_or(0).to_ascii_lowercase();
-            if !may_be_known(first, word.len()) {
+            if !may_be_known(word.as_bytes()) {
                 return 0;
             }
             lower.copy_from_slice(word.as_bytes());
@@ -172,25 +169,57 @@ fn topics(word: &str) -> u32 {
     }
 }
 
-/// Whether a known word begins with this byte and has this length.
-fn may_be_known(first: u8, length: usize) -> bool {
-    LENGTHS.get(usize::from(first)).copied().unwrap_or(0) >> (length & 63) & 1 == 1
+/// Whether a word may be known, by its length, first and last byte: few are. In other letters than ASCII's case changes bytes.
+fn may_be_known(word: &[u8]) -> bool {
+    let ([first, ..], [.., last]) = (word, word) else { return false };
+    let lengths = |table: &[u64; 128], byte: &u8| {
+        table.get(usize::from(byte.to_ascii_lowercase())).copied().unwrap_or(u64::MAX)
+    };
+    lengths(&FIRST, first) & lengths(&LAST, last) & 1 << word.len().min(63) != 0
 }
 
-/// The lengths of the known words that begin with each byte, as bits.
-static LENGTHS: [u64; 256] = lengths();
+/// The lengths of the known words that begin with each byte, and of those that end with it, as bits.
+static FIRST: [u64; 128] = lengths(false);
+static LAST: [u64; 128] = lengths(true);
 
 #[expect(clippy::indexing_slicing, reason = "at compile time")]
-const fn lengths() -> [u64; 256] {
-    let mut all = [0; 256];
+const fn lengths(last: bool) -> [u64; 128] {
+    let mut all = [0; 128];
     let mut at = 0;
     while at < WORDS.len() {
         let word = WORDS[at].0.as_bytes();
-        all[word[0] as usize] |= 1 << word.len();
+        let byte = word[if last { word.len() - 1 } else { 0 }];
+        if byte < 128 {
+            all[byte as usize] |= 1 << word.len();
+        }
         at += 1;
     }
     all
 }
+
+const SIGN: u8 = 0;
+const DIGIT: u8 = 1;
+const LOWER: u8 = 2;
+const UPPER: u8 = 3;
+
+/// What each byte of ASCII is to a word.
+static SORTS: [u8; 128] = {
+    let mut table = [SIGN; 128];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "at compile time")]
+        {
+            table[byte as usize] = match byte {
+                b'0'..=b'9' => DIGIT,
+                b'a'..=b'z' => LOWER,
+                b'A'..=b'Z' => UPPER,
+                _ => SIGN,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// What the last two words before `at` speak of.
 pub(super) fn close(segment: &Segment<'_>, at: usize) -> Topics {

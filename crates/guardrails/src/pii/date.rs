@@ -83,8 +83,9 @@ const MONTHS: &[&str] = &[
 ];
 
 /// Whether a text begins with two letters that a month's name begins with, or bytes like them. Asked of every word.
-pub(super) fn may_begin_month(text: &str) -> bool {
-    let [first, second, ..] = text.as_bytes() else { return false };
+#[inline]
+pub(crate) fn may_begin_month(text: &[u8]) -> bool {
+    let [first, second, ..] = text else { return false };
     follows(&SECONDS, *first, *second)
 }
 
@@ -110,12 +111,14 @@ const fn letters(nth: usize) -> [u32; 32] {
 }
 
 /// Whether a word is a month's name, in one of six languages, or its usual short form.
+#[inline]
 pub(crate) fn is_month(word: &str) -> bool {
-    let sign = |character: char| !text::alphanumeric(character);
-    if !may_begin_month(word) && !word.starts_with(sign) {
-        return false;
-    }
-    let word = word.trim_matches(sign);
+    let [first, _, _, ..] = word.as_bytes() else { return false };
+    (may_begin_month(word.as_bytes()) || !first.is_ascii_alphanumeric()) && is_month_after_all(word)
+}
+
+fn is_month_after_all(word: &str) -> bool {
+    let word = word.trim_matches(|character: char| !text::alphanumeric(character));
     let [first, second, third, ..] = word.as_bytes() else { return false };
     if 12 < word.len() || !follows(&SECONDS, *first, *second) || !follows(&THIRDS, *first, *third) {
         return false;

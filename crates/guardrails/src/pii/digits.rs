@@ -52,11 +52,6 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     let left = OnceCell::new();
     let mut first = 0;
     while let Some(&(start, _)) = groups.get(first) {
-        // Most digits in keys and hashes follow a letter.
-        if segment.start < start && segment.byte(start - 1).is_ascii_alphabetic() {
-            first += 1;
-            continue;
-        }
         let lead = lead(segment, start);
         let begins = start - lead.len();
         let topics = || {
@@ -146,23 +141,12 @@ fn start_of(groups: &[(usize, usize)], first: usize) -> usize {
     groups.get(first).map_or(0, |(start, _)| *start)
 }
 
-/// Where the groups of digits of a segment are.
+/// Where the groups of digits of a segment are; those right behind a letter, as most in keys and hashes, belong to no number.
 fn groups(segment: &Segment<'_>) -> Vec<(usize, usize)> {
-    let mut groups = Vec::new();
-    let mut start = None;
-    for (at, byte) in segment.str().bytes().enumerate() {
-        let at = segment.start + at;
-        match (byte.is_ascii_digit(), start) {
-            (true, None) => start = Some(at),
-            (false, Some(from)) => {
-                groups.push((from, at));
-                start = None;
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-    groups.extend(start.map(|from| (from, segment.end)));
-    groups
+    let digits = text::stretches(segment.str(), |byte| byte.is_ascii_digit());
+    let free = |at: &usize| *at == 0 || !segment.byte(segment.start + at - 1).is_ascii_alphabetic();
+    let groups = digits.filter(|(at, _)| free(at));
+    groups.map(|(at, digits)| (segment.start + at, segment.start + at + digits.len())).collect()
 }
 
 /// The signs before a number that belong to it.

@@ -76,7 +76,7 @@ impl<'m> Joiner<'m> {
         let joins = numeric && !comma && (digit || matches!(next, '(' | '+'))
             || self.iban && !comma && (digit || next.is_ascii_uppercase())
             || self.date
-                && (digit || date::may_begin_month(rest))
+                && (digit || date::may_begin_month(rest.as_bytes()))
                 && so_far.split(' ').count() < 3
                 && self.of_birth(text, at)
             || self.name

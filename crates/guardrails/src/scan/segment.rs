@@ -119,6 +119,33 @@ static PLAIN: [(u16, u64); 256] = {
 /// Characters of a run from which on it is long enough to hold a secret.
 const LONG: usize = 12;
 
+/// Bytes of the shortest thing that is found in one run, unless it has an `@`.
+const SHORTEST: usize = 6;
+
+/// Whether nothing can be in a closed run, and nothing joins it: most numbers of a text are a few digits and then a word.
+/// To be asked only where nobody reads words.
+pub(super) fn idle(text: &str, at: usize, run: Ended, months: bool) -> bool {
+    let (length, signs) = (run.end - at, run.signs);
+    // Of seven bytes at most are short numbers with letters, dates and addresses of machines.
+    let few = || signs.digits() < 4 && signs.dots() < 2 && signs.colons() < 2;
+    if run.cut || run.flags.any(Flags::AT) || SHORTEST <= length && !(length < 8 && few()) {
+        return false;
+    }
+    // What follows is read as `pii::Joiner` does, and only where it is there to be read.
+    let behind = text.as_bytes().get(run.end..).unwrap_or_default();
+    let behind = match behind {
+        [b' ', behind @ ..] => behind,
+        [b',', b' ', behind @ ..] if months => behind,
+        [b',', 0xc2, ..] | [b','] | [0xc2, ..] | [] => return false,
+        _ => return true,
+    };
+    match behind {
+        [first, _, ..] if first.is_ascii_lowercase() => !(months && pii::may_begin_month(behind)),
+        [first, ..] => matches!(first, b' ' | b'\n' | b'"' | b'\'' | b'-' | b'*'),
+        [] => false,
+    }
+}
+
 const STOP: u8 = 0;
 const LETTER_LOWER: u8 = 1;
 const LETTER_UPPER: u8 = 2;
@@ -208,12 +235,17 @@ pub(super) fn dull(text: &str, at: usize, keys: bool, months: bool, brackets: bo
                 None => return start,
             },
             STOP => stop = true,
+            SIGN_COLON => flags |= Flags::COLON,
+            SLASH => flags |= Flags::SLASHES,
             _ => return start,
         }
         let length = end - start;
         if stop {
             let run = || text::part(text, start, end);
-            if keys && LONG <= length && flags != Flags::LOWER || months && pii::is_month(run()) {
+            if keys && LONG <= length && flags != Flags::LOWER
+                || SHORTEST <= length && flags.any(Flags::COLON | Flags::SLASHES)
+                || months && pii::is_month(run())
+            {
                 return start;
             }
             if byte == b'\\' || byte == b'[' && brackets {

@@ -21,13 +21,18 @@ const CONFIG: &str = r#"{
     "redacting": {"targets": ["a/m"], "guardrails": ["redacting"], "cache": {"mode": "exact"}},
     "strict": {"targets": ["a/m"], "guardrails": ["strict"], "cache": {"mode": "exact"}},
     "trying": {"targets": ["a/m"], "guardrails": ["trying"]},
-    "insisting": {"targets": ["a/m", "b/m"], "guardrails": ["insisting"]}
+    "insisting": {"targets": ["a/m", "b/m"], "guardrails": ["insisting"]},
+    "healthy": {"targets": ["a/m"], "guardrails": ["healthy"]}
   },
   "guardrails": {
     "redacting": {"input": [{"pii": "redact"}]},
     "strict": {"input": ["injection", "secrets"], "tool_result": ["injection"], "output": ["secrets", "leak", {"pii": "redact"}]},
     "trying": {"dry_run": true, "input": ["injection", {"pii": "redact"}], "output": ["secrets"]},
-    "insisting": {"output": [{"schema": "retry"}, {"check": "policy", "action": "retry", "deny": ["competitor"]}]}
+    "insisting": {"output": [{"schema": "retry"}, {"check": "policy", "action": "retry", "deny": ["competitor"]}]},
+    "healthy": {"input": [{"check": "policy", "topics": {"medicine": ["What dose of ibuprofen may I take?", "Is this rash dangerous?",
+                "My head hurts, which medicine helps?", "Can I take this medicine while pregnant?"]}}],
+                "output": [{"check": "policy", "topics": {"weather": ["It will rain tomorrow.", "The forecast says sunshine all day.",
+                "Expect snow and strong wind tonight."]}}]}
   }
 }"#;
 
@@ -82,6 +87,25 @@ fn placeholders_come_back_from_streams_however_they_are_cut() {
         assert_eq!(streamed(&told), "Dear anna@example.org, you are anna@example.org!", "{at}");
         assert!(told.ends_with("data: [DONE]\n\n"));
     }
+}
+
+#[test]
+fn topics_are_told_by_examples_in_prompts_and_answers() {
+    let host = host().reply("a.test", answer(200, said("Take a walk by the sea.").to_string())).reply(
+        "a.test",
+        stream(frames(&["Take an umbrella. Tom", "orrow the forecast says rain and wind. ", "Bye."])),
+    );
+    let gateway = gateway();
+    let (status, headers, body) =
+        ask(&gateway, &host, "healthy", "Hello! Which dose of this medicine may I take?");
+    assert_eq!((status, &body["error"]["code"]), (400, &json!("content_filter")), "{body}");
+    assert_eq!(headers["sluice-guardrails"], "input.policy=deny(denied_topic:1)");
+    let (status, _, body) = ask(&gateway, &host, "healthy", "What shall I do this weekend?");
+    assert_eq!(status, 200, "{body}");
+    let body =
+        json!({"model": "healthy", "stream": true, "messages": [{"role": "user", "content": "And now?"}]});
+    let (_, _, told) = send(&gateway, &host, post("/v1/chat/completions", body.to_string()));
+    assert!(told.contains("content_filter") && told.contains("umbrella") && !told.contains("Bye"), "{told}");
 }
 
 #[test]

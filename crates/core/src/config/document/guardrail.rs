@@ -103,6 +103,9 @@ pub struct Spelled {
     /// `policy`: regular expressions that must not match. `pii`: those of values let pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<String>,
+    /// `policy`: topics that must not be talked about, by name, with sentences about each as examples, best in English.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub topics: BTreeMap<String, Vec<String>>,
     /// `policy`: languages that may be spoken, such as `en`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub languages: Option<OneOrMore<String>>,
@@ -112,7 +115,8 @@ pub struct Spelled {
     /// `policy`: the most words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_words: Option<usize>,
-    /// `grounding`: the least share of support, from 0 to 1, that is enough. Default: 0.5.
+    /// `grounding`: the least share of support, from 0 to 1, that is enough. Default: 0.5. `policy`: how like the examples of a
+    /// topic a sentence must be to be about it. Default: 0.7.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Share>,
     /// `hook`: who is asked.
@@ -140,7 +144,7 @@ pub enum CheckName {
     Schema,
     /// How far an answer rests on the passages its request brought.
     Grounding,
-    /// Words, patterns, languages and lengths that are not wanted.
+    /// Words, patterns, topics, languages and lengths that are not wanted.
     Policy,
     /// What a guardrail somewhere else says.
     Hook,

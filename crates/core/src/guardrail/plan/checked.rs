@@ -7,7 +7,10 @@ use sluice_guardrails::{
     policy::{Language, Policy},
 };
 
-use super::Act;
+use super::{
+    Act,
+    topic::{self, Topic},
+};
 use crate::{
     config::{
         document::{self, Action, CheckName, Level, OneOrMore, SpelledCheck, Stage},
@@ -95,6 +98,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         allow,
         deny,
         patterns,
+        topics,
         languages,
         max_characters,
         max_words,
@@ -126,10 +130,15 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         ("allow", !allow.is_empty(), matches!(check, CheckName::Pii | CheckName::Links | CheckName::Policy)),
         ("deny", !deny.is_empty(), *check == CheckName::Policy),
         ("patterns", !patterns.is_empty(), matches!(check, CheckName::Pii | CheckName::Policy)),
+        ("topics", !topics.is_empty(), *check == CheckName::Policy),
         ("languages", languages.is_some(), *check == CheckName::Policy),
         ("max_characters", max_characters.is_some(), *check == CheckName::Policy),
         ("max_words", max_words.is_some(), *check == CheckName::Policy),
-        ("threshold", threshold.is_some(), *check == CheckName::Grounding),
+        (
+            "threshold",
+            threshold.is_some(),
+            *check == CheckName::Grounding || *check == CheckName::Policy && !topics.is_empty(),
+        ),
         ("hook", hook.is_some(), *check == CheckName::Hook),
     ];
     if let Some((member, _, _)) = given.iter().find(|(_, given, known)| *given && !known) {
@@ -181,6 +190,19 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
                     Ok(policy) => policy,
                     Err(error) => return problem("patterns", error),
                 };
+            }
+            let mut examples = 0;
+            for (name, written) in topics {
+                examples += written.len();
+                let topic = match Topic::new(written, threshold.map(Share::get)) {
+                    Ok(topic) if examples <= topic::MOST => topic,
+                    Ok(_) => return problem("topics", format!("at most {} examples in all", topic::MOST)),
+                    Err((Some(place), why)) => {
+                        return Err(Problem::new(at.key("topics").key(name).index(place), why));
+                    }
+                    Err((None, why)) => return Err(Problem::new(at.key("topics").key(name), why)),
+                };
+                policy = policy.deny_topic(Rc::new(topic));
             }
             for code in languages.iter().flat_map(OneOrMore::iter) {
                 let Some(language) = Language::from_code(code) else {
