@@ -209,10 +209,11 @@ fn stream(steps: &[Step]) {
     for (rate, threshold) in calibration::rows() {
         let (hits, wrong) = trace::served(steps, |step| step.verified, threshold);
         println!(
-            "trace dev, shipped for {:.2} %: {:.1} % hits, {:.2} % of them wrong",
+            "trace dev, shipped for {:.2} %: {:.1} % hits, {wrong} of {hits} wrong, {:.2} % (upper 95 % bound {:.2} %)",
             100.0 * rate,
             percent(hits, steps.len()),
-            percent(wrong, hits)
+            percent(wrong, hits),
+            100.0 * measure::upper_bound(wrong, hits)
         );
     }
     println!();
