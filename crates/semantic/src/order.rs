@@ -82,9 +82,9 @@ fn exchanged(a: &Analysis, b: &Analysis) -> bool {
     if both.len() < 2 || MOST_ALONE < alone(a, b) || MOST_ALONE < alone(b, a) || counted_alike(a, b) {
         return false;
     }
-    let pairs =
+    let mut pairs =
         both.iter().enumerate().flat_map(|(at, one)| both.iter().skip(at + 1).map(move |two| (one, two)));
-    pairs.into_iter().any(|((i, j, one), (k, l, two))| {
+    pairs.any(|((i, j, one), (k, l, two))| {
         let apart = i.abs_diff(*k) != 1 && j.abs_diff(*l) != 1;
         apart && (i < k) != (j < l) && alike(one, two)
     })
