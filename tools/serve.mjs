@@ -15,6 +15,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { fstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import http from "node:http";
 import module from "node:module";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
@@ -26,6 +27,11 @@ process.env.WRANGLER_HIDE_BANNER = "true";
 
 // Newer Nodes keep what they compiled, which halves the start.
 module.enableCompileCache?.();
+
+// After each batch, Miniflare's queues tell a server in this process over a connection that workerd keeps. Where Node has
+// closed that after five idle seconds, workerd may wait for minutes, and the queue with it.
+const { createServer: makeServer } = http;
+http.createServer = (...given) => Object.assign(makeServer(...given), { keepAliveTimeout: 0 });
 
 const ADDRESS = "127.0.0.1";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -165,8 +171,9 @@ async function serve({ bundle, ingest, port, seed, state }) {
   }
   const index = vectorize && (await (await import("./vectorize.mjs")).vectorize(vectorize));
   const models = workers_ai && (await (await import("./workers_ai.mjs")).workersAi(workers_ai));
-  const [{ Miniflare, NoOpLog }, gateway, consumer] = await Promise.all([
-    import("miniflare"),
+  // Before wrangler, which takes it too: two that load it at once may get one that is not there yet.
+  const { Miniflare, NoOpLog } = await import("miniflare");
+  const [gateway, consumer] = await Promise.all([
     worker(GATEWAY, bundle, variables, index, models),
     ingest && worker(INGEST, ingest, variables, index, models),
   ]);

@@ -154,6 +154,81 @@ fn own_verdicts_are_told_as_moderations(gateway: &Gateway) {
     assert_eq!(results[1]["categories"]["prompt_injection"], true, "{results}");
 }
 
+/// Asks for an answer to `text`, and gives it with the names of those who were asked for it.
+fn asked(
+    gateway: &Gateway,
+    protocol: Protocol,
+    model: &str,
+    text: &str,
+    stream: bool,
+) -> (Answer, Vec<String>, Value) {
+    let id = gateway.unique("judged");
+    let body = protocol.ask(model, &format!("{text} [[id {id}]]"), stream);
+    let answer = gateway.post(&protocol.path(model, stream), &body).send();
+    let log = gateway.mock().settled_log(&id);
+    let name = |entry: &Value| entry["ids"][0].as_str().unwrap_or_default().to_owned();
+    let provider = log.iter().find(|entry| name(entry) == "openai").cloned().unwrap_or_default();
+    (answer, log.iter().map(name).collect(), provider)
+}
+
+fn a_moderation_service_is_asked_beside_the_provider(gateway: &Gateway) {
+    for protocol in PROTOCOLS {
+        for stream in [false, true] {
+            // It takes its time: whoever asked it first would not have asked the provider.
+            let text = "some violence [[fault@moderator delay=150]]";
+            let (answer, mut asked, _) = asked(gateway, protocol, "moderated", text, stream);
+            refused(protocol, &answer.expect(400), "hook (violence)");
+            asked.sort();
+            assert_eq!(asked, ["moderator", "openai"], "{protocol} {stream}");
+        }
+        let answer = gateway.ask(protocol, "moderated", "a walk in the park").expect(200);
+        assert!(protocol.text(&answer.json()).contains("a walk"), "{protocol}");
+        let answer = gateway.stream(protocol, "moderated", "a walk in the park");
+        protocol.expect_whole_stream(&answer);
+    }
+}
+
+fn no_verdict_refuses_unless_it_is_to_let_pass(gateway: &Gateway) {
+    for fault in ["delay=5000", "status=500", "body=malformed"] {
+        let text = format!("a walk [[fault@moderator {fault}]]");
+        let answer = gateway.ask(Protocol::Chat, "moderated-closed", &text).expect(400);
+        refused(Protocol::Chat, &answer, "hook (unavailable)");
+        let answer = gateway.ask(Protocol::Chat, "moderated-open", &text).expect(200);
+        let told = answer.expect_header("sluice-guardrails");
+        assert_eq!(told, "input.hook=flag(unavailable:1)", "{fault}");
+    }
+}
+
+fn a_webhook_is_asked_before_the_provider(gateway: &Gateway) {
+    for protocol in PROTOCOLS {
+        for stream in [false, true] {
+            let (answer, asked_of, _) = asked(gateway, protocol, "asked-first", "a forbidden word", stream);
+            refused(protocol, &answer.expect(400), "hook (told_so)");
+            assert_eq!(asked_of, ["webhook"], "{protocol} {stream}");
+            let (answer, asked_of, sent) =
+                asked(gateway, protocol, "asked-first", "a confidential word", stream);
+            assert_eq!(answer.expect(200).text().matches("confidential").count(), 0, "{protocol} {stream}");
+            assert_eq!(asked_of, ["webhook", "openai"], "{protocol} {stream}");
+            let sent = sent.to_string();
+            assert!(sent.contains("withheld") && !sent.contains("confidential"), "{protocol}: {sent}");
+        }
+    }
+}
+
+fn a_webhook_judges_whole_answers_streams_too(gateway: &Gateway) {
+    for protocol in PROTOCOLS {
+        for stream in [false, true] {
+            let (answer, asked_of, _) = asked(gateway, protocol, "asked-last", "a forbidden word", stream);
+            refused(protocol, &answer.expect(400), "hook (told_so)");
+            assert_eq!(asked_of.first().map(String::as_str), Some("openai"), "{protocol} {stream}");
+        }
+        let answer = gateway.stream(protocol, "asked-last", "a confidential word");
+        protocol.expect_whole_stream(&answer);
+        let said = protocol.stream_text(&answer.events());
+        assert!(said.contains("withheld") && !said.contains("confidential"), "{protocol}: {said}");
+    }
+}
+
 on_every_host!(
     values_do_not_leave_and_come_back,
     values_come_back_in_the_arguments_of_tools,
@@ -163,4 +238,8 @@ on_every_host!(
     a_dry_run_tells_and_does_nothing,
     a_tenants_guardrail_holds_for_every_model,
     own_verdicts_are_told_as_moderations,
+    a_moderation_service_is_asked_beside_the_provider,
+    no_verdict_refuses_unless_it_is_to_let_pass,
+    a_webhook_is_asked_before_the_provider,
+    a_webhook_judges_whole_answers_streams_too,
 );

@@ -14,6 +14,7 @@ mod budgets;
 mod builtin;
 mod cache;
 mod chat;
+mod contracts;
 mod cors;
 mod costs;
 mod count;

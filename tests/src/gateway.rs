@@ -47,24 +47,35 @@ impl Host {
         wanted.split(',').any(|name| name.trim() == self.to_string())
     }
 
-    fn command(self) -> Command {
+    /// The gateway, and `ingest` beside it.
+    fn deployed(self) -> Command {
         match self {
-            Self::Cloudflare => {
-                let mut command = Command::new("node");
-                command.arg(place::serve_script()).arg("--bundle").arg(place::cloudflare_bundle());
-                command.arg("--ingest").arg(place::ingest_bundle());
-                command.args(["--port", "0"]);
-                command
-            }
-            Self::Spin => {
-                let mut command = Command::new(place::spin_host());
-                command.arg("--manifest").arg(place::spin_manifest());
-                command.arg("--components").arg(place::spin_bundle());
-                command.args(["--listen", "127.0.0.1:0", "--exit-on-stdin-close", "--tcp-nodelay"]);
-                command
-            }
+            Self::Cloudflare => worker(&place::cloudflare_bundle(), &place::ingest_bundle()),
+            Self::Spin => component(&place::spin_manifest(), &place::spin_bundle()),
         }
     }
+
+    /// The contracts of the ports; on Cloudflare in both Workers, which share their stores and objects.
+    fn contracts(self) -> Command {
+        match self {
+            Self::Cloudflare => worker(&place::cloudflare_contract(), &place::cloudflare_contract()),
+            Self::Spin => component(&place::spin_contract_manifest(), &place::spin_contract()),
+        }
+    }
+}
+
+fn worker(bundle: &Path, ingest: &Path) -> Command {
+    let mut command = Command::new("node");
+    command.arg(place::serve_script()).arg("--bundle").arg(bundle).arg("--ingest").arg(ingest);
+    command.args(["--port", "0"]);
+    command
+}
+
+fn component(manifest: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(place::spin_host());
+    command.arg("--manifest").arg(manifest).arg("--components").arg(folder);
+    command.args(["--listen", "127.0.0.1:0", "--exit-on-stdin-close", "--tcp-nodelay"]);
+    command
 }
 
 /// A running gateway.
@@ -86,8 +97,21 @@ impl Gateway {
         Self::start_in(host, seed, None)
     }
 
+    /// What answers on `host` in the gateway's place where the contracts of the ports are run, with the same bindings.
+    pub fn start_contracts(host: Host, seed: &Value) -> Self {
+        Self::serve(host, host.contracts(), seed)
+    }
+
     /// A gateway of its own whose state is kept in a folder.
     pub fn start_in(host: Host, seed: &Value, state: Option<&Path>) -> Self {
+        let mut command = host.deployed();
+        if let Some(state) = state {
+            command.arg("--state").arg(state);
+        }
+        Self::serve(host, command, seed)
+    }
+
+    fn serve(host: Host, mut command: Command, seed: &Value) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("sluice-test-{}-{number}-{host}.json", std::process::id());
@@ -95,11 +119,7 @@ impl Gateway {
         let mut opened =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).expect("a seed file");
         opened.write_all(seed.to_string().as_bytes()).expect("a seed file");
-        let mut command = host.command();
         command.arg("--seed").arg(&file);
-        if let Some(state) = state {
-            command.arg("--state").arg(state);
-        }
         let server = Server::start(command);
         // It has been read by now.
         let _ = fs::remove_file(&file);

@@ -27,6 +27,21 @@ pub fn spin_bundle() -> PathBuf {
     find("SLUICE_SPIN_BUNDLE", "target/bundle/spin")
 }
 
+/// The folder of the Cloudflare bundle that runs the contracts of the ports.
+pub fn cloudflare_contract() -> PathBuf {
+    find("SLUICE_CLOUDFLARE_CONTRACT", "target/bundle/cloudflare-contract")
+}
+
+/// The folder of the Spin component that runs the contracts of the ports.
+pub fn spin_contract() -> PathBuf {
+    find("SLUICE_SPIN_CONTRACT", "target/bundle/spin-contract")
+}
+
+/// The Spin manifest of that.
+pub fn spin_contract_manifest() -> PathBuf {
+    root().join("tests/contract.spin.toml")
+}
+
 /// The Spin manifest.
 pub fn spin_manifest() -> PathBuf {
     find("SLUICE_SPIN_MANIFEST", "spin.toml")

@@ -258,12 +258,34 @@ fn config(mock: &Mock) -> Value {
         "quiet": { "output": ["secrets"] },
         "trial": { "dry_run": true, "input": ["injection", { "pii": "redact" }] },
     });
+    let moderator = |timeout: &str, on_error: &str| {
+        json!({ "check": "hook", "hook": {
+            "name": "moderator", "url": mock.base_url("id=moderator", "/v1/moderations"),
+            "format": "openai_moderation", "model": "omni-moderation-latest", "api_key": "$HOUSE_KEY",
+            "timeout": timeout, "on_error": on_error,
+        } })
+    };
+    let webhook = |before: bool| {
+        json!({ "check": "hook", "hook": {
+            "url": mock.base_url("id=webhook", "/check"), "secret": "$HOUSE_KEY", "timeout": "10s", "before": before,
+        } })
+    };
+    config["guardrails"]["moderated"] = json!({ "input": [moderator("10s", "closed")] });
+    config["guardrails"]["moderated-closed"] = json!({ "input": [moderator("300ms", "closed")] });
+    config["guardrails"]["moderated-open"] = json!({ "input": [moderator("300ms", "open")] });
+    config["guardrails"]["asked-first"] = json!({ "input": [webhook(true)] });
+    config["guardrails"]["asked-last"] = json!({ "output": [webhook(false)] });
     for (model, target, guardrail) in [
         ("guarded-openai", "openai-mock/m", "standard"),
         ("guarded-anthropic", "anthropic-mock/m", "standard"),
         ("talkative-openai", "openai-mock/m", "quiet"),
         ("talkative-anthropic", "anthropic-mock/m", "quiet"),
         ("tried", "openai-mock/m", "trial"),
+        ("moderated", "openai-mock/m", "moderated"),
+        ("moderated-closed", "openai-mock/m", "moderated-closed"),
+        ("moderated-open", "openai-mock/m", "moderated-open"),
+        ("asked-first", "openai-mock/m", "asked-first"),
+        ("asked-last", "openai-mock/m", "asked-last"),
     ] {
         config["models"][model] =
             json!({ "targets": [target], "guardrails": [guardrail], "retry": { "attempts": 1 } });

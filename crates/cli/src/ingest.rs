@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long = "attribute", value_name = "NAME=VALUE", value_parser = attribute)]
     attributes: Vec<(String, Value)>,
     /// The most tokens of a chunk, 100 to 4096; the gateway knows a good number
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(100..=4096))]
     chunk_size: Option<u32>,
     /// How many tokens of a chunk the next one repeats, at most half
     #[arg(long, value_name = "TOKENS", requires = "chunk_size")]

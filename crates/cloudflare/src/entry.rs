@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use worker::{Context, Env, ScheduleContext, ScheduledEvent, event};
 
-use crate::{Worker, exchange, js};
+use crate::{Worker, exchange, js, own};
 
 /// Answers a request.
 #[event(fetch)]
@@ -18,11 +18,11 @@ async fn fetch(
     let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    Ok(exchange::answer(exchange::gateway().handle(&host, call).await)?)
+    Ok(exchange::answer(own::gateway().handle(&host, call).await)?)
 }
 
 /// Does what is to be done every hour.
 #[event(scheduled)]
 async fn scheduled(_event: ScheduledEvent, env: Env, _context: ScheduleContext) {
-    exchange::gateway().hourly(&Worker { env, context: None }).await;
+    own::gateway().hourly(&Worker { env, context: None }).await;
 }

@@ -1,13 +1,10 @@
-//! A request of the platform's in, an answer out: what both bundles' entry points share.
-
-use std::rc::Rc;
+//! A request of the platform's in, an answer out: what the bundles' entry points share.
 
 use bytes::Bytes;
 use futures::{StreamExt, future::LocalBoxFuture, stream::LocalBoxStream};
 use http::{Method, Request, Uri};
 use sluice_core::{
-    config,
-    gateway::{Call, Gateway, Reply, ReplyBody, VISITOR},
+    gateway::{Call, Reply, ReplyBody, VISITOR},
     port::NetworkError,
 };
 use wasm_bindgen::JsValue;
@@ -17,15 +14,6 @@ use crate::{
     body::{self, Incoming},
     js::{self, Pipe},
 };
-
-thread_local! {
-    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
-}
-
-/// The isolate's gateway.
-pub fn gateway() -> Rc<Gateway> {
-    GATEWAY.with(Rc::clone)
-}
 
 /// A request as the gateway takes it; `None` if its path cannot be read as one.
 pub fn call(request: &web_sys::Request) -> Option<Call<Incoming>> {

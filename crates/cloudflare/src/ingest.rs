@@ -5,7 +5,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use worker::{Context, Env, event, worker_sys};
 
-use crate::{Worker, batch::Message, exchange, js};
+use crate::{Worker, batch::Message, exchange, js, own};
 
 /// The variable that names the queue of dead letters, so that its messages are known as that.
 const DEAD_LETTERS: &str = "DEAD_LETTERS";
@@ -22,7 +22,7 @@ async fn fetch(
     let Some(call) = exchange::call(&request) else {
         return Ok(js::respond("400", &[])?);
     };
-    Ok(exchange::answer(sluice_ingest::handle(&exchange::gateway(), &host, call).await)?)
+    Ok(exchange::answer(sluice_ingest::handle(&own::gateway(), &host, call).await)?)
 }
 
 /// Works on a batch, one message after the other. What is told of a message holds whatever becomes of those after it; one
@@ -30,7 +30,7 @@ async fn fetch(
 #[wasm_bindgen]
 pub async fn queue(batch: JsValue, env: Env, context: worker_sys::Context) {
     let host = Worker { env, context: Some(Rc::new(Context::new(context))) };
-    let gateway = exchange::gateway();
+    let gateway = own::gateway();
     let dead = js::binding(&host.env, DEAD_LETTERS).and_then(|name| name.as_string());
     let is_dead = dead.is_some_and(|dead| dead == js::batch_queue(&batch));
     for message in Message::all(&batch) {

@@ -32,9 +32,36 @@ pub struct Verdict {
     /// How sure the check is, from 0 to 1, where it tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
+    /// How far the answer rests on its passages: the worst of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grounding: Option<Grounded>,
     /// Whether `action` is what would have been done.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+}
+
+/// How far an answer rests on its passages.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Grounded {
+    /// From 0 to 1.
+    pub support: f32,
+    /// Sentence by sentence.
+    pub sentences: Vec<Statement>,
+}
+
+/// How far one sentence of an answer rests on its passages. Says where it stands, not what it says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Statement {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+    /// The share of its words of content that the passages have, from 0 to 1.
+    pub support: f32,
+    /// Numbers that the passages do not have.
+    pub missing_numbers: usize,
+    /// Names that the passages do not have.
+    pub missing_names: usize,
 }
 
 /// What was found in a request and its answer.
@@ -75,7 +102,18 @@ impl Verdicts {
             verdict.score = if verdict.score < score { score } else { verdict.score };
         } else {
             let kinds = BTreeMap::from([(kind, 1)]);
-            self.0.push(Verdict { stage, check, action, kinds, score, dry_run });
+            self.0.push(Verdict { stage, check, action, kinds, score, grounding: None, dry_run });
+        }
+    }
+
+    /// That an answer rests too little on its passages.
+    pub fn grounded(&mut self, act: plan::Act, kind: &'static str, grounded: Grounded) {
+        self.add(Stage::Output, CheckName::Grounding, act, kind, Some(1.0 - grounded.support));
+        let own = self.0.iter_mut().rfind(|verdict| verdict.check == CheckName::Grounding.name());
+        if let Some(verdict) = own
+            && verdict.grounding.as_ref().is_none_or(|other| grounded.support < other.support)
+        {
+            verdict.grounding = Some(grounded);
         }
     }
 

@@ -184,9 +184,6 @@ pub struct Candidate {
     pub dense: f32,
     /// Both mixed: see `retrieval::mix`.
     pub mixed: f32,
-    /// The whole chunk's vector, for telling candidates apart; `None` where the index has none.
-    #[serde(skip)]
-    pub vector: Option<Vector>,
 }
 
 /// What an index has.

@@ -43,13 +43,15 @@ impl<'a> Indexed<'a> {
     }
 
     fn found(&self, question: &str, weight: f32, count: usize) -> (Query, Vector, Found) {
+        let (query, vector) = (Query::new(question), embed(self.model, question));
+        let mut cosines = vec![0.0; self.collection.texts.len()];
+        Vectors::parse(&self.vectors).unwrap().scores(&vector, &mut cosines);
         let file = File {
             postings: Postings::parse(&self.words).unwrap(),
-            vectors: (0.0 < weight).then(|| Vectors::parse(&self.vectors).unwrap()),
+            cosines: (0.0 < weight).then_some(&cosines),
             admitted: true,
         };
-        let (query, vector) = (Query::new(question), embed(self.model, question));
-        let found = search(&[file], &query, Some(&vector), weight, count);
+        let found = search(&[file], &query, weight, count);
         (query, vector, found)
     }
 

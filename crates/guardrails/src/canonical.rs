@@ -2,8 +2,8 @@
 //!
 //! The first view is the text without invisible characters, in compatibility form, with letters of other scripts inside
 //! Latin words replaced by what they look like. More views come only where there is a reason: spaced or dotted letters
-//! joined and leetspeak read, accents dropped where they decorate, encodings decoded (nested ones too), rot13 and
-//! reversal undone. Every view knows which bytes of the original its own came from.
+//! joined, leetspeak read where it hides a word of the detector's, accents dropped where they decorate, encodings decoded
+//! (nested ones too), rot13 and reversal undone. Every view knows which bytes of the original its own came from.
 //!
 //! Each view is made in one pass over the one before; views and their bytes are capped by the length of the text, so the
 //! whole is linear, whatever the bytes.
@@ -19,7 +19,7 @@ mod tables;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub(crate) use clean::{continues, stands_for_other};
+pub(crate) use clean::{continues, decorates, stands_for_other};
 pub(crate) use fold::is_latin;
 pub use fold::latin_base;
 use map::Map;

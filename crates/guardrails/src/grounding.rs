@@ -2,7 +2,7 @@
 //!
 //! The score is a logistic model over shares of the answer's words, word pairs, names and numbers that the passages
 //! hold. None of its inputs is, or grows with, the answer's length. It measures overlap, not truth: a sentence that
-//! says the opposite in the same words scores high. So it is a figure to show or to sample by, never a verdict.
+//! says the opposite in the same words scores high. So it is a figure to show or to sample by, no proof.
 //! The weights are fitted by `cargo xtask eval guardrails --fit`.
 
 mod words;

@@ -15,14 +15,22 @@ use std::sync::LazyLock;
 
 use crate::canonical::Canonical;
 use features::{Extractor, Sum};
+use lexicon::Lexicon;
 use model::{Model, NotAModel};
-use rules::{Matcher, Strength};
-use tokens::Tokens;
+use rules::{Matcher, Rules, Strength};
+use tokens::{Token, Tokens};
 
 /// The kind of what the model found without a rule's help.
 pub const LEARNED: &str = "learned_pattern";
 /// How much of a score every doubling of a text's windows costs: more places, more chances to look like an attack.
 const LENGTH_PENALTY: f32 = 0.3;
+
+/// Whether a word is one that attacks are told by: it has a class, alone or with another, or a rule names it.
+pub(crate) fn is_known(word: &str) -> bool {
+    let (lexicon, rules) = (Lexicon::shared(), Rules::shared());
+    let known = |token: Token| token.class != 0 || rules.names(token.hash) || lexicon.is_part(token.hash);
+    Tokens::new(word).any(known)
+}
 
 /// Whose text it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,8 +27,15 @@ const LONGEST: usize = 40;
 pub struct Vault {
     values: Vec<Zeroizing<String>>,
     placeholders: HashMap<String, usize>,
-    names: HashMap<u64, Vec<(usize, String)>, BuildHasherDefault<DefaultHasher>>,
+    names: HashMap<u64, Vec<Name>, BuildHasherDefault<DefaultHasher>>,
     counts: HashMap<&'static str, usize>,
+}
+
+/// What stands for one of the values.
+struct Name {
+    at: usize,
+    kind: &'static str,
+    placeholder: String,
 }
 
 impl Vault {
@@ -49,29 +56,33 @@ impl Vault {
 
     /// The placeholder of a value that has one.
     pub fn known(&self, kind: &'static str, value: &str) -> Option<String> {
-        let hash = self.names.hasher().hash_one((kind, value));
-        let begin = format!("[{}_", kind.to_ascii_uppercase());
-        let same = |at: &usize| self.values.get(*at).is_some_and(|kept| kept.as_str() == value);
-        let all = self.names.get(&hash).into_iter().flatten();
-        all.into_iter()
-            .find(|(at, placeholder)| same(at) && placeholder.starts_with(&begin))
-            .map(|(_, placeholder)| placeholder.clone())
+        self.named(self.hash(kind, value), kind, value).cloned()
     }
 
     /// The placeholder of a value; a new one the first time it is seen.
     pub fn placeholder(&mut self, kind: &'static str, value: &str) -> String {
-        if let Some(known) = self.known(kind, value) {
-            return known;
+        let hash = self.hash(kind, value);
+        if let Some(known) = self.named(hash, kind, value) {
+            return known.clone();
         }
-        let hash = self.names.hasher().hash_one((kind, value));
         let count = self.counts.entry(kind).or_insert(0);
         *count += 1;
         let placeholder = format!("[{}_{count}]", kind.to_ascii_uppercase());
         let at = self.values.len();
         self.values.push(Zeroizing::new(value.to_owned()));
         self.placeholders.insert(placeholder.clone(), at);
-        self.names.entry(hash).or_default().push((at, placeholder.clone()));
+        self.names.entry(hash).or_default().push(Name { at, kind, placeholder: placeholder.clone() });
         placeholder
+    }
+
+    fn hash(&self, kind: &'static str, value: &str) -> u64 {
+        self.names.hasher().hash_one((kind, value))
+    }
+
+    fn named(&self, hash: u64, kind: &'static str, value: &str) -> Option<&String> {
+        let value_at = |at: usize| self.values.get(at).is_some_and(|kept| kept.as_str() == value);
+        let mut all = self.names.get(&hash).into_iter().flatten();
+        all.find(|name| name.kind == kind && value_at(name.at)).map(|name| &name.placeholder)
     }
 
     /// The value behind a placeholder, `None` where we gave out no such placeholder.

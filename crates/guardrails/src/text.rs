@@ -25,12 +25,16 @@ pub(crate) fn char_at(text: &str, at: usize) -> Option<char> {
 /// Where the last `count` characters before `at` begin.
 pub(crate) fn back(text: &str, at: usize, count: usize) -> usize {
     let left = text.get(..at).unwrap_or("");
+    if left.is_empty() {
+        return at;
+    }
     // Asked of every number: of ASCII, bytes are characters.
     let start = left.len().saturating_sub(count);
     if left.as_bytes().get(start..).is_some_and(<[u8]>::is_ascii) {
-        return if left.is_empty() { at } else { start };
+        return start;
     }
-    left.char_indices().rev().take(count).last().map_or(at, |(start, _)| start)
+    let mut begins = left.bytes().enumerate().rev().filter(|(_, byte)| !(0x80..0xC0).contains(byte));
+    count.checked_sub(1).map_or(at, |before| begins.nth(before).map_or(0, |(start, _)| start))
 }
 
 /// The nearest character boundary at or before `at`.
@@ -40,6 +44,17 @@ pub(crate) fn floor(text: &str, at: usize) -> usize {
         at = at.saturating_sub(1);
     }
     at
+}
+
+/// The stretches of bytes that `within` takes, none of them beyond ASCII, and where each begins.
+pub(crate) fn stretches(text: &str, within: impl Fn(u8) -> bool) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text.as_bytes().get(at..)?.iter().position(|byte| within(*byte))?;
+        let rest = text.as_bytes().get(start..)?;
+        at = start + rest.iter().position(|byte| !within(*byte)).unwrap_or(rest.len());
+        Some((start, part(text, start, at)))
+    })
 }
 
 /// Whether a character makes the one before it part of a longer word or number.
@@ -90,9 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn stretches_lie_between_what_is_not_wanted() {
+        let found: Vec<_> = stretches("ab-ñc1", |byte| byte.is_ascii_alphanumeric()).collect();
+        assert_eq!(found, [(0, "ab"), (5, "c1")]);
+    }
+
+    #[test]
     fn going_back_counts_characters_not_bytes() {
         assert_eq!(back("añb", 4, 2), 1);
         assert_eq!(back("ab", 2, 9), 0);
+        assert_eq!((back("ñb", 3, 9), back("ñ", 2, 0), back("", 0, 1)), (0, 2, 0));
         assert_eq!(floor("añb", 2), 1);
     }
 }

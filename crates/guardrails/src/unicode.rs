@@ -38,6 +38,8 @@ impl Traits {
     pub const ACCENTED: Self = Self(1 << 8);
     /// Looks like a Latin letter.
     pub const ALIKE: Self = Self(1 << 9);
+    /// An accent of no script of its own, which any letter may be decorated with.
+    pub const DECORATES: Self = Self(1 << 10);
 
     const IDEOGRAPH: Self = Self(Self::ALPHANUMERIC.0 | Self::ALPHABETIC.0);
 
@@ -61,14 +63,18 @@ impl Traits {
             (Self::LATIN, canonical::is_latin(character)),
             (Self::ACCENTED, canonical::latin_base(character) != character),
             (Self::ALIKE, canonical::look_alike(character).is_some()),
+            (Self::DECORATES, canonical::decorates(character)),
         ];
         facts.into_iter().filter(|(_, holds)| *holds).fold(Self(0), |all, (fact, _)| Self(all.0 | fact.0))
     }
 }
 
-type Page = Box<[Traits]>;
+type Page = Box<[Traits; 256]>;
 
-/// By the character's number without its last eight bits.
+/// The pages of alphabets, by the character's number without its last eight bits.
+static ALPHABETS: [OnceLock<Page>; 0x40] = [const { OnceLock::new() }; 0x40];
+
+/// All pages, in the same order.
 static PAGES: LazyLock<Vec<OnceLock<Page>>> =
     LazyLock::new(|| (0..=u32::from(char::MAX) >> 8).map(|_| OnceLock::new()).collect());
 
@@ -81,12 +87,14 @@ pub(crate) fn traits(character: char) -> Traits {
     }
     let number = u32::from(character);
     let (page, place) = ((number >> 8) as usize, (number & 255) as usize);
-    let page = PAGES.get(page).map(|page| page.get_or_init(|| fill(number & !255)));
-    page.and_then(|page| page.get(place)).copied().unwrap_or_default()
+    let Some(page) = ALPHABETS.get(page).or_else(|| PAGES.get(page)) else { return Traits::default() };
+    page.get_or_init(|| fill(number & !255)).get(place).copied().unwrap_or_default()
 }
 
+#[cold]
 fn fill(first: u32) -> Page {
-    (first..=first | 255).map(|number| char::from_u32(number).map_or(Traits(0), Traits::of)).collect()
+    let one = |place: usize| u32::try_from(place).ok().and_then(|place| char::from_u32(first | place));
+    Box::new(std::array::from_fn(|place| one(place).map_or(Traits(0), Traits::of)))
 }
 
 #[cfg(test)]

@@ -40,22 +40,23 @@ fn retrieval(criterion: &mut Criterion) {
         (0..CHUNKS).map(|chunk| (0..ROWS).map(|row| vector(chunk * ROWS + row)).collect()).collect();
     let (words, vectors) = (postings::pack(&terms), dense::pack(256, &rows));
     let (query, asked) = (Query::new("word3 word150 word1500 word15000 word7"), vector(1));
-    let file = File {
-        postings: Postings::parse(&words).unwrap(),
-        vectors: Some(Vectors::parse(&vectors).unwrap()),
-        admitted: true,
-    };
+    let vectors = Vectors::parse(&vectors).unwrap();
+    let file = File { postings: Postings::parse(&words).unwrap(), cosines: None, admitted: true };
     let long = text(1);
     criterion.bench_function("terms of 120 words", |b| b.iter(|| terms::hashes(black_box(&long))));
     criterion.bench_function("60,000 vectors", |b| {
         let mut scores = vec![0.0; CHUNKS];
-        b.iter(|| file.vectors.unwrap().scores(black_box(&asked), &mut scores));
+        b.iter(|| vectors.scores(black_box(&asked), &mut scores));
     });
     criterion.bench_function("words of 10,000 chunks", |b| {
-        b.iter(|| search(&[file], black_box(&query), None, 0.3, 40));
+        b.iter(|| search(&[file], black_box(&query), 0.3, 40));
     });
     criterion.bench_function("hybrid over 10,000 chunks", |b| {
-        b.iter(|| search(&[file], black_box(&query), Some(&asked), 0.3, 40));
+        b.iter(|| {
+            let mut cosines = vec![0.0; CHUNKS];
+            vectors.scores(black_box(&asked), &mut cosines);
+            search(&[File { cosines: Some(&cosines), ..file }], black_box(&query), 0.3, 40)
+        });
     });
 }
 

@@ -2,7 +2,6 @@
 
 use crate::{
     bm25::{self, Statistics},
-    dense::{Vector, Vectors},
     mix::{Mix, Spread},
     postings::Postings,
     terms::Query,
@@ -13,8 +12,9 @@ use crate::{
 pub struct File<'a> {
     /// Which terms its chunks hold.
     pub postings: Postings<'a>,
-    /// Its chunks' vectors, where they lie with it.
-    pub vectors: Option<Vectors<'a>>,
+    /// How near its chunks are to the question, as [`Vectors::scores`](crate::dense::Vectors::scores) tells; nothing where
+    /// that is not known.
+    pub cosines: Option<&'a [f32]>,
     /// Whether the caller's filter admits it. Others only count towards how rare words are.
     pub admitted: bool,
 }
@@ -47,39 +47,29 @@ pub struct Found {
     pub most: f32,
 }
 
-/// Searches: the `count` chunks with the highest mixed score, of equals the earlier. Without a query vector, or where
-/// no file has vectors, words alone decide. Chunks that share no word with the question and have no vector are not found.
+/// Searches: the `count` chunks with the highest mixed score, of equals the earlier. Where no file has cosines, words alone
+/// decide. Chunks that share no word with the question and have no vector are not found.
 #[must_use]
-pub fn search(
-    files: &[File<'_>],
-    query: &Query,
-    vector: Option<&Vector>,
-    weight: f32,
-    count: usize,
-) -> Found {
+pub fn search(files: &[File<'_>], query: &Query, weight: f32, count: usize) -> Found {
     let statistics = Statistics::of(query, files.iter().map(|file| file.postings));
     let weights = statistics.weights(query);
     let admitted = || files.iter().enumerate().filter(|(_, file)| file.admitted);
     let total: usize = admitted().map(|(_, file)| file.postings.chunks() as usize).sum();
-    let (mut lexical, mut dense) = (vec![0.0_f32; total], vec![0.0_f32; total]);
-    let mut seen_by_vector = false;
+    let (mut lexical, mut dense) = (vec![0.0_f32; total], Vec::with_capacity(total));
     let mut start = 0;
     for (_, file) in admitted() {
         let end = start + file.postings.chunks() as usize;
         if let Some(scores) = lexical.get_mut(start..end) {
             bm25::add_scores(query, &statistics, &weights, &file.postings, scores);
         }
-        if let (Some(vector), Some(vectors), Some(scores)) = (vector, file.vectors, dense.get_mut(start..end))
-        {
-            vectors.scores(vector, scores);
-            seen_by_vector |= vectors.dims() == vector.dims();
-        }
+        dense.extend_from_slice(file.cosines.unwrap_or_default());
+        dense.resize(end, 0.0);
         start = end;
     }
     let mix = Mix {
         lexical: Spread::of(lexical.iter().copied()),
         dense: Spread::of(dense.iter().copied()),
-        weight: if seen_by_vector { weight } else { 0.0 },
+        weight: if admitted().any(|(_, file)| file.cosines.is_some()) { weight } else { 0.0 },
     };
     let places = admitted().flat_map(|(at, file)| (0..file.postings.chunks()).map(move |chunk| (at, chunk)));
     let mut best = Best::new(count);
@@ -132,25 +122,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{dense, postings, terms};
+    use crate::{postings, terms};
 
     struct Stored {
         postings: Vec<u8>,
-        vectors: Vec<u8>,
+        cosines: Vec<f32>,
     }
 
-    fn stored(chunks: &[(&str, [f32; 3])]) -> Stored {
+    fn stored(chunks: &[(&str, f32)]) -> Stored {
         let terms: Vec<_> = chunks.iter().map(|chunk| terms::hashes(chunk.0)).collect();
-        let rows: Vec<_> = chunks.iter().map(|chunk| [Vector::new(&chunk.1)]).collect();
-        Stored { postings: postings::pack(&terms), vectors: dense::pack(3, &rows) }
+        Stored { postings: postings::pack(&terms), cosines: chunks.iter().map(|chunk| chunk.1).collect() }
     }
 
     fn file(stored: &Stored) -> File<'_> {
         File {
             postings: Postings::parse(&stored.postings).unwrap(),
-            vectors: Some(Vectors::parse(&stored.vectors).unwrap()),
+            cosines: Some(&stored.cosines),
             admitted: true,
         }
+    }
+
+    fn by_words(file: File<'_>) -> File<'_> {
+        File { cosines: None, ..file }
     }
 
     fn order(found: &Found) -> Vec<(usize, u32)> {
@@ -159,29 +152,25 @@ mod tests {
 
     #[test]
     fn words_and_meaning_both_count() {
-        let first =
-            stored(&[("how to reset the password", [0.0, 1.0, 0.0]), ("opening hours", [1.0, 0.0, 0.0])]);
-        let second =
-            stored(&[("recover a forgotten login", [0.1, 0.95, 0.0]), ("shipping costs", [0.0, 0.0, 1.0])]);
+        let first = stored(&[("how to reset the password", 1.0), ("opening hours", 0.0)]);
+        let second = stored(&[("recover a forgotten login", 0.99), ("shipping costs", 0.0)]);
         let files = [file(&first), file(&second)];
         let query = Query::new("reset password");
-        let vector = Vector::new(&[0.0, 1.0, 0.0]);
-        let found = search(&files, &query, Some(&vector), 0.5, 2);
-        assert_eq!(order(&found), [(0, 0), (1, 0)]);
-        let by_words = search(&files, &query, None, 0.5, 10);
-        assert_eq!(order(&by_words), [(0, 0)]);
+        assert_eq!(order(&search(&files, &query, 0.5, 2)), [(0, 0), (1, 0)]);
+        let words = search(&files.map(by_words), &query, 0.5, 10);
+        assert_eq!((order(&words), words.mix.weight), (vec![(0, 0)], 0.0));
         let unadmitted = [File { admitted: false, ..file(&first) }, file(&second)];
-        let found = search(&unadmitted, &query, Some(&vector), 0.5, 1);
-        assert_eq!(order(&found), [(1, 0)]);
-        assert_eq!(search(&[], &query, Some(&vector), 0.5, 3).candidates, []);
+        assert_eq!(order(&search(&unadmitted, &query, 0.5, 1)), [(1, 0)]);
+        assert_eq!(search(&[], &query, 0.5, 3).candidates, []);
     }
 
     #[test]
-    fn a_vector_of_another_length_leaves_the_words() {
-        let one = stored(&[("reset password", [0.0, 1.0, 0.0]), ("other", [0.0, 1.0, 0.1])]);
-        let found = search(&[file(&one)], &Query::new("reset"), Some(&Vector::new(&[1.0; 4])), 0.5, 5);
-        assert_eq!(order(&found), [(0, 0)]);
-        assert_eq!(found.mix.weight, 0.0);
+    fn a_file_without_cosines_is_found_by_its_words_beside_others() {
+        let (first, second) = (stored(&[("opening hours", 0.9)]), stored(&[("reset password", 0.9)]));
+        let files = [file(&first), by_words(file(&second))];
+        let found = search(&files, &Query::new("reset"), 0.3, 2);
+        let told: Vec<_> = found.candidates.iter().map(|found| (found.file, found.dense)).collect();
+        assert_eq!(told, [(1, 0.0), (0, 0.9)]);
     }
 
     proptest! {

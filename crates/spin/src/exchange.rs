@@ -1,14 +1,11 @@
-//! A request of Spin's in, an answer out: what both components' entry points share.
-
-use std::rc::Rc;
+//! A request of Spin's in, an answer out: what the components' entry points share.
 
 use bytes::Bytes;
 use futures::{StreamExt, future::pending, stream::LocalBoxStream};
 use http_body::Frame;
 use http_body_util::{Either, Full, StreamBody};
 use sluice_core::{
-    config,
-    gateway::{Call, Gateway, Reply, ReplyBody, VISITOR},
+    gateway::{Call, Reply, ReplyBody, VISITOR},
     port::{Http, NetworkError},
 };
 use spin_sdk::{http::Request, wasip3};
@@ -20,15 +17,6 @@ type Piece = Result<Frame<Bytes>, NetworkError>;
 
 /// An answer's body.
 pub type Outgoing = Either<Full<Bytes>, StreamBody<LocalBoxStream<'static, Piece>>>;
-
-thread_local! {
-    static GATEWAY: Rc<Gateway> = Gateway::new(config::EMBEDDED);
-}
-
-/// The instance's gateway.
-pub fn gateway() -> Rc<Gateway> {
-    GATEWAY.with(Rc::clone)
-}
 
 fn pieces_of(pieces: LocalBoxStream<'static, Result<Bytes, NetworkError>>) -> Outgoing {
     Either::Right(StreamBody::new(pieces.map(|piece| piece.map(Frame::data)).boxed_local()))

@@ -5,10 +5,11 @@ use spin_sdk::{http::Request, http_service};
 use crate::{
     Spin,
     exchange::{self, Outgoing},
+    own,
 };
 
 /// Answers a request.
 #[http_service]
 async fn handle(request: Request) -> http::Response<Outgoing> {
-    exchange::answer(sluice_ingest::handle(&exchange::gateway(), &Spin, exchange::call(request)).await)
+    exchange::answer(sluice_ingest::handle(&own::gateway(), &Spin, exchange::call(request)).await)
 }

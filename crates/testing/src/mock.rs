@@ -23,6 +23,7 @@
 //! POST [/f/CLAUSES]/api/chat                 JSON and NDJSON         ollama
 //! GET  [/f/CLAUSES]/api/tags                                         ollama
 //! POST [/f/CLAUSES]/client/v4/accounts/ID/ai/run/MODEL               workers_ai
+//! POST [/f/CLAUSES]/check                    a guardrail                 webhook
 //! GET  /_log[?id=NAME]     what was asked, oldest first              log
 //! DELETE /_log[?id=NAME]   forgets it, and the counts of `times=`
 //! ```
@@ -51,6 +52,7 @@ mod reply;
 mod sample;
 mod server;
 mod socket;
+mod webhook;
 mod workers_ai;
 
 use std::io;

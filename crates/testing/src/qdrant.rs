@@ -1,5 +1,6 @@
 //! A stand-in for Qdrant, after its documented HTTP API (version 1.10 and later): collections, points, filters, errors in
-//! its words. There is no package of the real one here; what it answers otherwise than documented is not known.
+//! its words, and writes that are done only after the answer unless the caller waits. There is no package of the real one
+//! here; what it answers otherwise than documented is not known.
 
 #![allow(
     clippy::indexing_slicing,
@@ -15,6 +16,8 @@ use serde_json::{Map, Value, json};
 pub struct Qdrant {
     key: Option<String>,
     collections: BTreeMap<String, Collection>,
+    /// Writes that nobody waited for: path and body.
+    waiting: Vec<(String, Value)>,
     operations: u64,
 }
 
@@ -48,6 +51,18 @@ impl Qdrant {
     /// Loses everything.
     pub fn forget(&mut self) {
         self.collections.clear();
+        self.waiting.clear();
+    }
+
+    /// Does what nobody waited for.
+    pub fn catch_up(&mut self) {
+        for (path, body) in std::mem::take(&mut self.waiting) {
+            let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+            if let ["collections", name, "points", rest @ ..] = parts.as_slice() {
+                // Who does not wait is not told that it failed.
+                _ = if rest.is_empty() { self.upsert(name, &body) } else { self.delete(name, &body) };
+            }
+        }
     }
 
     /// How many points a collection has.
@@ -64,7 +79,8 @@ impl Qdrant {
             body => serde_json::from_slice(body)
                 .or_else(|error| refused(400, format!("Format error in JSON body: {error}")))?,
         };
-        let path = path.split('?').next().unwrap_or_default();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let waits = query.split('&').any(|one| one == "wait=true");
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         match (method, parts.as_slice()) {
             ("GET", ["collections"]) => {
@@ -79,22 +95,21 @@ impl Qdrant {
                     |_| Ok(self.done()),
                 )
             }
+            ("PUT", ["collections", name, "points"])
+            | ("POST", ["collections", name, "points", "delete"])
+                if !waits =>
+            {
+                self.collection(name)?;
+                self.waiting.push((path.to_owned(), body));
+                self.operations += 1;
+                Ok(json!({"operation_id": self.operations, "status": "acknowledged"}))
+            }
             ("PUT", ["collections", name, "points"]) => {
                 self.upsert(name, &body)?;
                 Ok(self.done())
             }
             ("POST", ["collections", name, "points", "delete"]) => {
-                let collection = self.collection(name)?;
-                match (&body["filter"], body["points"].as_array()) {
-                    (Value::Null, Some(ids)) => {
-                        let ids: Vec<&str> = ids.iter().filter_map(Value::as_str).collect();
-                        collection.points.retain(|id, _| !ids.contains(&id.as_str()));
-                    }
-                    (filter, None) if filter.is_object() => {
-                        collection.points.retain(|id, (_, payload)| !holds(filter, id, payload));
-                    }
-                    _ => return refused(400, "Format error in JSON body: data did not match any variant"),
-                }
+                self.delete(name, &body)?;
                 Ok(self.done())
             }
             ("POST", ["collections", name, "points", "query"]) => self.query(name, &body),
@@ -144,6 +159,21 @@ impl Qdrant {
             ));
         }
         collection.points.extend(read);
+        Ok(())
+    }
+
+    fn delete(&mut self, name: &str, body: &Value) -> Result<(), (u16, String)> {
+        let collection = self.collection(name)?;
+        match (&body["filter"], body["points"].as_array()) {
+            (Value::Null, Some(ids)) => {
+                let ids: Vec<&str> = ids.iter().filter_map(Value::as_str).collect();
+                collection.points.retain(|id, _| !ids.contains(&id.as_str()));
+            }
+            (filter, None) if filter.is_object() => {
+                collection.points.retain(|id, (_, payload)| !holds(filter, id, payload));
+            }
+            _ => return refused(400, "Format error in JSON body: data did not match any variant"),
+        }
         Ok(())
     }
 
@@ -242,4 +272,29 @@ fn holds(filter: &Value, id: &str, payload: &Value) -> bool {
     must.iter().all(|one| holds(one, id, payload))
         && (should.is_empty() || should.iter().any(|one| holds(one, id, payload)))
         && !must_not.iter().any(|one| holds(one, id, payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_wait_does_not_see_it_yet() {
+        let mut server = Qdrant::default();
+        let collection = json!({"vectors": {"size": 2, "distance": "Cosine"}});
+        assert_eq!(server.answer("PUT", "/collections/a", None, collection.to_string().as_bytes()).0, 200);
+        let id = "00000000-0000-0000-0000-000000000001";
+        let points = json!({"points": [{"id": id, "vector": [1, 0], "payload": {}}]}).to_string();
+        let (status, told) = server.answer("PUT", "/collections/a/points", None, points.as_bytes());
+        assert_eq!((status, &told["result"]["status"]), (200, &json!("acknowledged")));
+        assert_eq!(server.count("a"), 0);
+        server.catch_up();
+        assert_eq!(server.count("a"), 1);
+        let gone = json!({"points": [id]}).to_string();
+        let (_, told) =
+            server.answer("POST", "/collections/a/points/delete?wait=true", None, gone.as_bytes());
+        assert_eq!((&told["result"]["status"], server.count("a")), (&json!("completed"), 0));
+        let (status, _) = server.answer("PUT", "/collections/none/points", None, points.as_bytes());
+        assert_eq!(status, 404);
+    }
 }

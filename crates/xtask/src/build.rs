@@ -1,5 +1,5 @@
 //! `cargo xtask build`: the bundles of both hosts, in `target/bundle/`: the gateway, and `ingest`, whose parsers are no
-//! part of it.
+//! part of it; for tests, and with `--contract` alone, one that runs the contracts of the ports inside each host.
 //!
 //! Also what the manifests call as their build command. `cargo run` has released cargo's lock by the time we run, so
 //! cargo may be called again from here.
@@ -43,6 +43,9 @@ pub struct Arguments {
     /// Quick to compile, slow to run; into `target/bundle/<host>-dev`
     #[arg(long)]
     dev: bool,
+    /// The bundles that run the ports' contracts instead, for tests; into `target/bundle/<host>-contract`
+    #[arg(long, conflicts_with = "dev")]
+    contract: bool,
 }
 
 /// How much time the compiler takes.
@@ -63,38 +66,49 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mode = if arguments.dev { Mode::Dev } else { Mode::Release };
     let hosts = arguments.host.map_or(vec![Host::Cloudflare, Host::Spin], |host| vec![host]);
     for host in hosts {
-        bundle(host, mode)?;
-        print_sizes(&folders(host, mode))?;
+        if arguments.contract {
+            contract(host)?;
+        } else {
+            bundle(host, mode)?;
+            print_sizes(&folders(host, mode))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What a bundle does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+enum Entry {
     /// Everything a caller waits for.
     Gateway,
     /// Documents, off their queue.
     Ingest,
+    /// The contracts of the ports, for tests.
+    Contract,
 }
 
 impl Entry {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Gateway, Self::Ingest];
+    /// What is deployed.
+    const DEPLOYED: [Self; 2] = [Self::Gateway, Self::Ingest];
 
     /// Its name, and that of its component.
     fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Ingest => "ingest",
+            Self::Contract => "contract",
         }
     }
 
-    /// The package that makes it on `host`, `cloudflare` or `spin`, and what cargo calls the outcome.
-    fn package(self, host: &str) -> (String, String) {
+    /// The package that makes it on `host`, and what cargo calls the outcome.
+    fn package(self, host: Host) -> (String, String) {
+        let host = match host {
+            Host::Cloudflare => "cloudflare",
+            Host::Spin => "spin",
+        };
         let package = match self {
             Self::Gateway => format!("sluice-{host}"),
-            Self::Ingest => format!("sluice-{host}-ingest"),
+            Self::Ingest | Self::Contract => format!("sluice-{host}-{}", self.name()),
         };
         let file = format!("{}.wasm", package.replace('-', "_"));
         (package, file)
@@ -108,13 +122,23 @@ impl Entry {
 /// If a tool cannot be installed or the code does not compile.
 pub fn bundle(host: Host, mode: Mode) -> Result<PathBuf> {
     let toolchain = setup::ensure_wasm()?;
-    for entry in Entry::ALL {
-        match host {
-            Host::Cloudflare => cloudflare(&toolchain, entry, mode)?,
-            Host::Spin => spin(&toolchain, entry, mode)?,
-        }
-    }
+    compile(&toolchain, host, &Entry::DEPLOYED, mode)?;
+    Entry::DEPLOYED.into_iter().try_for_each(|entry| assemble(host, entry, mode))?;
     Ok(bundle_dir(host, mode))
+}
+
+/// Builds the bundle that runs the ports' contracts inside `host`, as the ones that are deployed are built; returns its folder.
+///
+/// # Errors
+///
+/// If a tool cannot be installed or the code does not compile.
+pub fn contract(host: Host) -> Result<PathBuf> {
+    let toolchain = setup::ensure_wasm()?;
+    // With the others, whose dependencies it shares.
+    let [gateway, ingest] = Entry::DEPLOYED;
+    compile(&toolchain, host, &[gateway, ingest, Entry::Contract], Mode::Release)?;
+    assemble(host, Entry::Contract, Mode::Release)?;
+    Ok(folder(host, Entry::Contract, Mode::Release))
 }
 
 /// The folders that a host's bundles are built into.
@@ -127,8 +151,16 @@ pub fn folders(host: Host, mode: Mode) -> Vec<PathBuf> {
 
 /// The folder of the Worker `ingest`.
 pub fn ingest_dir(mode: Mode) -> PathBuf {
-    let mut folder = bundle_dir(Host::Cloudflare, mode).into_os_string();
-    folder.push("-ingest");
+    folder(Host::Cloudflare, Entry::Ingest, mode)
+}
+
+/// The folder that one bundle is built into. Spin has what is deployed in one.
+fn folder(host: Host, entry: Entry, mode: Mode) -> PathBuf {
+    let mut folder = bundle_dir(host, mode).into_os_string();
+    if entry == Entry::Contract || (entry, host) == (Entry::Ingest, Host::Cloudflare) {
+        folder.push("-");
+        folder.push(entry.name());
+    }
     folder.into()
 }
 
@@ -152,30 +184,57 @@ pub fn wasm_environment(toolchain: &WasmToolchain, command: &mut Command) {
     command.env("WASM_BINDGEN_USE_JS_SYS", "1");
 }
 
-fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
+/// Compiles the packages of `entries` by one call of cargo. By one each, what all of them depend on would be compiled again for
+/// every one that wants another feature of some small crate.
+fn compile(toolchain: &WasmToolchain, host: Host, entries: &[Entry], mode: Mode) -> Result<()> {
+    let mut cargo = command("cargo");
+    cargo.args(["build", "--lib", "--target", target(host), profile(mode).0]);
+    let packages: Vec<String> = entries.iter().map(|entry| entry.package(host).0).collect();
+    packages.iter().for_each(|package| {
+        cargo.args(["--package", package]);
+    });
+    wasm_environment(toolchain, &mut cargo);
+    if (host, mode) == (Host::Spin, Mode::Release) {
+        // wasm-opt does not read components, so the linker leaves the names out.
+        cargo.env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", format!("{RUSTFLAGS} -Cstrip=symbols"));
+    }
+    cargo.envs(configuration(mode)?);
+    show(&format!("compiling {}", packages.join(", ")), &mut cargo)
+}
+
+/// What cargo calls the machine of `host`.
+fn target(host: Host) -> &'static str {
+    match host {
+        Host::Cloudflare => "wasm32-unknown-unknown",
+        Host::Spin => "wasm32-wasip2",
+    }
+}
+
+/// Where cargo has put what it compiled.
+fn compiled(host: Host, entry: Entry, mode: Mode) -> PathBuf {
+    target_dir().join(target(host)).join(profile(mode).1).join(entry.package(host).1)
+}
+
+/// Makes a bundle of what is compiled.
+fn assemble(host: Host, entry: Entry, mode: Mode) -> Result<()> {
+    match host {
+        Host::Cloudflare => worker(entry, mode),
+        Host::Spin => component(entry, mode),
+    }
+}
+
+fn worker(entry: Entry, mode: Mode) -> Result<()> {
     let bindgen = setup::ensure_wasm_bindgen()?;
     let node_tools = setup::ensure_node_tools()?;
-    let folder = match entry {
-        Entry::Gateway => bundle_dir(Host::Cloudflare, mode),
-        Entry::Ingest => ingest_dir(mode),
-    };
-
-    let (profile, profile_dir) = profile(mode);
-    let mut cargo = command("cargo");
-    let (package, file) = entry.package("cloudflare");
-    cargo.args(["build", "--lib", "--package", &package, "--target", "wasm32-unknown-unknown", profile]);
-    wasm_environment(toolchain, &mut cargo);
-    cargo.envs(configuration(mode)?);
-    show(&format!("compiling {package}"), &mut cargo)?;
-
-    let compiled = target_dir().join("wasm32-unknown-unknown").join(profile_dir).join(file);
+    let folder = folder(Host::Cloudflare, entry, mode);
+    let compiled = compiled(Host::Cloudflare, entry, mode);
     let shim = root().join("crates/cloudflare/src/shim.js");
     let stamp = Stamp::of(&[&compiled, &bindgen, &shim, &root().join("tools/package-lock.json")])?;
     if stamp.is_on(&folder) {
         return Ok(());
     }
 
-    let staging = root().join("target/worker").join(profile_dir).join(entry.name());
+    let staging = root().join("target/worker").join(profile(mode).1).join(entry.name());
     let _ = fs::remove_dir_all(&staging);
     let mut glue = command(&bindgen);
     glue.arg(&compiled).arg("--out-dir").arg(&staging).args(["--target", "module", "--out-name", "index"]);
@@ -205,21 +264,9 @@ fn cloudflare(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()>
     stamp.put_on(&folder)
 }
 
-fn spin(toolchain: &WasmToolchain, entry: Entry, mode: Mode) -> Result<()> {
-    let folder = bundle_dir(Host::Spin, mode);
-    let (profile, profile_dir) = profile(mode);
-    let mut cargo = command("cargo");
-    let (package, file) = entry.package("spin");
-    cargo.args(["rustc", "--lib", "--package", &package, "--target", "wasm32-wasip2", profile]);
-    if mode == Mode::Release {
-        // wasm-opt does not read components, so the linker leaves the names out.
-        cargo.args(["--", "-Cstrip=symbols"]);
-    }
-    wasm_environment(toolchain, &mut cargo);
-    cargo.envs(configuration(mode)?);
-    show(&format!("compiling {package}"), &mut cargo)?;
-
-    let compiled = target_dir().join("wasm32-wasip2").join(profile_dir).join(file);
+fn component(entry: Entry, mode: Mode) -> Result<()> {
+    let folder = folder(Host::Spin, entry, mode);
+    let compiled = compiled(Host::Spin, entry, mode);
     let stamp = Stamp::of(&[&compiled])?;
     let component = folder.join(format!("{}.wasm", entry.name()));
     if !stamp.is_on(&component) {
@@ -280,7 +327,7 @@ impl Stamp {
     }
 
     fn is_on(&self, folder: &Path) -> bool {
-        folder.is_dir() && fs::read_to_string(Self::file(folder)).is_ok_and(|text| text == self.0)
+        folder.exists() && fs::read_to_string(Self::file(folder)).is_ok_and(|text| text == self.0)
     }
 
     fn put_on(&self, folder: &Path) -> Result<()> {

@@ -37,7 +37,7 @@ impl Bars {
     /// A bar for a document.
     pub fn add(&self, name: &str) -> Bar {
         let bar = if self.quiet { ProgressBar::hidden() } else { self.all.add(ProgressBar::new(100)) };
-        if let Ok(style) = ProgressStyle::with_template("{prefix:30!} {bar:30} {percent:>3}% {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix:24!} {bar:20} {percent:>3}% {wide_msg}") {
             bar.set_style(style);
         }
         bar.set_prefix(name.to_owned());
@@ -80,17 +80,19 @@ impl Bar {
     fn done(&self, member: &Value) {
         let chunks = member["sluice"]["chunks"]
             .as_u64()
-            .map(|chunks| format!(", {chunks} chunks"))
+            .map(|chunks| format!(", {chunks} chunk{}", if chunks == 1 { "" } else { "s" }))
             .unwrap_or_default();
         self.bar.set_position(100);
         self.bar.abandon_with_message(format!("done{chunks}"));
         self.line(&format!("{}: done{chunks}", self.name));
     }
 
-    /// The document is not going in.
+    /// The document is not going in. A reason is longer than what a terminal leaves of a bar's line, so it stands above them.
     pub fn failed(&self, why: &str) {
-        self.bar.abandon_with_message(format!("failed: {why}"));
-        self.line(&format!("{}: failed: {why}", self.name));
+        let told = format!("{}: failed: {why}", self.name);
+        self.bar.println(&told);
+        self.bar.abandon_with_message("failed");
+        self.line(&told);
     }
 
     fn line(&self, text: &str) {

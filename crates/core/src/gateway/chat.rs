@@ -182,7 +182,7 @@ impl Gateway {
         };
 
         let (protocol, strict) = (context.protocol, model.strict);
-        let Guarded { changed, answer: guard, .. } = guarded;
+        let Guarded { changed, answer: mut guard, .. } = guarded;
         let changed = changed || forgot || wished;
         let searched = retrieved
             .as_ref()
@@ -190,6 +190,9 @@ impl Gateway {
             .and_then(|found| item::of(&found.grounds, context.id, found.results));
         let grounds = retrieved.map(|found| found.grounds);
         session.borrow_mut().grounds.clone_from(&grounds);
+        if let (Some(guard), Some(grounds)) = (guard.as_mut(), grounds.as_ref()) {
+            guard.rests_on(grounds.sources().iter().map(|source| source.text.as_str()), &grounds.query);
+        }
         if let Some(grounds) = grounds.as_ref().filter(|grounds| !grounds.text.is_empty()) {
             place::put(&mut request, &grounds.text);
         }

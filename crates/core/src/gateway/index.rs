@@ -11,7 +11,6 @@ mod tidy;
 
 use std::fmt;
 
-use bytes::Bytes;
 use sluice_retrieval::{
     dense::{self, Vector},
     mix::{Mix, Spread},
@@ -69,16 +68,12 @@ async fn ask(
     place: Place<'_>,
     call: &Call,
     after: &[u8],
-) -> Result<(Answer, Bytes), IndexError> {
+) -> Result<Answer, IndexError> {
     let call = wire::frame(call, after).map_err(down)?;
     let bytes = host.count(&place.owner(), call).await?;
-    let (answer, after) = wire::open(&bytes).map_err(down)?;
-    match answer {
+    match wire::open(&bytes).map_err(down)?.0 {
         Answer::Refused(refusal) => Err(IndexError::Refused(refusal)),
-        answer => {
-            let after = bytes.slice(bytes.len() - after.len()..);
-            Ok((answer, after))
-        }
+        answer => Ok(answer),
     }
 }
 
@@ -157,7 +152,7 @@ async fn send(
         postings: after.len(),
     };
     after.extend(dense::pack(dims(space)?, &vectors));
-    match ask(host, place, &call, &after).await?.0 {
+    match ask(host, place, &call, &after).await? {
         Answer::Progress(progress) => Ok(progress),
         _ => other(),
     }
@@ -186,7 +181,7 @@ pub async fn remove(
     file: &str,
     at: Timestamp,
 ) -> Result<Option<File>, IndexError> {
-    match ask(host, place, &Call::Remove { file: file.to_owned(), at }, &[]).await?.0 {
+    match ask(host, place, &Call::Remove { file: file.to_owned(), at }, &[]).await? {
         Answer::Removed(file) => Ok(file),
         _ => other(),
     }
@@ -203,7 +198,7 @@ pub async fn describe(
     file: &str,
     attributes: Attributes,
 ) -> Result<bool, IndexError> {
-    match ask(host, place, &Call::Describe { file: file.to_owned(), attributes }, &[]).await?.0 {
+    match ask(host, place, &Call::Describe { file: file.to_owned(), attributes }, &[]).await? {
         Answer::Described(known) => Ok(known),
         _ => other(),
     }
@@ -215,7 +210,7 @@ pub async fn describe(
 ///
 /// [`IndexError`].
 pub async fn known(host: &impl Counters, place: Place<'_>, file: &str) -> Result<Known, IndexError> {
-    match ask(host, place, &Call::File(file.to_owned()), &[]).await?.0 {
+    match ask(host, place, &Call::File(file.to_owned()), &[]).await? {
         Answer::File(known) => Ok(known),
         _ => other(),
     }
@@ -233,7 +228,7 @@ pub async fn chunks(
     from: u32,
     most: u32,
 ) -> Result<Option<Vec<Chunk>>, IndexError> {
-    match ask(host, place, &Call::Chunks { file: file.to_owned(), from, most }, &[]).await?.0 {
+    match ask(host, place, &Call::Chunks { file: file.to_owned(), from, most }, &[]).await? {
         Answer::Chunks(chunks) => Ok(chunks),
         _ => other(),
     }
@@ -256,20 +251,13 @@ pub async fn search(host: &impl Counters, place: Place<'_>, query: Query) -> Res
     };
     let most = most.min(CANDIDATES as u32);
     let call = Call::Search { owner: place.owner(), words, space, found, filter, most, weight };
-    let (answer, after) = ask(host, place, &call, &vector).await?;
-    let Answer::Found { candidates, dims, lexical, dense, weight, weights, most, generation } = answer else {
+    let answer = ask(host, place, &call, &vector).await?;
+    let Answer::Found { candidates, lexical, dense, weight, weights, most, generation } = answer else {
         return other();
     };
     let spread = |(mean, deviation)| Spread { mean, deviation };
-    let mut vectors = after.chunks_exact((dims as usize).max(1));
-    let candidates = candidates.into_iter().map(|(mut candidate, has)| {
-        let numbers = if has { vectors.next() } else { None };
-        candidate.vector = numbers
-            .map(|numbers| Vector::from_bytes(numbers.iter().map(|number| number.cast_signed()).collect()));
-        candidate
-    });
     Ok(Found {
-        candidates: candidates.collect(),
+        candidates,
         mix: Mix { lexical: spread(lexical), dense: spread(dense), weight },
         most,
         weights,
@@ -278,7 +266,7 @@ pub async fn search(host: &impl Counters, place: Place<'_>, query: Query) -> Res
 }
 
 async fn state_after(host: &impl Counters, place: Place<'_>, call: &Call) -> Result<State, IndexError> {
-    match ask(host, place, call, &[]).await?.0 {
+    match ask(host, place, call, &[]).await? {
         Answer::State(state) => Ok(state),
         _ => other(),
     }
@@ -315,7 +303,7 @@ pub async fn pending(
     from: u32,
     most: u32,
 ) -> Result<(Vec<Waiting>, Option<u32>), IndexError> {
-    match ask(host, place, &Call::Pending { from, most }, &[]).await?.0 {
+    match ask(host, place, &Call::Pending { from, most }, &[]).await? {
         Answer::Pending { segments, next } => Ok((segments, next)),
         _ => other(),
     }
@@ -335,7 +323,7 @@ pub async fn revector(
 ) -> Result<State, IndexError> {
     let vectors: Vec<&[Vector]> = vectors.iter().map(|vectors| clipped(vectors)).collect();
     let packed = dense::pack(dims(space)?, &vectors);
-    match ask(host, place, &Call::Revector { space: space.clone(), of }, &packed).await?.0 {
+    match ask(host, place, &Call::Revector { space: space.clone(), of }, &packed).await? {
         Answer::State(state) => Ok(state),
         _ => other(),
     }
@@ -358,7 +346,7 @@ pub async fn switch(host: &impl Counters, place: Place<'_>, space: &Space) -> Re
 /// [`IndexError`]; nothing is seen of what is left.
 pub async fn tidy(host: &impl Counters, place: Place<'_>, most: u32) -> Result<bool, IndexError> {
     for _ in 0..most {
-        match ask(host, place, &Call::Tidy, &[]).await?.0 {
+        match ask(host, place, &Call::Tidy, &[]).await? {
             Answer::More(true) => {}
             Answer::More(false) => return Ok(false),
             _ => return other(),
@@ -373,7 +361,7 @@ pub async fn tidy(host: &impl Counters, place: Place<'_>, most: u32) -> Result<b
 ///
 /// [`IndexError`].
 pub async fn forget(host: &impl Counters, place: Place<'_>) -> Result<(), IndexError> {
-    match ask(host, place, &Call::Forget, &[]).await?.0 {
+    match ask(host, place, &Call::Forget, &[]).await? {
         Answer::More(_) => Ok(()),
         _ => other(),
     }

@@ -5,6 +5,7 @@
 //! held is settled first, so nothing changes its order.
 
 mod cites;
+mod grounding;
 mod stream;
 mod watch;
 
@@ -24,6 +25,7 @@ use sluice_types::{
     json::{Members, Str},
 };
 
+use grounding::Grounding;
 pub use stream::Stream;
 use watch::Watches;
 
@@ -45,6 +47,8 @@ pub struct Guard {
     prompt: Option<Rc<leak::Prompt>>,
     /// The schema asked for, where answers are checked against it.
     schema: Option<Rc<Schema>>,
+    /// The passages, where answers are to rest on them.
+    grounding: Option<Rc<Grounding>>,
     verdicts: Rc<RefCell<Verdicts>>,
 }
 
@@ -76,6 +80,7 @@ impl Guard {
                 OutputFormat::Json => Some(Rc::new(Schema::new(&serde_json::json!({"type": "object"})))),
                 OutputFormat::Text => None,
             });
+        let grounding = plan.as_ref().and_then(|plan| Grounding::of(plan, request)).map(Rc::new);
         let (text, json) = (of(false), of(true));
         Some(Self {
             plan,
@@ -84,8 +89,16 @@ impl Guard {
             vault: Rc::new(RefCell::new(vault)),
             prompt,
             schema,
+            grounding,
             verdicts: Rc::default(),
         })
+    }
+
+    /// Answers are to rest on these passages too, found for `question`.
+    pub fn rests_on<'t>(&mut self, passages: impl Iterator<Item = &'t str>, question: &str) {
+        if let Some(grounding) = &mut self.grounding {
+            Rc::make_mut(grounding).rests_on(passages, question);
+        }
     }
 
     /// What was found in answers so far. Those of attempts that were refused count too.
@@ -140,7 +153,11 @@ impl Guard {
                 Part::Text { text, .. } => Some(&**text),
                 _ => None,
             });
-            if let Some(repaired) = self.json(&said.collect::<String>())? {
+            let said: String = said.collect();
+            if let Some(grounding) = &self.grounding {
+                grounding.judge(self, &said)?;
+            }
+            if let Some(repaired) = self.json(&said)? {
                 choice.parts.retain(|part| !matches!(part, Part::Text { .. }));
                 choice.parts.push(Part::text(Str::from(repaired)));
                 any = true;

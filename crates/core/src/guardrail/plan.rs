@@ -68,6 +68,8 @@ pub struct StagePlan {
     pub leak: Option<Act>,
     /// The schema asked for.
     pub schema: Option<Act>,
+    /// How far answers must rest on their passages.
+    pub grounding: Option<(f64, Act)>,
     /// What is not wanted.
     pub policies: Vec<(Rc<Policy>, Act)>,
     /// Who else is asked, and what is done with what they find.
@@ -148,6 +150,7 @@ impl Plans {
         let Some(plan) = self.output() else { return false };
         let acts = [plan.secrets, plan.links, plan.leak, plan.schema].into_iter().flatten();
         let acts = acts.chain(plan.pii.values().copied());
+        let acts = acts.chain(plan.grounding.map(|(_, act)| act));
         let acts = acts.chain(plan.policies.iter().map(|(_, act)| *act));
         let mut acts = acts.chain(plan.hooks.iter().map(|(_, act)| *act));
         acts.any(|act| act.effective() == Action::Retry)
@@ -155,7 +158,9 @@ impl Plans {
 
     /// Whether streams are held until the whole answer has been judged.
     pub fn holds_streams(&self) -> bool {
-        self.hooks(Stage::Output).iter().any(|(hook, _)| hook.holds)
+        let grounding = self.output().and_then(|plan| plan.grounding);
+        grounding.is_some_and(|(_, act)| act.effective() != Action::Flag)
+            || self.hooks(Stage::Output).iter().any(|(hook, _)| hook.holds)
     }
 
     /// What is looked for in answers.
@@ -174,6 +179,7 @@ impl StagePlan {
             links: None,
             leak: None,
             schema: None,
+            grounding: None,
             policies: Vec::new(),
             hooks: Vec::new(),
             filters: Filters::default(),
@@ -233,6 +239,12 @@ impl StagePlan {
             Looks::Secrets => self.secrets = stricter(self.secrets),
             Looks::Leak => self.leak = stricter(self.leak),
             Looks::Schema => self.schema = stricter(self.schema),
+            Looks::Grounding(least) => {
+                self.grounding = Some(match self.grounding {
+                    None => (*least, act),
+                    Some((other, old)) => (other.max(*least), old.max(act)),
+                });
+            }
             Looks::Links(hosts) => {
                 self.links = stricter(self.links);
                 self.hosts.extend(hosts.iter().cloned());

@@ -114,8 +114,20 @@ struct Stages<'p> {
     trust: Trust,
 }
 
+/// What a document of plain text says.
+pub(super) fn plain(source: &Media<'_>) -> Option<String> {
+    match source {
+        Media::Base64 { media_type, data } if media_type.starts_with("text/") => decoded(data),
+        Media::Base64 { .. } | Media::Url(_) | Media::File { .. } => None,
+    }
+}
+
+fn decoded(data: &str) -> Option<String> {
+    STANDARD.decode(data).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
 /// The strings in `json` that have several words.
-fn texts(json: &str) -> Vec<String> {
+pub(super) fn texts(json: &str) -> Vec<String> {
     let mut open: Vec<Value> = serde_json::from_str(json).into_iter().collect();
     let mut found = Vec::new();
     while let Some(value) = open.pop() {
@@ -212,8 +224,7 @@ impl Run<'_, '_> {
 
     /// Checks a document of plain text.
     fn document(&mut self, data: &mut Str<'_>, stages: &Stages<'_>) -> bool {
-        let bytes = STANDARD.decode(data.as_bytes()).ok();
-        let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) else { return false };
+        let Some(text) = decoded(data) else { return false };
         let mut text = Str::from(text);
         let changed = self.text(&mut text, stages);
         if changed {

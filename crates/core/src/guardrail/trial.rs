@@ -94,7 +94,13 @@ pub fn attempt(plans: &Plans, stage: Stage, text: &str) -> Trial {
         None => trial.text = Some(stream::apply(&Arc::new(filter), text, &mut Vault::new()).text),
     }
     let hook = plan.hooks.first().map(|(_, act)| *act);
-    let needing = [(CheckName::Leak, plan.leak), (CheckName::Schema, plan.schema), (CheckName::Hook, hook)];
+    let grounding = plan.grounding.map(|(_, act)| act);
+    let needing = [
+        (CheckName::Leak, plan.leak),
+        (CheckName::Schema, plan.schema),
+        (CheckName::Grounding, grounding),
+        (CheckName::Hook, hook),
+    ];
     trial.untried = needing.into_iter().filter(|(_, act)| act.is_some()).map(|(check, _)| check).collect();
     trial
 }

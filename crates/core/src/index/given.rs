@@ -62,7 +62,7 @@ mod tests {
             postings::pack(&texts.iter().map(|text| terms::hashes(text)).collect::<Vec<_>>())
         };
         let (one, two) = (packed(&["reset the password", "opening hours"]), packed(&["forgotten login"]));
-        let file = |bytes| File { postings: Postings::parse(bytes).unwrap(), vectors: None, admitted: true };
+        let file = |bytes| File { postings: Postings::parse(bytes).unwrap(), cosines: None, admitted: true };
         let files = [file(&one), file(&two)];
         let order = |found: Found| -> Vec<(usize, u32)> {
             found.candidates.iter().map(|found| (found.file, found.chunk)).collect()

@@ -157,12 +157,10 @@ pub enum Answer {
     File(Known),
     /// To [`Call::Chunks`]: `None` if the file is not seen.
     Chunks(Option<Vec<Chunk>>),
-    /// To [`Call::Search`]. The vectors of those candidates follow that have one, each as long as `dims` says.
+    /// To [`Call::Search`].
     Found {
-        /// The candidates, and whether a vector follows.
-        candidates: Vec<(Candidate, bool)>,
-        /// How many numbers a vector has.
-        dims: u32,
+        /// The candidates, best first.
+        candidates: Vec<Candidate>,
         /// How lexical scores lie: mean and deviation.
         lexical: (f32, f32),
         /// How dense ones do.

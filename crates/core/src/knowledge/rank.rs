@@ -125,7 +125,6 @@ mod tests {
             lexical,
             dense: 0.3,
             mixed: lexical / 3.0,
-            vector: None,
         }
     }
 

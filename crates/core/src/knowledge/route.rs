@@ -34,6 +34,11 @@ pub enum Knowledge<'a> {
 }
 
 impl<'a> Knowledge<'a> {
+    /// Whether reading it tells how far something is, which SDKs ask again and again by themselves (`upload_and_poll`).
+    pub fn is_progress(self) -> bool {
+        matches!(self, Self::File(_) | Self::Store(_) | Self::Member(..) | Self::Batch(..))
+    }
+
     /// What `rest`, the path below `/v1/`, names.
     pub fn find(rest: &'a str) -> Option<Self> {
         let mut parts = rest.split('/');

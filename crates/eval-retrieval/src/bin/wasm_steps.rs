@@ -12,7 +12,7 @@ use sluice_retrieval::{
     mmr,
     postings::{self, Postings},
     rerank,
-    search::{Candidate, File, search},
+    search::{Candidate, File, Found, search},
     terms::{self, Query},
 };
 use sluice_semantic::model::{EMBEDDED, Model};
@@ -139,38 +139,49 @@ fn ingest(model: &Model<'_>, document: &str) {
     black_box((postings::pack(&terms), dense::pack(256, &rows)));
 }
 
+fn found<'a>(files: impl Iterator<Item = (Postings<'a>, Option<&'a [f32; CHUNKS]>)>, query: &Query) -> Found {
+    let file = |(postings, cosines): (_, Option<&'a [f32; CHUNKS]>)| File {
+        postings,
+        cosines: cosines.map(|cosines| cosines.as_slice()),
+        admitted: true,
+    };
+    search(&files.map(file).collect::<Vec<_>>(), query, 0.3, 40)
+}
+
 fn step(model: &Model<'_>, store: &Store, step: usize) {
     if step == 5 {
         return ingest(model, &store.document);
     }
-    let parsed: Vec<File<'_>> = store
+    let files: Vec<(Postings<'_>, Vectors<'_>)> = store
         .files
         .iter()
-        .map(|(words, vectors)| File {
-            postings: Postings::parse(words).unwrap(),
-            vectors: Some(Vectors::parse(vectors).unwrap()),
-            admitted: true,
-        })
+        .map(|(words, vectors)| (Postings::parse(words).unwrap(), Vectors::parse(vectors).unwrap()))
         .collect();
     if step == 0 {
-        black_box(parsed);
+        black_box(files);
         return;
     }
     let query = Query::new(QUESTION);
     let vector = Vector::new(&model.embed(QUESTION).0);
-    match step {
-        1 => {
+    let cosines = || {
+        let of = |(_, vectors): &(_, Vectors<'_>)| {
             let mut scores = [0.0; CHUNKS];
-            for file in &parsed {
-                file.vectors.unwrap().scores(&vector, &mut scores);
-                black_box(scores);
-            }
-        }
-        2 => drop(black_box(search(&parsed, &query, None, 0.3, 40))),
-        3 => drop(black_box(search(&parsed, &query, Some(&vector), 0.3, 40))),
+            vectors.scores(&vector, &mut scores);
+            scores
+        };
+        files.iter().map(of).collect::<Vec<_>>()
+    };
+    let hybrid = || {
+        let cosines = cosines();
+        found(files.iter().zip(&cosines).map(|((postings, _), cosines)| (*postings, Some(cosines))), &query)
+    };
+    match step {
+        1 => drop(black_box(cosines())),
+        2 => drop(black_box(found(files.iter().map(|(postings, _)| (*postings, None)), &query))),
+        3 => drop(black_box(hybrid())),
         _ => {
             let texts = &store.texts;
-            let found = search(&parsed, &query, Some(&vector), 0.3, 40);
+            let found = hybrid();
             let question = rerank::Question::new(QUESTION, &query, &found.weights, found.most, Some(&vector));
             let embed = |text: &str| Vector::new(&model.embed(text).0);
             let passage = |one: &Candidate| {

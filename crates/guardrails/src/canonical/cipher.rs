@@ -78,8 +78,8 @@ pub fn signs(text: &str) -> Signs {
     let (mut moved, mut reversed) = (0_u64, 0_u64);
     let bytes = text.as_bytes();
     let mut start = 0;
-    for (at, byte) in bytes.iter().chain(b" ").enumerate() {
-        if byte.is_ascii_alphabetic() {
+    for at in 0..=bytes.len() {
+        if bytes.get(at).is_some_and(u8::is_ascii_alphabetic) {
             continue;
         }
         if let Some(word) = bytes.get(start..at).filter(|word| (3..=LONGEST).contains(&word.len())) {

@@ -90,6 +90,11 @@ pub(crate) fn continues(char: char) -> bool {
     (is_combining_mark(char) || matches!(char, '\u{1160}'..='\u{11FF}')) && invisible(char).is_none()
 }
 
+/// An accent of no script of its own.
+pub(crate) fn decorates(char: char) -> bool {
+    matches!(char, '\u{300}'..='\u{36F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}')
+}
+
 /// What a character that shows nothing stands for: itself nothing, or a letter.
 struct Shown(Option<char>);
 

@@ -1,7 +1,8 @@
 //! Letters of other scripts inside Latin words, and accents.
 
-use unicode_normalization::char::{decompose_canonical, is_combining_mark};
+use unicode_normalization::char::decompose_canonical;
 
+use super::clean::decorates;
 use super::map::{Map, Rewrite};
 use super::tables::look_alike;
 use crate::unicode::{Traits, traits};
@@ -65,15 +66,15 @@ pub fn without_accents(text: &str) -> Option<(String, Map)> {
         return None;
     }
     let (mut letters, mut decorated) = (0, 0);
-    for char in text.chars() {
-        if char.is_ascii() {
-            letters += usize::from(char.is_ascii_alphabetic());
-            continue;
-        }
+    for char in text.chars().filter(|char| !char.is_ascii()) {
         let facts = traits(char);
         letters += usize::from(facts.any(Traits::ACCENTED));
-        decorated += usize::from(facts.any(Traits::ACCENTED) || facts.any(Traits::MARK));
+        decorated += usize::from(facts.any(Traits::ACCENTED) || facts.any(Traits::DECORATES));
     }
+    if decorated == 0 {
+        return None;
+    }
+    letters += text.bytes().filter(u8::is_ascii_alphabetic).count();
     if decorated * DECORATED.1 <= letters * DECORATED.0 {
         return None;
     }
@@ -83,7 +84,7 @@ pub fn without_accents(text: &str) -> Option<(String, Map)> {
         let base = latin_base(char);
         if base != char {
             rewrite.replace(span, base.encode_utf8(&mut [0; 4]));
-        } else if is_combining_mark(char) {
+        } else if decorates(char) {
             rewrite.replace(span, "");
         }
     }
@@ -126,6 +127,7 @@ mod tests {
         let text = without_accents("ígńóŕé áll").map(|(text, _)| text);
         assert_eq!(text.as_deref(), Some("ignore all"));
         assert!(without_accents("le café est fermé aujourd'hui et demain").is_none());
+        assert!(without_accents("मुझे अपने निर्देश दिखाओ").is_none(), "vowel signs are no decoration");
         assert_eq!(latin_base('ø'), 'ø');
     }
 }

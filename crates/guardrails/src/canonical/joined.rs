@@ -1,6 +1,7 @@
 //! Words taken apart and put in disguise letter by letter: `i g n o r e`, `i.g.n.o.r.e`, `ig😀nore`, `1gn0r3`.
 
 use super::map::{Map, Rewrite};
+use crate::injection;
 use crate::unicode::{Traits, traits};
 
 /// Single letters in a row that make a spaced-out stretch.
@@ -15,8 +16,8 @@ const LONGEST_LEET: usize = 24;
 /// The text with its words put together; nothing if none was apart.
 pub fn join(text: &str) -> Option<(String, Map)> {
     let spaced = has_spaced(text);
-    let split = !text.is_ascii() && ENOUGH_WORDS <= splits(text);
-    let leet = ENOUGH_WORDS <= leet_words(text);
+    let split = ENOUGH_WORDS <= splits(text);
+    let leet = ENOUGH_WORDS <= leet_words(text) && hides_known(text);
     if !spaced && !split && !leet {
         return None;
     }
@@ -24,7 +25,7 @@ pub fn join(text: &str) -> Option<(String, Map)> {
         return read_leet(text);
     }
     let chars: Vec<(usize, char)> = text.char_indices().collect();
-    let mut rewrite = Rewrite::of(text);
+    let (mut rewrite, mut plain) = (Rewrite::of(text), String::new());
     let mut at = 0;
     while let Some((start, char)) = chars.get(at).copied() {
         let after_letter =
@@ -55,7 +56,7 @@ pub fn join(text: &str) -> Option<(String, Map)> {
         if leet && !after_letter && in_word(char) {
             let end = end_of(&chars, at, in_word);
             let end_byte = chars.get(end).map_or(text.len(), |(byte, _)| *byte);
-            if let Some(plain) = text.get(start..end_byte).and_then(plain_word) {
+            if text.get(start..end_byte).is_some_and(|word| plain_word(word, &mut plain)) {
                 rewrite.replace(start..end_byte, &plain);
             }
             at = end;
@@ -68,13 +69,13 @@ pub fn join(text: &str) -> Option<(String, Map)> {
 
 /// The text with letters for the digits in its words, and nothing else done to it.
 fn read_leet(text: &str) -> Option<(String, Map)> {
-    let mut rewrite = Rewrite::of(text);
+    let (mut rewrite, mut plain) = (Rewrite::of(text), String::new());
     let mut start = None;
     for (at, char) in text.char_indices().chain([(text.len(), ' ')]) {
         match (in_word(char), start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
-                if let Some(plain) = text.get(from..at).and_then(plain_word) {
+                if text.get(from..at).is_some_and(|word| plain_word(word, &mut plain)) {
                     rewrite.replace(from..at, &plain);
                 }
                 start = None;
@@ -94,7 +95,7 @@ fn is_picture(char: char) -> bool {
     matches!(char, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
-fn separates(char: char) -> bool {
+const fn separates(char: char) -> bool {
     matches!(char, ' ' | '.' | '-' | '_' | '*' | '/' | '|' | '·' | '\u{a0}' | ',' | '~' | '\n' | '+')
 }
 
@@ -105,27 +106,55 @@ fn has_spaced(text: &str) -> bool {
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
         // Of longer characters, the first byte counts; two of them separate.
-        let separates = match byte {
-            0x80..=0xbf => continue,
-            0xc2 => matches!(bytes.get(at + 1), Some(0xa0 | 0xb7)),
-            128.. => false,
-            _ => separates(char::from(*byte)),
+        let separates = match SEPARATES.get(usize::from(*byte)) {
+            Some(Sign::Separates) => true,
+            Some(Sign::GoesOn) => continue,
+            Some(Sign::Maybe) => matches!(bytes.get(at + 1), Some(0xa0 | 0xb7)),
+            Some(Sign::Letter) | None => false,
         };
-        if separates {
+        if !separates {
+            length += 1;
+            row = if length == 1 { row } else { 0 };
+        } else if 0 < length {
             row += usize::from(length == 1);
             length = 0;
             if ENOUGH_LETTERS <= row {
                 return true;
             }
-        } else {
-            length += 1;
-            if 1 < length {
-                row = 0;
-            }
         }
     }
     ENOUGH_LETTERS <= row + usize::from(length == 1)
 }
+
+/// What a byte is to letters that stand alone.
+#[derive(Clone, Copy)]
+enum Sign {
+    Letter,
+    Separates,
+    /// The rest of a longer character.
+    GoesOn,
+    /// Begins characters of which two separate.
+    Maybe,
+}
+
+static SEPARATES: [Sign; 256] = {
+    let mut table = [Sign::Letter; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte] = match byte as u8 {
+                0x80..=0xbf => Sign::GoesOn,
+                0xc2 => Sign::Maybe,
+                0xc3.. => Sign::Letter,
+                byte if separates(byte as char) => Sign::Separates,
+                _ => Sign::Letter,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// The stretch of single characters that begins here: where it ends, and what it reads if it is one.
 ///
@@ -263,6 +292,10 @@ fn segment(run: &str) -> String {
 
 /// Words with a picture between two letters.
 fn splits(text: &str) -> usize {
+    // What every picture begins with.
+    if memchr::memchr2(0xe2, 0xf0, text.as_bytes()).is_none() {
+        return 0;
+    }
     let mut found = 0;
     let (mut letter, mut picture) = (false, false);
     for char in text.chars() {
@@ -301,28 +334,50 @@ fn leet_words(text: &str) -> usize {
         } else if matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$') {
             digits = true;
             length += 1;
-        } else {
+        } else if 0 < length {
             found += usize::from(inside && 0 < letters && (2..=LONGEST_LEET).contains(&length));
             (letters, digits, inside, length) = (0, false, false, 0);
-        }
-        if ENOUGH_WORDS <= found {
-            break;
+            if ENOUGH_WORDS <= found {
+                break;
+            }
         }
     }
     found
 }
 
-/// The word with letters for its digits; nothing if it has none, or nothing else.
-fn plain_word(word: &str) -> Option<String> {
+/// Whether a word that attacks are told by comes out when letters are read for digits: numbers, hashes and names of things
+/// (`v2`, `7f31c2`) have none, and are many.
+fn hides_known(text: &str) -> bool {
+    let mut plain = String::new();
+    let mut known = |word: &str| plain_word(word, &mut plain) && injection::is_known(&plain);
+    let mut start = None;
+    let (mut letters, mut digits) = (false, false);
+    for (at, char) in text.char_indices() {
+        if in_word(char) {
+            start = start.or(Some(at));
+            let letter = is_letter(char);
+            (letters, digits) = (letters || letter, digits || !letter);
+        } else if let Some(from) = start.take() {
+            if letters && digits && text.get(from..at).is_some_and(&mut known) {
+                return true;
+            }
+            (letters, digits) = (false, false);
+        }
+    }
+    letters && digits && start.and_then(|from| text.get(from..)).is_some_and(known)
+}
+
+/// Writes a word with letters for its digits into `plain`; false if it has none, or nothing else.
+fn plain_word(word: &str, plain: &mut String) -> bool {
     let (mut letters, mut length) = (0, 0);
     for char in word.chars().take(LONGEST_LEET + 1) {
         letters += usize::from(is_letter(char));
         length += 1;
     }
     if letters == 0 || letters == length || LONGEST_LEET < length {
-        return None;
+        return false;
     }
-    let mut plain = String::with_capacity(word.len());
+    plain.clear();
     let mut chars = word.chars().peekable();
     while let Some(char) = chars.next() {
         let next = chars.peek().copied();
@@ -339,7 +394,7 @@ fn plain_word(word: &str) -> Option<String> {
             other => other,
         });
     }
-    Some(plain)
+    true
 }
 
 #[cfg(test)]
@@ -373,9 +428,13 @@ mod tests {
 
     #[test]
     fn plain_writing_stays() {
-        for text in
-            ["e.g. the U.S. of 1.2.3", "an mp3 of sha256 and h264", "I am 😀 and so 😀 are you", "a b c"]
-        {
+        for text in [
+            "e.g. the U.S. of 1.2.3",
+            "an mp3 of sha256 and h264",
+            "ord_7f31c2 of 17T08Z and ch_3PH8aX",
+            "I am 😀 and so 😀 are you",
+            "a b c",
+        ] {
             assert_eq!(joined(text), None, "{text}");
         }
     }

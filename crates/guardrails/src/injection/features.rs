@@ -61,6 +61,15 @@ impl PairSet {
         }
     }
 
+    fn clear(&mut self) {
+        while self.used != 0 {
+            if let Some(word) = self.words.get_mut(self.used.trailing_zeros() as usize) {
+                *word = 0;
+            }
+            self.used &= self.used - 1;
+        }
+    }
+
     /// Calls `each` with every pair in this set or the other.
     pub fn union(&self, other: &Self, mut each: impl FnMut(usize)) {
         let mut used = self.used | other.used;
@@ -108,6 +117,13 @@ impl<W: Words> Step<W> {
             end: 0,
         }
     }
+
+    /// As new, touching no more than was used.
+    fn clear(&mut self) {
+        self.near.clear();
+        self.far.clear();
+        (self.classes, self.tokens, self.words) = (0, 0, W::default());
+    }
 }
 
 /// Makes steps of tokens.
@@ -140,7 +156,8 @@ impl<W: Words> Extractor<W> {
     /// Takes a token; when a step is full, the window of the last two.
     pub fn push(&mut self, token: Token, weights: &[i8]) -> Option<(&Step<W>, &Step<W>)> {
         if self.now.tokens == STEP {
-            self.last = std::mem::replace(&mut self.now, Step::new());
+            std::mem::swap(&mut self.last, &mut self.now);
+            self.now.clear();
         }
         let now = &mut self.now;
         if now.tokens == 0 {

@@ -56,6 +56,8 @@ pub struct Lexicon {
     longest: Table,
     /// By the letters without their order.
     shuffled: Table,
+    /// The words that entries of two words consist of.
+    parts: Table,
 }
 
 static SHARED: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(TEXT));
@@ -73,6 +75,7 @@ impl Lexicon {
         let mut shuffled = Vec::new();
         let mut lengths: Vec<(u32, u16)> = Vec::new();
         let mut longest: Vec<(u32, u16)> = Vec::new();
+        let mut parts = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, words)) = line.split_once(':') else { continue };
             let name = head.split_whitespace().next().unwrap_or_default();
@@ -94,6 +97,9 @@ impl Lexicon {
                         }
                         None => {
                             exact.push((hash_entry(&form), class));
+                            if let Some((first, second)) = form.split_once(['_', '-']) {
+                                parts.extend([(hash_word(first), class), (hash_word(second), class)]);
+                            }
                             let length = u16::try_from(letters(&form).count()).unwrap_or(u16::MAX);
                             if let Some(first) = form.chars().next().filter(|first| !first.is_ascii()) {
                                 join(&mut longest, step_char(SEED, first), |known| known.max(length));
@@ -113,6 +119,7 @@ impl Lexicon {
             lengths: Table::of(&lengths),
             longest: Table::of(&longest),
             shuffled: Table::of(&shuffled),
+            parts: Table::of(&parts),
         }
     }
 
@@ -144,6 +151,11 @@ impl Lexicon {
         } else {
             self.shuffled.class(step(spread, first.to_ascii_lowercase()))
         }
+    }
+
+    /// Whether the word with this hash is one of an entry of two words.
+    pub fn is_part(&self, hash: u32) -> bool {
+        self.parts.find(hash).is_some()
     }
 
     /// The class of this name.
@@ -242,15 +254,21 @@ fn without_accents(word: &str) -> String {
 pub(super) struct Table {
     slots: Vec<(u32, u16)>,
     mask: usize,
+    /// A bit for each hash that is known, and by chance a sixteenth of the others: small enough to stay near the processor.
+    known: Vec<u64>,
 }
 
 impl Table {
     /// Of these; of two values for one hash, the first.
     pub fn of(entries: &[(u32, u16)]) -> Self {
         let size = (entries.len() * 4).next_power_of_two().max(16);
-        let mut table = Self { slots: vec![(0, 0); size], mask: size - 1 };
+        let mut table = Self { slots: vec![(0, 0); size], mask: size - 1, known: vec![0; size / 16] };
         for (hash, value) in entries {
             table.insert(*hash, *value);
+            let (word, bit) = table.bit(*hash);
+            if let Some(word) = table.known.get_mut(word) {
+                *word |= 1 << bit;
+            }
         }
         table
     }
@@ -269,9 +287,20 @@ impl Table {
         }
     }
 
+    /// Which bit of which word of `known` is a hash's: four bits for each slot.
+    #[inline]
+    fn bit(&self, hash: u32) -> (usize, usize) {
+        let bit = place(hash) & (self.mask << 2 | 3);
+        (bit >> 6, bit & 63)
+    }
+
     /// The value of a hash.
     #[inline]
     pub fn find(&self, hash: u32) -> Option<u16> {
+        let (word, bit) = self.bit(hash);
+        if self.known.get(word).is_none_or(|word| word >> bit & 1 == 0) {
+            return None;
+        }
         let mut at = place(hash);
         loop {
             match self.slots.get(at & self.mask) {

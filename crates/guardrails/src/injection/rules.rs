@@ -62,6 +62,11 @@ impl Rules {
         &SHARED
     }
 
+    /// Whether a rule names the word with this hash.
+    pub fn names(&self, hash: u32) -> bool {
+        self.known.find(hash).is_some()
+    }
+
     fn parse(text: &'static str) -> Self {
         let mut rules = Self {
             rules: Vec::new(),

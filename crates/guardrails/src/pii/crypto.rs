@@ -11,12 +11,9 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     if run.len() < 26 {
         return;
     }
-    let mut at = 0;
-    for token in run.split(|character: char| !character.is_ascii_alphanumeric()) {
+    for (at, token) in text::stretches(run, |byte| byte.is_ascii_alphanumeric()) {
         let start = segment.start + at;
         let end = start + token.len();
-        at += token.len();
-        at += text::char_at(run, at).map_or(0, char::len_utf8);
         if !(26..=62).contains(&token.len()) || !segment.begins(start) || !segment.ends(end) {
             continue;
         }

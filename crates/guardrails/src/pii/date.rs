@@ -32,8 +32,10 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
 
 /// Whether a text is a date of three numbers: day, month and year in either order, or the year first.
 fn in_numbers(date: &str) -> bool {
-    let parts: Vec<&str> = date.split(['/', '-', '.']).collect();
-    let [a, b, c] = parts.as_slice() else { return false };
+    let mut parts = date.split(['/', '-', '.']);
+    let (Some(a), Some(b), Some(c), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
     let small = |part: &str, most: u32| {
         part.len() <= 2 && part.parse::<u32>().is_ok_and(|part| (1..=most).contains(&part))
     };
@@ -83,19 +85,25 @@ const MONTHS: &[&str] = &[
 /// Whether a text begins with two letters that a month's name begins with, or bytes like them. Asked of every word.
 pub(super) fn may_begin_month(text: &str) -> bool {
     let [first, second, ..] = text.as_bytes() else { return false };
-    SECONDS.get(usize::from(first & 31)).is_some_and(|seconds| seconds >> (second & 31) & 1 == 1)
+    follows(&SECONDS, *first, *second)
+}
+
+fn follows(letters: &[u32; 32], first: u8, later: u8) -> bool {
+    letters.get(usize::from(first & 31)).is_some_and(|letters| letters >> (later & 31) & 1 == 1)
 }
 
 /// For each first letter of a month's name, the second letters; `\xc3` begins the accented ones.
-static SECONDS: [u32; 32] = seconds();
+static SECONDS: [u32; 32] = letters(1);
+/// The third ones.
+static THIRDS: [u32; 32] = letters(2);
 
 #[expect(clippy::indexing_slicing, reason = "at compile time")]
-const fn seconds() -> [u32; 32] {
+const fn letters(nth: usize) -> [u32; 32] {
     let mut all = [0; 32];
     let mut at = 0;
     while at < MONTHS.len() {
         let month = MONTHS[at].as_bytes();
-        all[(month[0] & 31) as usize] |= 1 << (month[1] & 31);
+        all[(month[0] & 31) as usize] |= 1 << (month[nth] & 31);
         at += 1;
     }
     all
@@ -103,11 +111,13 @@ const fn seconds() -> [u32; 32] {
 
 /// Whether a word is a month's name, in one of six languages, or its usual short form.
 pub(crate) fn is_month(word: &str) -> bool {
-    if !may_begin_month(word) && !word.starts_with(|first: char| !first.is_alphanumeric()) {
+    let sign = |character: char| !text::alphanumeric(character);
+    if !may_begin_month(word) && !word.starts_with(sign) {
         return false;
     }
-    let word = word.trim_matches(|sign: char| !sign.is_alphanumeric());
-    if !may_begin_month(word) || !(3..=12).contains(&word.len()) {
+    let word = word.trim_matches(sign);
+    let [first, second, third, ..] = word.as_bytes() else { return false };
+    if 12 < word.len() || !follows(&SECONDS, *first, *second) || !follows(&THIRDS, *first, *third) {
         return false;
     }
     let lower = word.to_lowercase();

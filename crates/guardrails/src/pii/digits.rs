@@ -45,7 +45,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     let link = OnceCell::new();
     let link = || {
         *link.get_or_init(|| {
-            let before = text::part(segment.text, segment.left, segment.end);
+            let before = text::part(segment.text, segment.left(), segment.end);
             before.rsplit([' ', '\n', '"', '<']).next().unwrap_or("").contains("//")
         })
     };

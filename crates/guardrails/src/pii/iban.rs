@@ -41,8 +41,12 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
         return;
     }
     for (at, pair) in run.as_bytes().windows(4).enumerate() {
-        let [first, _, third, _] = pair else { continue };
-        if !first.is_ascii_alphabetic() || !third.is_ascii_digit() || !segment.begins(segment.start + at) {
+        let [first, second, third, fourth] = pair else { continue };
+        let begins = third.is_ascii_digit()
+            && fourth.is_ascii_digit()
+            && first.is_ascii_alphabetic()
+            && second.is_ascii_alphabetic();
+        if !begins || !segment.begins(segment.start + at) {
             continue;
         }
         let upper = text::part(run, at, run.len()).to_ascii_uppercase();

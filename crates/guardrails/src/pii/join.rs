@@ -28,7 +28,7 @@ impl<'m> Joiner<'m> {
     pub fn new(settings: &Settings, memo: &'m RefCell<Memo>, text: &str, at: usize, end: usize) -> Self {
         let run = text::part(text, at, end);
         let kinds = settings.kinds;
-        let upper = run.chars().next().is_some_and(char::is_uppercase);
+        let upper = || run.chars().next().is_some_and(char::is_uppercase);
         let begins_date =
             || run.len() <= 4 && run.starts_with(|first: char| first.is_ascii_digit()) || date::is_month(run);
         Self {
@@ -36,7 +36,10 @@ impl<'m> Joiner<'m> {
             birth: OnceCell::new(),
             iban: run.len() <= 9 && iban::head(run).is_some(),
             date: kinds.has(Kind::DateOfBirth) && begins_date(),
-            name: upper && kinds.has(Kind::Person) && person::part_of_name(run) && person::expected(text, at),
+            name: kinds.has(Kind::Person)
+                && upper()
+                && person::part_of_name(run)
+                && person::expected(text, at),
             address: if kinds.has(Kind::Address) { address::style(run) } else { None },
         }
     }
@@ -89,15 +92,15 @@ impl<'m> Joiner<'m> {
     }
 
     fn continues_address(&self, so_far: &str, next: char) -> bool {
+        let Some(style) = &self.address else { return false };
         let words = so_far.split(' ').count();
         let recent = so_far.rsplit(' ').next().unwrap_or("");
-        match self.address {
-            None => false,
-            Some(Style::NumberFirst) => {
+        match style {
+            Style::NumberFirst => {
                 words < STREET && next.is_alphanumeric() && (words < 3 || !address::last(recent))
             }
-            Some(Style::StreetFirst) => words < STREET && next.is_alphanumeric() && !address::house(recent),
-            Some(Style::OneWord) => words == 1 && next.is_ascii_digit(),
+            Style::StreetFirst => words < STREET && next.is_alphanumeric() && !address::house(recent),
+            Style::OneWord => words == 1 && next.is_ascii_digit(),
         }
     }
 

@@ -12,12 +12,9 @@ use crate::{
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
     let colon = segment.flags.any(Flags::COLON);
     let run = segment.str();
-    let part_of = |character: char| character.is_ascii_hexdigit() || matches!(character, '.' | ':' | '-');
-    let mut at = 0;
-    for piece in run.split(|character: char| !part_of(character)) {
+    let part_of = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'-');
+    for (at, piece) in text::stretches(run, part_of) {
         let start = segment.start + at;
-        at += piece.len();
-        at += text::char_at(run, at).map_or(0, char::len_utf8);
         if piece.len() < 6 {
             continue;
         }

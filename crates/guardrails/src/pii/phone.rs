@@ -21,13 +21,11 @@ const OTHER: Topics = Topics::SSN
 
 /// Whether `-` and a word behind a number name it: `25 833387-Office`.
 pub(super) fn named(segment: &Segment<'_>, end: usize) -> bool {
-    let word = text::part(segment.text, end, segment.end).to_ascii_lowercase();
-    let Some(word) = word.strip_prefix('-') else { return false };
+    const WORDS: [&str; 10] =
+        ["office", "fax", "mobile", "cell", "home", "work", "phone", "tel", "main", "direct"];
+    let Some(word) = text::part(segment.text, end, segment.end).strip_prefix('-') else { return false };
     let word = word.split(|character: char| !character.is_ascii_alphabetic()).next().unwrap_or("");
-    matches!(
-        word,
-        "office" | "fax" | "mobile" | "cell" | "home" | "work" | "phone" | "tel" | "main" | "direct"
-    )
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Whether a number is a phone number; `named` by the word behind it.

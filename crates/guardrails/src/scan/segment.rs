@@ -1,7 +1,7 @@
 //! Where a segment ends.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     ops::{BitOr, BitOrAssign, Range},
 };
 
@@ -356,8 +356,8 @@ pub(crate) struct Segment<'t> {
     pub text: &'t str,
     pub start: usize,
     pub end: usize,
-    /// Where the left context begins.
-    pub left: usize,
+    /// Where the left context begins, once asked.
+    left: OnceCell<usize>,
     pub flags: Flags,
     pub signs: Signs,
     /// What words to the left speak of.
@@ -376,13 +376,18 @@ impl<'t> Segment<'t> {
             text,
             start,
             end,
-            left: text::back(text, start, LEFT),
+            left: OnceCell::new(),
             flags: ended.flags,
             signs: ended.signs,
             memo,
             cut: ended.cut,
             probe: ended.probe,
         }
+    }
+
+    /// Where the left context begins.
+    pub fn left(&self) -> usize {
+        *self.left.get_or_init(|| text::back(self.text, self.start, LEFT))
     }
 
     /// The segment itself.
@@ -397,12 +402,13 @@ impl<'t> Segment<'t> {
 
     /// The last `count` characters before `at` that may be read.
     pub fn left_of(&self, at: usize, count: usize) -> &'t str {
-        text::part(self.text, text::back(self.text, at, count).max(self.left), at)
+        text::part(self.text, text::back(self.text, at, count).max(self.left()), at)
     }
 
     /// The character before `at`.
     pub fn before(&self, at: usize) -> Option<char> {
-        if at <= self.left { None } else { text::char_before(self.text, at) }
+        // At least one character to the left of a segment may be read.
+        if at < self.start && at <= self.left() { None } else { text::char_before(self.text, at) }
     }
 
     /// Whether what ends at `at` ends there for good: no letter, digit or `_` follows.

@@ -9,6 +9,9 @@ use crate::{
 /// Characters to the left of a value in which its name stands.
 const NAME: usize = 44;
 
+/// Characters of the shortest password that is looked at.
+const SHORTEST: usize = 8;
+
 /// Adds the value a segment assigns, or that an assignment to its left announces.
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, usize, usize)) {
     let run = segment.str();
@@ -21,17 +24,20 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     let sign = run.bytes().position(|byte| matches!(byte, b'=' | b':'));
     let (name, value) = match sign.and_then(|at| Some((run.get(..at)?, run.get(at + 1..)?))) {
         Some((name, value)) if 6 <= value.trim_start_matches(['=', ':']).len() && !name.is_empty() => {
-            (name, value.trim_start_matches(['=', ':']))
+            (Some(name), value.trim_start_matches(['=', ':']))
         }
-        Some(_) | None => {
-            let run = run.trim_start_matches(['=', ':']);
-            (segment.left_of(segment.end - run.len(), NAME), run)
-        }
+        Some(_) | None => (None, run.trim_start_matches(['=', ':'])),
     };
     let start = segment.end - value.len();
     let value = value.trim_end_matches(['.', '?', ':']);
-    let same_run = name.len() < run.len() && run.starts_with(name);
-    let strength = if same_run { secrecy(name) } else { announced(name) };
+    // No shorter one is strong: most numbers are not asked for what stands before them.
+    if value.len() < SHORTEST {
+        return;
+    }
+    let strength = match name {
+        Some(name) => secrecy(name),
+        None => announced(segment.left_of(start, NAME)),
+    };
     let random = match strength {
         Secrecy::None => return,
         Secrecy::Bearer => 20 <= value.len() && 3.3 < entropy(value) && mixed(value),
@@ -61,10 +67,11 @@ fn announced(left: &str) -> Secrecy {
     if !quoted.ends_with([' ', '\t', '=', ':', '>']) {
         return Secrecy::None;
     }
-    let lower = text::part(quoted, text::back(quoted, quoted.len(), 9), quoted.len()).to_ascii_lowercase();
-    if lower.ends_with("bearer ")
-        || lower.ends_with("basic ") && left.to_ascii_lowercase().contains("authorization")
-    {
+    let ends = |word: &str| {
+        let end = quoted.len().checked_sub(word.len()).and_then(|at| quoted.get(at..));
+        end.is_some_and(|end| end.eq_ignore_ascii_case(word))
+    };
+    if ends("bearer ") || ends("basic ") && left.to_ascii_lowercase().contains("authorization") {
         return Secrecy::Bearer;
     }
     let blank = quoted.trim_end_matches([' ', '\t']);
@@ -87,15 +94,25 @@ fn announced(left: &str) -> Secrecy {
 
 /// The secrecy of a name by its last word.
 fn secrecy(name: &str) -> Secrecy {
-    let part_of = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.');
-    // Asked of every time of day: what names a secret ends in one of these.
-    let last = name.bytes().next_back().unwrap_or(0).to_ascii_lowercase();
-    if !matches!(last, b'a' | b'd' | b'e' | b'l' | b'n' | b's' | b't' | b'y' | b'_' | b'-' | b'.' | 128..) {
+    let part_of = |character: char| text::alphanumeric(character) || matches!(character, '_' | '-' | '.');
+    // Asked of every time of day: what names a secret ends so.
+    let mut last = name.bytes().rev().filter(|byte| !matches!(byte, b'_' | b'-' | b'.'));
+    let (last, before) = (last.next().unwrap_or(0), last.next().unwrap_or(0));
+    if !matches!(
+        (before.to_ascii_lowercase(), last.to_ascii_lowercase()),
+        (b'r' | b'w', b'd')
+            | (b's', b'e')
+            | (b'r' | b'e', b't')
+            | (b'e', b'y' | b'n')
+            | (b'a', b'l')
+            | (b'l', b's')
+            | (128.., b'a')
+    ) {
         return Secrecy::None;
     }
     let name = name.rsplit(|character| !part_of(character)).next().unwrap_or("");
-    let name: String =
-        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let name: String = name.chars().filter(|character| text::alphanumeric(*character)).collect();
+    let name = name.to_lowercase();
     let ends = |words: &[&str]| words.iter().any(|word| name.ends_with(word));
     if ends(&["password", "passwd", "passphrase", "pwd", "passwort", "contraseña", "kennwort"]) {
         Secrecy::Password
@@ -147,7 +164,7 @@ fn strong(value: &str) -> bool {
     let turns =
         value.as_bytes().windows(2).filter(|pair| matches!(pair, [a, b] if class(*a) != class(*b))).count();
     let length = value.len();
-    (8..=200).contains(&length)
+    (SHORTEST..=200).contains(&length)
         && 2.7 < entropy(value)
         && (3 <= kinds && 4 <= turns || 2 <= kinds && 6 <= turns && 12 <= length)
 }

@@ -39,6 +39,8 @@ struct Wire<'a> {
     #[serde(borrow)]
     content: Text<'a>,
     document_index: Number,
+    #[serde(flatten)]
+    places: cite::Places,
 }
 
 /// What Chat Completions has a kind's members in.
@@ -60,7 +62,7 @@ pub(super) fn read(raw: &RawValue) -> Citation<'_> {
         Some(wire) => Wire { kind: outer.kind, ..wire },
         None => outer,
     };
-    let (span, place) = (wire.span(), cite::read_place(inner.unwrap_or(raw)));
+    let (span, place) = (wire.span(), wire.places.place());
     let quote = wire.quote.said().or(wire.content.said());
     let kind = wire.kind.0.unwrap_or_default();
     let index = wire.document_index.0.map(|number| number as u32);

@@ -5,7 +5,6 @@ mod ruler;
 use std::cmp::Ordering;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use sluice_types::{
     chat::Part,
     citation::{Citation, Place, Source, Span, characters},
@@ -17,7 +16,7 @@ use super::{json::ObjectWriter, openai_chat::Number};
 /// The members that say where in a document the cited words stand.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Places {
+pub(crate) struct Places {
     start_char_index: Number,
     end_char_index: Number,
     start_page_number: Number,
@@ -26,13 +25,14 @@ struct Places {
     end_block_index: Number,
 }
 
-/// Where in its document the words of a citation stand.
-pub(crate) fn read_place(raw: &RawValue) -> Option<Place> {
-    let places: Places = serde_json::from_str(raw.get()).unwrap_or_default();
-    span(&places.start_char_index, &places.end_char_index)
-        .map(Place::Characters)
-        .or_else(|| span(&places.start_page_number, &places.end_page_number).map(Place::Pages))
-        .or_else(|| span(&places.start_block_index, &places.end_block_index).map(Place::Blocks))
+impl Places {
+    /// Where in its document the words of a citation stand.
+    pub(crate) fn place(&self) -> Option<Place> {
+        span(&self.start_char_index, &self.end_char_index)
+            .map(Place::Characters)
+            .or_else(|| span(&self.start_page_number, &self.end_page_number).map(Place::Pages))
+            .or_else(|| span(&self.start_block_index, &self.end_block_index).map(Place::Blocks))
+    }
 }
 
 /// From one number to another, if both are there.

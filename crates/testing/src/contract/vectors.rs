@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sluice_core::{
-    port::{Clock, Vectors},
+    config::document,
+    gateway::vectors::Service,
+    port::{Clock, Host, Vectors},
     vectors::{BATCH, Namespace, Near, Nearest, Point, VectorsError},
 };
 use sluice_types::knowledge::{Attribute, Attributes, Filter};
@@ -39,12 +41,12 @@ async fn shows(
     wanted: impl Fn(&[Near]) -> bool,
 ) -> Vec<Near> {
     let mut found = Vec::new();
-    for _ in 0..240 {
+    for _ in 0..600 {
         found = vectors.nearest(space, asked).await.unwrap();
         if wanted(&found) {
             return found;
         }
-        clock.sleep(Duration::from_millis(500)).await;
+        clock.sleep(Duration::from_millis(200)).await;
     }
     panic!("after two minutes still {found:?}");
 }
@@ -214,23 +216,36 @@ pub async fn vectors(clock: &impl Clock, vectors: &impl Vectors) {
     vectors_take_many(clock, vectors).await;
 }
 
+/// The gateway's own objects keep it.
+///
+/// # Panics
+///
+/// If the contract is broken.
+pub async fn embedded_vectors_find_the_nearest(host: &impl Host) {
+    vectors(host, &Service::new(host, &document::Vectors::Embedded)).await;
+}
+
+/// The contract of the host's own service, which not every host has.
+pub const OF_THE_HOST: &str = "vectors_of_the_host";
+
+/// The host's own service keeps it.
+///
+/// # Panics
+///
+/// If the contract is broken, or the host has none.
+pub async fn vectors_of_the_host(host: &impl Host) {
+    vectors(host, &Service::new(host, &document::Vectors::Host)).await;
+}
+
 #[cfg(test)]
 mod tests {
     use std::{cell::RefCell, rc::Rc};
-
-    use sluice_core::{config::document, gateway::vectors::Service};
 
     use super::*;
     use crate::{memory::MemoryHost, qdrant::Qdrant};
 
     fn written(json: &str) -> document::Vectors {
         serde_json::from_str(json).unwrap()
-    }
-
-    #[test]
-    fn the_gateways_own_objects_keep_it() {
-        let (host, chosen) = (MemoryHost::default(), document::Vectors::Embedded);
-        host.run(vectors(&host, &Service::new(&host, &chosen)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! OpenAI moderations, images, speech and transcriptions.
 //!
-//! What they answer is made of what was asked: a moderation flags the word `violence`, a picture and a sound hold the words
+//! What they answer is made of what was asked: a moderation flags the word `violence` in each text, a picture and a sound hold the words
 //! they were made from, a transcript tells the size of the recording.
 
 use axum::body::Bytes;
@@ -70,9 +70,17 @@ fn moderation(body: &[u8]) -> Checked<Media> {
     let model = check::model(&body)?;
     check::known_members(&body, &["model", "input"], "")?;
     let prompt = text(&body, "input")?;
-    let flagged = prompt.contains("violence");
-    let result = json!({"flagged": flagged, "categories": {"violence": flagged}, "category_scores": {"violence": 0.5}});
-    let made = Made::Json(json!({"id": "modr-1", "model": model, "results": [result]}).to_string());
+    let result = |text: &str| {
+        let flagged = text.contains("violence");
+        json!({"flagged": flagged, "categories": {"violence": flagged}, "category_scores": {"violence": 0.5}})
+    };
+    // A list of texts has a result for each; a list of parts is one text.
+    let texts = body.get("input").and_then(Value::as_array).map(|list| list.iter().map(Value::as_str));
+    let results: Vec<Value> = match texts.and_then(Iterator::collect::<Option<Vec<&str>>>) {
+        Some(texts) => texts.into_iter().map(result).collect(),
+        None => vec![result(&prompt)],
+    };
+    let made = Made::Json(json!({"id": "modr-1", "model": model, "results": results}).to_string());
     Ok(Media { prompt, made })
 }
 

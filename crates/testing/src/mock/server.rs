@@ -19,7 +19,8 @@ use super::media::{self, Made, Media};
 use super::reply::{self, Dialect, Reply};
 use super::socket::{Fuse, Listener};
 use super::{
-    anthropic, bedrock, cohere, directive, gemini, models, ollama, openai_chat, openai_responses, workers_ai,
+    anthropic, bedrock, cohere, directive, gemini, models, ollama, openai_chat, openai_responses, webhook,
+    workers_ai,
 };
 
 /// Larger bodies are not read.
@@ -403,6 +404,12 @@ impl Asked<'_> {
                 let id = path.strip_prefix("/v1/models/").map(decode);
                 let faults = faults("")?;
                 let reply = plain(models::json(self.headers, id.as_deref())?, &faults, shape);
+                Ok((faults, reply))
+            }
+            ("POST", "/check") => {
+                let (answer, text) = webhook::answer(self.headers, self.body)?;
+                let faults = faults(&text)?;
+                let reply = plain(answer, &faults, shape);
                 Ok((faults, reply))
             }
             ("POST", path) if media::is_route(path) => {

@@ -4,6 +4,7 @@
 mod admin;
 mod cache;
 mod embeddings;
+mod grounding;
 mod guardrails;
 mod guardrails_wiring;
 mod hooks;

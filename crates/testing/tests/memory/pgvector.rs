@@ -1,6 +1,6 @@
 //! The contract of vectors on a real PostgreSQL with pgvector, through `psql`. `SLUICE_TEST_POSTGRES` says where it is, such as
 //! `host=/run/postgresql user=postgres`; without it nothing is tested, and said so. Where no package of pgvector is to be had
-//! (Debian 12), PGlite is PostgreSQL in WASM, with pgvector: docs/configuration.md names the versions.
+//! (Debian 12), `tools/pgvector` has PGlite: PostgreSQL in WASM, with pgvector.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr, reason = "a test may fail")]
 

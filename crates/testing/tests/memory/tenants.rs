@@ -274,6 +274,18 @@ fn requests_that_no_model_answers_count_as_requests() {
     assert_eq!((status, code(&body).as_str()), (429, "rate_limit_exceeded"), "{body}");
     assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
     assert_eq!(ask("/v1/models").0, 200);
+    // SDKs poll these twice a second until a file is ready.
+    for path in [
+        "/v1/files/file-1",
+        "/v1/vector_stores/vs_1",
+        "/v1/vector_stores/vs_1/files/file-1",
+        "/v1/vector_stores/vs_1/file_batches/vsfb_1",
+    ] {
+        assert_eq!(ask(path).0, 404, "{path}");
+    }
+    let unknown = http::Request::get("/v1/files/file-1").header("authorization", "Bearer sk-sluice-x");
+    assert_eq!(send(&gateway, &host, unknown.body(Bytes::new()).unwrap()).0, 401);
+    assert_eq!(ask("/v1/files/file-1/content").0, 429);
     host.run(host.sleep(Duration::from_secs(61)));
     assert_eq!(ask("/v1/vector_stores").0, 200);
 }

@@ -25,7 +25,7 @@ pub struct Row {
     pub text: String,
     /// How much of it.
     pub kilobytes: f64,
-    /// Microseconds a kilobyte, by check: the best of many runs.
+    /// Microseconds of CPU a kilobyte, by check: the least of many rounds.
     pub micros: Vec<f64>,
 }
 

@@ -60,10 +60,12 @@ fn fmt() -> Result<Count> {
 }
 
 /// The crates that need a WASM target or bring wasmtime; other suites build them.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 7] = [
     "sluice-cloudflare",
+    "sluice-cloudflare-contract",
     "sluice-cloudflare-ingest",
     "sluice-spin",
+    "sluice-spin-contract",
     "sluice-spin-ingest",
     "sluice-spin-host",
 ];
@@ -89,8 +91,16 @@ fn clippy_wasm() -> Result<Count> {
     {
         let mut cargo = command("cargo");
         let action = if toolchain.name.is_some() { "check" } else { "clippy" };
-        // Both bundles' code at once.
-        cargo.args([action, "--package", package, "--target", target, "--features", "gateway,ingest"]);
+        // All bundles' code at once.
+        cargo.args([
+            action,
+            "--package",
+            package,
+            "--target",
+            target,
+            "--features",
+            "gateway,ingest,contract",
+        ]);
         build::wasm_environment(&toolchain, &mut cargo);
         match action {
             "clippy" => cargo.args(["--", "-Dwarnings"]),
@@ -112,8 +122,9 @@ fn bundles() -> Result<Count> {
     for host in [Host::Cloudflare, Host::Spin] {
         build::bundle(host, Mode::Release)?;
         build::print_sizes(&build::folders(host, Mode::Release))?;
+        build::contract(host)?;
     }
-    Ok(Count { passed: 4, failed: 0 })
+    Ok(Count { passed: 6, failed: 0 })
 }
 
 fn deploy() -> Result<Count> {
@@ -136,7 +147,10 @@ fn spin_host() -> Result<Count> {
 }
 
 fn scenarios() -> Result<Count> {
-    let mut count = counted(&mut served("scenarios")?)?;
+    let mut scenarios = served("scenarios")?;
+    scenarios.env("SLUICE_CLOUDFLARE_CONTRACT", build::contract(Host::Cloudflare)?);
+    scenarios.env("SLUICE_SPIN_CONTRACT", build::contract(Host::Spin)?);
+    let mut count = counted(&mut scenarios)?;
     // Many callers at once want the machine for themselves.
     count.add(counted(served("load")?.args(["--", "--test-threads=1"]))?);
     Ok(count)

@@ -11,6 +11,7 @@ use serde::{
 };
 
 use super::{Hook, OneOrMore, is_default};
+use crate::config::number::Share;
 
 /// Checks of what callers send and of what models answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -111,6 +112,9 @@ pub struct Spelled {
     /// `policy`: the most words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_words: Option<usize>,
+    /// `grounding`: the least share of support, from 0 to 1, that is enough. Default: 0.5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Share>,
     /// `hook`: who is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<Box<Hook>>,
@@ -134,6 +138,8 @@ pub enum CheckName {
     Links,
     /// JSON that does not follow the schema that was asked for.
     Schema,
+    /// How far an answer rests on the passages its request brought.
+    Grounding,
     /// Words, patterns, languages and lengths that are not wanted.
     Policy,
     /// What a guardrail somewhere else says.
@@ -142,13 +148,14 @@ pub enum CheckName {
 
 impl CheckName {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Injection,
         Self::Pii,
         Self::Secrets,
         Self::Leak,
         Self::Links,
         Self::Schema,
+        Self::Grounding,
         Self::Policy,
         Self::Hook,
     ];
@@ -162,6 +169,7 @@ impl CheckName {
             Self::Leak => "leak",
             Self::Links => "links",
             Self::Schema => "schema",
+            Self::Grounding => "grounding",
             Self::Policy => "policy",
             Self::Hook => "hook",
         }
@@ -310,7 +318,7 @@ impl schemars::JsonSchema for Check {
                 },
                 generator.subschema_for::<Spelled>(),
             ],
-            "errorMessage": "must be the name of a check (injection, pii, secrets, leak, links, schema, policy, hook), one name and \
+            "errorMessage": "must be the name of a check (injection, pii, secrets, leak, links, schema, grounding, policy, hook), one name and \
                              its action, such as `pii: redact`, or `check` and more about it",
         })
     }

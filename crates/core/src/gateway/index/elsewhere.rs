@@ -210,7 +210,7 @@ async fn erase_all<H: Host>(
     let mut from = 0;
     loop {
         let call = Call::Files { gone, from, most: FILES };
-        let Answer::Files { files, next } = ask(host, place, &call, &[]).await?.0 else { return other() };
+        let Answer::Files { files, next } = ask(host, place, &call, &[]).await? else { return other() };
         for file in &files {
             for number in numbers {
                 erase(host, chosen, &namespace(place, *number), file).await?;

@@ -45,18 +45,13 @@ pub(in crate::gateway) async fn answer(
     let (call, after) = wire::open::<Call>(call).map_err(CountersError)?;
     let answered = match done(cells, now, call, after).await {
         Ok(answered) => answered,
-        Err(Stop::Refused(refusal)) => (Answer::Refused(refusal), Vec::new()),
+        Err(Stop::Refused(refusal)) => Answer::Refused(refusal),
         Err(Stop::Failed(error)) => return Err(error),
     };
-    wire::frame(&answered.0, &answered.1).map_err(unreadable)
+    wire::frame(&answered, &[]).map_err(unreadable)
 }
 
-async fn done(
-    cells: &impl Cells,
-    now: Timestamp,
-    call: Call,
-    after: &[u8],
-) -> Result<(Answer, Vec<u8>), Stop> {
+async fn done(cells: &impl Cells, now: Timestamp, call: Call, after: &[u8]) -> Result<Answer, Stop> {
     let mut open = Open::load(cells, now).await?;
     let answer = match call {
         Call::Put { space, file, chunks, postings } => {
@@ -120,7 +115,7 @@ async fn done(
         }
     };
     open.close().await?;
-    Ok((answer, Vec::new()))
+    Ok(answer)
 }
 
 fn unreadable(error: serde_json::Error) -> CountersError {

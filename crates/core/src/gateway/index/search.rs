@@ -21,7 +21,7 @@ use crate::{
         bundle::{self, Of},
         given,
         memory::Memory,
-        meta::{Described, Version, lexical_key},
+        meta::{Described, Vectors as Kept, Version, lexical_key},
         of_chunk_id,
         wire::Answer,
     },
@@ -30,6 +30,9 @@ use crate::{
 
 /// Bytes of pages that an isolate remembers.
 const REMEMBERED: usize = 32_000_000;
+
+/// Pages of vectors that are read at a time.
+const PAGES_AT_A_TIME: usize = 8;
 
 /// Versions of files that are read at a time for a filter.
 const AT_A_TIME: u32 = 1_000;
@@ -52,11 +55,8 @@ pub(super) struct Asked<'a> {
     pub weight: f32,
 }
 
-/// Answers, with the candidates' vectors behind.
-pub(super) async fn search<C: Cells>(
-    open: &Open<'_, C>,
-    asked: Asked<'_>,
-) -> Result<(Answer, Vec<u8>), Stop> {
+/// Answers.
+pub(super) async fn search<C: Cells>(open: &Open<'_, C>, asked: Asked<'_>) -> Result<Answer, Stop> {
     let Asked { owner, words, space, vector, found, filter, most, weight } = asked;
     let kept = open.meta.space.as_ref();
     if let (Some(space), Some(kept)) = (&space, kept)
@@ -65,29 +65,25 @@ pub(super) async fn search<C: Cells>(
         return Err(Refusal::OtherSpace { has: kept.space.clone(), got: space.clone() }.into());
     }
     let vector = space.map(|_| Vector::from_bytes(vector.iter().map(|value| value.cast_signed()).collect()));
+    let admitted = admitted(open, filter.as_ref()).await?;
+    let seen = |of: &Of| of.number > open.meta.forgotten && !open.meta.hidden.contains_key(&of.number);
+    let admits = |of: &Of| admitted.as_ref().is_none_or(|admitted| admitted.contains(&of.number));
     let lexical: Vec<(String, u64)> =
         open.meta.lexical.pages.iter().map(|(page, known)| (lexical_key(*page), known.written)).collect();
-    // Without a query's vector only the candidates' own are read, where there are any.
-    let dense = kept
-        .iter()
-        .flat_map(|kept| kept.shelf.pages.iter().map(|(page, known)| (kept.key(*page), known.written)));
-    let dense: Vec<(String, u64)> = dense.collect();
-    let (lexical, dense) =
-        (pages(open.cells, &owner, lexical).await?, pages(open.cells, &owner, dense).await?);
-    let vectors: HashMap<(u32, u32), Vectors<'_>> = dense
-        .iter()
-        .flat_map(|page| bundle::read(page))
-        .filter_map(|(of, bytes)| Some(((of.number, of.first), Vectors::parse(bytes).ok()?)))
-        .collect();
-    let admitted = admitted(open, filter.as_ref()).await?;
+    let lexical = pages(open.cells, &owner, &lexical).await?;
+    let cosines = match (&vector, kept) {
+        (Some(vector), Some(kept)) => {
+            cosines(open.cells, &owner, kept, vector, |of| seen(of) && admits(of)).await?
+        }
+        _ => HashMap::new(),
+    };
     let mut ofs: Vec<Of> = Vec::new();
     let mut files: Vec<File<'_>> = Vec::new();
-    let seen = |of: &Of| of.number > open.meta.forgotten && !open.meta.hidden.contains_key(&of.number);
     for (of, bytes) in lexical.iter().flat_map(|page| bundle::read(page)).filter(|(of, _)| seen(of)) {
         let Ok(postings) = Postings::parse(bytes) else { continue };
-        let admitted = admitted.as_ref().is_none_or(|admitted| admitted.contains(&of.number));
+        let cosines = cosines.get(&(of.number, of.first)).map(Vec::as_slice);
+        files.push(File { postings, cosines, admitted: admits(&of) });
         ofs.push(of);
-        files.push(File { postings, vectors: vectors.get(&(of.number, of.first)).copied(), admitted });
     }
     let count = (most as usize).min(CANDIDATES);
     let result = match &found {
@@ -95,24 +91,49 @@ pub(super) async fn search<C: Cells>(
             let near = near(open, &ofs, found).await?;
             given::search(&files, &words, &near, weight, count)
         }
-        None => search::search(&files, &words, vector.as_ref(), weight, count),
+        None => search::search(&files, &words, weight, count),
     };
-    told(open, &ofs, &files, &result).await
+    told(open, &ofs, &result).await
+}
+
+/// How near chunks are to a question, by the number and the first ordinal of their segment. Vectors are read a few pages
+/// at a time: those of a large store are more than an isolate holds.
+async fn cosines(
+    cells: &impl Cells,
+    owner: &str,
+    kept: &Kept,
+    question: &Vector,
+    admits: impl Fn(&Of) -> bool,
+) -> Result<HashMap<(u32, u32), Vec<f32>>, CountersError> {
+    let wanted: Vec<(String, u64)> =
+        kept.shelf.pages.iter().map(|(page, known)| (kept.key(*page), known.written)).collect();
+    let mut cosines = HashMap::new();
+    for some in wanted.chunks(PAGES_AT_A_TIME) {
+        for page in pages(cells, owner, some).await? {
+            for (of, bytes) in bundle::read(&page).into_iter().filter(|(of, _)| admits(of)) {
+                let Ok(vectors) = Vectors::parse(bytes) else { continue };
+                let mut scores = vec![0.0; vectors.chunks()];
+                vectors.scores(question, &mut scores);
+                cosines.insert((of.number, of.first), scores);
+            }
+        }
+    }
+    Ok(cosines)
 }
 
 /// The bytes of pages, by key and the generation that wrote them.
 async fn pages(
     cells: &impl Cells,
     owner: &str,
-    wanted: Vec<(String, u64)>,
+    wanted: &[(String, u64)],
 ) -> Result<Vec<Bytes>, CountersError> {
     let mut pages = Vec::with_capacity(wanted.len());
     let mut missing = BTreeMap::new();
     MEMORY.with_borrow_mut(|memory| {
         for (key, written) in wanted {
-            match memory.get(owner, &key, written) {
+            match memory.get(owner, key, *written) {
                 Some(bytes) => pages.push(bytes),
-                None => _ = missing.insert(key, written),
+                None => _ = missing.insert(key.clone(), *written),
             }
         }
     });
@@ -186,12 +207,7 @@ async fn near<C: Cells>(
 }
 
 /// The answer with what callers need to know of the candidates.
-async fn told<C: Cells>(
-    open: &Open<'_, C>,
-    ofs: &[Of],
-    files: &[File<'_>],
-    result: &Found,
-) -> Result<(Answer, Vec<u8>), Stop> {
+async fn told<C: Cells>(open: &Open<'_, C>, ofs: &[Of], result: &Found) -> Result<Answer, Stop> {
     let mut keys = Vec::new();
     for candidate in &result.candidates {
         let Some(of) = ofs.get(candidate.file) else { continue };
@@ -202,19 +218,15 @@ async fn told<C: Cells>(
     keys.dedup();
     let cells: HashMap<String, String> = open.cells.read(&keys).await?.into_iter().collect();
     let mut versions: HashMap<u32, Option<Version>> = HashMap::new();
-    let dims = open.meta.space.as_ref().map_or(0, |kept| kept.space.dims);
-    let (mut candidates, mut after) = (Vec::with_capacity(result.candidates.len()), Vec::new());
+    let mut candidates = Vec::with_capacity(result.candidates.len());
     for found in &result.candidates {
-        let Some((of, file)) = ofs.get(found.file).zip(files.get(found.file)) else { continue };
+        let Some(of) = ofs.get(found.file) else { continue };
         let parse = || serde_json::from_str::<Version>(cells.get(&number_key(of.number))?).ok();
         let version = versions.entry(of.number).or_insert_with(parse);
         let Some(Version { file: version, .. }) = version else { continue };
         let text = cells.get(&text_key(of.number, of.first.saturating_add(found.chunk)));
         let Some(chunk) = text.and_then(|text| serde_json::from_str::<Chunk>(text).ok()) else { continue };
-        let vector = file.vectors.and_then(|vectors| vectors.whole(found.chunk as usize));
-        let vector = vector.filter(|vector| vector.dims() == dims as usize);
-        after.extend(vector.iter().flat_map(Vector::values).map(|value| value.cast_unsigned()));
-        let candidate = Candidate {
+        candidates.push(Candidate {
             file: version.id.clone(),
             filename: version.filename.clone(),
             attributes: version.attributes.clone(),
@@ -222,19 +234,15 @@ async fn told<C: Cells>(
             lexical: found.lexical,
             dense: found.dense,
             mixed: found.mixed,
-            vector: None,
-        };
-        candidates.push((candidate, vector.is_some()));
+        });
     }
-    let answer = Answer::Found {
+    Ok(Answer::Found {
         candidates,
-        dims,
         lexical: (result.mix.lexical.mean, result.mix.lexical.deviation),
         dense: (result.mix.dense.mean, result.mix.dense.deviation),
         weight: result.mix.weight,
         weights: result.weights.clone(),
         most: result.most,
         generation: open.meta.generation,
-    };
-    Ok((answer, after))
+    })
 }

@@ -8,7 +8,7 @@ use sluice_types::{
     json::Str,
 };
 
-use super::{Guard, cites::Cites, is_masked, watch::Watches};
+use super::{Guard, cites::Cites, grounding, is_masked, watch::Watches};
 use crate::{
     config::document::{Action, CheckName},
     guardrail::Verdicts,
@@ -49,6 +49,8 @@ struct Told {
     watches: Watches,
     /// Its text, where it is to follow a schema.
     json: String,
+    /// Its text, where it is to rest on passages.
+    said: String,
     /// Whether it was seen how that begins.
     begun: bool,
     cites: Cites,
@@ -140,6 +142,10 @@ impl Stream {
                 told.watches.finish(&guard)?;
                 let json = std::mem::take(&mut told.json);
                 guard.json(&json)?;
+                let said = std::mem::take(&mut told.said);
+                if let Some(grounding) = &guard.grounding {
+                    grounding.judge(&guard, &said)?;
+                }
                 emit(Event::Finish { choice, finish });
                 Ok(())
             }
@@ -171,6 +177,7 @@ impl Stream {
                         masked: false,
                         watches,
                         json: String::new(),
+                        said: String::new(),
                         begun: false,
                         cites: Cites::default(),
                     },
@@ -208,6 +215,9 @@ impl Told {
         if !released.text.is_empty() {
             self.watches.push(guard, &released.text)?;
             if kind == Kind::Text {
+                if guard.grounding.is_some() && self.said.len() < grounding::MAX_ANSWER {
+                    self.said.push_str(&released.text);
+                }
                 self.follow(guard, &released.text)?;
                 self.cites.released(&released.text);
             }

@@ -11,6 +11,7 @@ use super::Act;
 use crate::{
     config::{
         document::{self, Action, CheckName, Level, OneOrMore, SpelledCheck, Stage},
+        number::Share,
         path::{Path, Problem},
         suggest,
     },
@@ -56,9 +57,13 @@ pub(super) enum Looks {
     Leak,
     Links(Vec<String>),
     Schema,
+    Grounding(f64),
     Policy(Rc<Policy>),
     Hook(Rc<Hook>),
 }
+
+/// How far answers must rest on their passages where nothing else is said.
+const SUPPORT: f64 = 0.5;
 
 /// Makes sense of a guardrail.
 pub fn compile(
@@ -93,6 +98,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         languages,
         max_characters,
         max_words,
+        threshold,
         hook,
     } = written;
     let problem = |member: &str, message: String| Err(Problem::new(at.key(member), message));
@@ -111,7 +117,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
             format!("`{}` cannot be done here with what `{}` finds{hint}", action.name(), check.name()),
         );
     }
-    if !output && matches!(check, CheckName::Leak | CheckName::Schema) {
+    if !output && matches!(check, CheckName::Leak | CheckName::Schema | CheckName::Grounding) {
         return problem("check", format!("`{}` is for `output`", check.name()));
     }
     let given = [
@@ -123,6 +129,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         ("languages", languages.is_some(), *check == CheckName::Policy),
         ("max_characters", max_characters.is_some(), *check == CheckName::Policy),
         ("max_words", max_words.is_some(), *check == CheckName::Policy),
+        ("threshold", threshold.is_some(), *check == CheckName::Grounding),
         ("hook", hook.is_some(), *check == CheckName::Hook),
     ];
     if let Some((member, _, _)) = given.iter().find(|(_, given, known)| *given && !known) {
@@ -133,6 +140,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
         CheckName::Secrets => Looks::Secrets,
         CheckName::Leak => Looks::Leak,
         CheckName::Schema => Looks::Schema,
+        CheckName::Grounding => Looks::Grounding(threshold.map_or(SUPPORT, Share::get)),
         CheckName::Hook => {
             let Some(hook) = hook else {
                 return problem("hook", "missing: says who is asked, such as `url`".to_owned());

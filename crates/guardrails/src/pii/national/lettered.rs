@@ -13,21 +13,18 @@ pub(in crate::pii) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, u
         return;
     }
     let run = segment.str();
-    let mut at = 0;
-    for token in
-        run.split(|character: char| !character.is_ascii_alphanumeric() && !matches!(character, '-' | '+'))
+    for (at, token) in
+        text::stretches(run, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+'))
     {
         let start = segment.start + at;
-        at += token.len();
-        at += text::char_at(run, at).map_or(0, char::len_utf8);
         let token = token.trim_end_matches(['-', '+']);
         let end = start + token.len();
-        if !(6..=20).contains(&token.len()) || !segment.begins(start) || !segment.ends(end) {
+        if !(6..=20).contains(&token.len()) {
             continue;
         }
         let digits = token.bytes().filter(u8::is_ascii_digit).count();
         let letters = token.bytes().filter(u8::is_ascii_alphabetic).count();
-        if digits < 4 || letters == 0 {
+        if digits < 4 || letters == 0 || !segment.begins(start) || !segment.ends(end) {
             continue;
         }
         if let Some(kind) = form(token, digits) {

@@ -34,6 +34,8 @@ struct Wire<'a> {
     url: Text<'a>,
     #[serde(borrow)]
     source: Text<'a>,
+    #[serde(flatten)]
+    places: cite::Places,
 }
 
 /// Reads a citation, of all of its block. One that means nothing here is kept as it is.
@@ -41,7 +43,7 @@ pub(super) fn read(raw: &RawValue) -> Citation<'_> {
     let wire: Wire<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
     let kind = wire.kind.0.unwrap_or_default();
     let index = wire.document_index.0.or(wire.search_result_index.0).map(|index| index as u32);
-    let place = cite::read_place(raw);
+    let place = wire.places.place();
     let source = match &*kind {
         "char_location" | "page_location" | "content_block_location" => {
             match (wire.file_id.said(), wire.document_title.said()) {
