@@ -157,8 +157,8 @@ fn config(mock: &Mock) -> Value {
     // Scenarios fail the same few targets over and over: no retry may be wanting, no breaker open.
     let quick = |attempts: u32| json!({ "attempts": attempts, "backoff": "10ms..2s", "budget": 10 });
     let watched = json!({
-        "model": "primary/m", "timeout": "2s", "headers_timeout": "600ms", "first_token_timeout": "900ms",
-        "idle_timeout": "600ms",
+        "model": "primary/m", "timeout": "3s", "headers_timeout": "1500ms", "first_token_timeout": "2s",
+        "idle_timeout": "1500ms",
     });
     let mut config = json!({
         "providers": {

@@ -5,16 +5,14 @@
 //! gateway or of Spin loses nothing, a power cut may lose the last calls.
 //!
 //! Requests of one instance meet at the database's lock like any others: one must not wait for another inside the
-//! guest, since waking another request's task traps (wit-bindgen without `inter-task-wakeup`). Who is kept out sleeps in the
-//! guest and tries again. SQLite's own waiting would hold one of the host's threads for seconds: some hundreds of waiting
-//! requests leave none for the one that they wait for.
+//! guest, since waking another request's task traps (wit-bindgen without `inter-task-wakeup`).
 
 use std::{cell::Cell, time::Duration};
 
 use bytes::Bytes;
 use sluice_core::{
     gateway::object,
-    port::{Cells, Clock, Counters, CountersError, Rng},
+    port::{Cells, Clock, Counters, CountersError},
 };
 use spin_sdk::{
     sqlite::{Connection, Error, Value},
@@ -29,10 +27,9 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS cell \
 const PAGES: &str = "CREATE TABLE IF NOT EXISTS page \
                      (owner TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (owner, key))";
 
-/// For how long others may keep a transaction out, and the shortest and the longest wait before it is tried again.
-const PATIENCE: Duration = Duration::from_secs(30);
-const SHORTEST: Duration = Duration::from_millis(4);
-const LONGEST: Duration = Duration::from_secs(1);
+/// How often a transaction is tried that others keep out, and the wait between.
+const TRIES: u32 = 200;
+const WAIT: Duration = Duration::from_millis(20);
 
 thread_local! {
     /// Whether this instance has seen the table.
@@ -70,35 +67,26 @@ impl Spin {
     /// A connection of its own, inside a transaction.
     async fn open(&self) -> Result<Connection, CountersError> {
         let connection = Connection::open_default().await.map_err(failed)?;
-        for setting in ["PRAGMA busy_timeout = 0", "PRAGMA synchronous = NORMAL"] {
-            run(&connection, setting, vec![]).await.map_err(failed)?;
-        }
-        let begun = self.now();
+        let mut tries = 0;
         loop {
-            let waited = match begin(&connection).await {
-                Ok(()) => return Ok(connection),
-                Err(Error::Io(text)) if text.contains("locked") => self.now().since(begun),
-                Err(error) => return Err(failed(error)),
+            let begun = async {
+                if !READY.get() {
+                    run(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
+                    run(&connection, TABLE, vec![]).await?;
+                    run(&connection, PAGES, vec![]).await?;
+                    READY.set(true);
+                }
+                run(&connection, "PRAGMA synchronous = NORMAL", vec![]).await?;
+                run(&connection, "BEGIN IMMEDIATE", vec![]).await
             };
-            if PATIENCE < waited {
-                return Err(failed("the database is locked by others"));
+            match begun.await {
+                Ok(_) => return Ok(connection),
+                Err(Error::Io(text)) if text.contains("locked") && tries < TRIES => tries += 1,
+                Err(error) => return Err(failed(error)),
             }
-            // A share of the time it has waited, so that many who wait do not keep the host busy; not all at the same moment.
-            let share = 0.1 + 0.1 * (self.random() as f64 / u64::MAX as f64);
-            self.sleep(waited.mul_f64(share).clamp(SHORTEST, LONGEST)).await;
+            self.sleep(WAIT).await;
         }
     }
-}
-
-async fn begin(connection: &Connection) -> Result<(), Error> {
-    if !READY.get() {
-        run(connection, "PRAGMA journal_mode = WAL", vec![]).await?;
-        run(connection, TABLE, vec![]).await?;
-        run(connection, PAGES, vec![]).await?;
-        READY.set(true);
-    }
-    run(connection, "BEGIN IMMEDIATE", vec![]).await?;
-    Ok(())
 }
 
 /// Runs a statement to its end. Rows are read whole: a connection takes no second statement before that.

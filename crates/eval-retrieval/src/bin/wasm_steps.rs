@@ -142,7 +142,7 @@ fn ingest(model: &Model<'_>, document: &str) {
 fn found<'a>(files: impl Iterator<Item = (Postings<'a>, Option<&'a [f32; CHUNKS]>)>, query: &Query) -> Found {
     let file = |(postings, cosines): (_, Option<&'a [f32; CHUNKS]>)| File {
         postings,
-        cosines: cosines.map(|cosines| cosines.as_slice()),
+        cosines: cosines.map(<[f32; CHUNKS]>::as_slice),
         admitted: true,
     };
     search(&files.map(file).collect::<Vec<_>>(), query, 0.3, 40)
