@@ -24,6 +24,7 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
     println!("model {} raw {:.2} MB", engine.model.version(), bytes.len() as f64 / 1e6);
     let steps = trace::replay(engine, &data::trace()?);
     if calibrate {
+        anyhow::ensure!(!steps.is_empty(), "no trace, no calibration");
         write_calibration(&steps)?;
         println!("wrote the calibration: build again to measure with it");
         return Ok(());
@@ -65,9 +66,9 @@ fn draw(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// Thresholds for half of each rate, counted on an upper bound: see docs/semantic-cache.md.
+/// Thresholds for half of each rate: see docs/semantic-cache.md.
 fn write_calibration(steps: &[Step]) -> Result<()> {
-    let mut text = "# Made by `cargo xtask eval semantic --calibrate` on the development trace, for half of each rate.\n# rate\tthreshold\n".to_owned();
+    let mut text = "# Made by `cargo xtask train semantic` on the development trace, for half of each rate.\n# rate\tthreshold\n".to_owned();
     for rate in RATES {
         if let Some((threshold, hits, wrong)) = trace::loosest(steps, |step| step.verified, 1.0, rate / 2.0) {
             println!("{rate}: threshold {threshold:.2}, {hits} hits of {}, {wrong} wrong", steps.len());
