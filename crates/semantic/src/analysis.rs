@@ -88,6 +88,15 @@ impl Analysis {
         {
             members.push(member);
         }
+        // "This week" is the current one, not the next.
+        let period = class.is_some_and(|(class, _)| matches!(class, Class::Unit | Class::Time));
+        if period
+            && self.words.last().is_some_and(|word| word.text == "this")
+            && let Some((_, current)) = lexicon::class("current")
+            && let Some(members) = self.classes.get_mut(Class::Extreme as usize)
+        {
+            members.push(current);
+        }
         let shaping =
             class.is_some_and(|(class, _)| matches!(class, Class::Ask | Class::Person | Class::Mode));
         let mut sum = model.sum();

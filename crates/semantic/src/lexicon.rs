@@ -63,7 +63,7 @@ const LISTS: [(Class, &str); CLASSES] = [
     (
         Class::Form,
         "json csv xml yaml html markdown pdf table list=lists bullet=bullets paragraph=paragraphs sentence=sentences word=words essay poem haiku story email=mail \
-         letter summary=summarize=summarise translation=translate code script function regex diagram chart graph image=picture video audio spreadsheet=excel sql",
+         letter detail=details=detailed=depth brief=briefly=short=concise summary=summarize=summarise translation=translate code script function regex diagram chart graph image=picture video audio spreadsheet=excel sql",
     ),
     (
         Class::Language,

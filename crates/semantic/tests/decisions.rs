@@ -59,6 +59,8 @@ fn differences_of_kind_are_vetoed() {
         ("What is the cheapest phone plan?", "What is the best phone plan?", Veto::Extreme),
         ("Symptoms of flu in adults", "Symptoms of flu in infants", Veto::Audience),
         ("Return the answer as JSON.", "Return the answer as XML.", Veto::Form),
+        ("Which trains are late this week?", "Which trains are late next week?", Veto::Extreme),
+        ("Explain the water cycle in one sentence", "Explain the water cycle in detail", Veto::Form),
         ("When was the company founded?", "Where was the company founded?", Veto::Ask),
     ] {
         let question = |text| Question::new(&engine.model, text);
