@@ -14,10 +14,6 @@ const DIMENSIONS: u32 = 8;
 const SHARERS: usize = 16;
 const FIT: usize = 100;
 
-/// Hundreds of calls of one instance at once. On Spin each waits for SQLite in a thread of the host, until none is left for the
-/// one they wait for: not kept there. `budgets.rs`, `limits.rs` and `load/` show there that counting is exact, with fewer.
-const CROWDED: &str = "counters_are_exact_under_concurrency";
-
 /// What runs them on `host`, with stores that nothing else has written to.
 fn contracts(host: Host) -> &'static Gateway {
     static STARTED: [OnceLock<Gateway>; 2] = [OnceLock::new(), OnceLock::new()];
@@ -40,10 +36,9 @@ fn keeps(host: &Gateway, name: &str) -> bool {
 
 fn every_contract_is_kept(host: &Gateway) {
     let names = host.request("GET", "/contracts").send().expect(200).text();
-    assert!(names.lines().any(|name| name == CROWDED), "{names}");
+    assert!(names.lines().any(|name| name == "counters_are_exact_under_concurrency"), "{names}");
     // One after the other: what breaks one takes its instance along.
-    let here = |name: &&str| host.host == Host::Cloudflare || *name != CROWDED;
-    let broken: Vec<&str> = names.lines().filter(here).filter(|name| !keeps(host, name)).collect();
+    let broken: Vec<&str> = names.lines().filter(|name| !keeps(host, name)).collect();
     assert!(broken.is_empty(), "broken: {broken:?}");
 }
 
@@ -89,4 +84,9 @@ fn spin_keeps_every_contract() {
 #[test]
 fn cloudflare_shares_a_budget_out_exactly() {
     on(Host::Cloudflare, a_budget_is_shared_out_exactly);
+}
+
+#[test]
+fn spin_shares_a_budget_out_exactly() {
+    on(Host::Spin, a_budget_is_shared_out_exactly);
 }

@@ -71,7 +71,7 @@ fn what_cannot_be_read_is_a_dead_letter_that_says_why_and_can_be_replayed(gatewa
     assert_eq!(replayed["replayed"], json!([first["id"]]));
     // It is no better, so it dies again: of one document there is one dead letter. Had an instance died with the message in
     // hand, it would come again after 30 s, and so might the next.
-    let deadline = Instant::now() + Duration::from_secs(150);
+    let deadline = Instant::now() + Duration::from_secs(75);
     let second = loop {
         if let Some(second) = letter(gateway, &file) {
             break second;

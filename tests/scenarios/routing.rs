@@ -110,7 +110,7 @@ fn instances_share_a_breaker_that_is_to_be_shared(gateway: &Gateway) {
         let id = gateway.unique("shared");
         gateway.ask(Protocol::Chat, "guarded-by-all", &format!("hello [[id {id}]] {text}")).expect(200);
         // What is told to the others is told after the answer.
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(800));
         gateway.mock().asked(&id)
     };
     for _ in 0..2 {

@@ -212,7 +212,7 @@ pub fn run(remote: &Remote, command: &Command) -> Result<ExitCode> {
 }
 
 fn mint(tenant: &str, name: Option<&String>, json: bool) -> Result<ExitCode> {
-    ensure!(key::is_tenant_id(tenant), "a tenant's name has 1 to 64 letters, digits, `-`, `_` or `.`");
+    ensure!(key::is_name(tenant), "a tenant's name has {}", key::NAME);
     let (mut secret, mut id) = ([0; 32], [0; 9]);
     getrandom::fill(&mut secret)
         .and_then(|()| getrandom::fill(&mut id))

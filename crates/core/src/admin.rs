@@ -9,7 +9,6 @@ use sluice_types::{
 };
 
 use crate::{
-    cache,
     config::path::Path,
     key::{self, KeyKind, KeyRecord, TenantRecord},
 };
@@ -144,8 +143,8 @@ const KEY: [&str; 13] = [
 pub fn new_tenant(body: &[u8], now: Timestamp) -> Result<TenantRecord, Failure> {
     let record = TenantRecord { created_at: Some(now), ..TenantRecord::default() };
     let record = patched(&record, &object(body, &TENANT)?)?;
-    if !key::is_tenant_id(&record.id) {
-        return Err(Failure::invalid("id", "must have 1 to 64 letters, digits, `-`, `_` or `.`"));
+    if !key::is_name(&record.id) {
+        return Err(Failure::invalid("id", format!("must have {}", key::NAME)));
     }
     checked_tenant(record)
 }
@@ -211,8 +210,8 @@ pub fn changed_key(record: &KeyRecord, body: &[u8]) -> Result<KeyRecord, Failure
 
 fn checked_key(record: KeyRecord) -> Result<KeyRecord, Failure> {
     check_limits(record.limits.as_ref())?;
-    if record.cache.namespace.as_ref().is_some_and(|name| !cache::is_namespace(name)) {
-        return Err(Failure::invalid("cache.namespace", format!("must have {}", cache::NAMESPACE)));
+    if record.cache.namespace.as_ref().is_some_and(|name| !key::is_name(name)) {
+        return Err(Failure::invalid("cache.namespace", format!("must have {}", key::NAME)));
     }
     if record.kind == KeyKind::Publishable {
         if record.origins.is_empty() {

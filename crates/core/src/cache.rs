@@ -30,7 +30,7 @@ pub use self::{
     fingerprint::{fingerprint, of_form, of_scope},
     page::{Page, Row},
     said::{may_mean, said},
-    wish::{LONGEST, NAMESPACE, Wish, is_namespace, wish},
+    wish::{LONGEST, Wish, wish},
 };
 use crate::{
     config::document::{Cache, CacheMode, CacheScope},

@@ -280,9 +280,13 @@ fn names(allowed: Option<&[String]>, model: &str) -> bool {
     allowed.is_none_or(|allowed| allowed.iter().any(fits))
 }
 
-/// Whether `id` can name a tenant: it becomes part of store keys.
-pub fn is_tenant_id(id: &str) -> bool {
-    !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+/// What the name of a tenant, or of a part of its cache, has.
+pub const NAME: &str = "1 to 64 letters, digits, `-`, `_` or `.`";
+
+/// Whether `name` is one, as [`NAME`] says: it becomes part of store keys.
+pub fn is_name(name: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (1..=64).contains(&name.len()) && name.bytes().all(letter)
 }
 
 #[cfg(test)]

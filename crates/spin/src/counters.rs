@@ -4,8 +4,9 @@
 //! instances share the database. The database writes ahead to a log (WAL), synced when that is folded in: a crash of the
 //! gateway or of Spin loses nothing, a power cut may lose the last calls.
 //!
-//! Requests of one instance meet at the database's lock like any others: one must not wait for another inside the
-//! guest, since waking another request's task traps (wit-bindgen without `inter-task-wakeup`).
+//! Requests of one instance take turns at its connection, so that as many wait for the database's lock as there are
+//! instances, not callers: each of them has a thread of the host's. Who waits for its turn looks every now and then, since
+//! waking another request's task traps (wit-bindgen without `inter-task-wakeup`, with which Wasmtime traps elsewhere).
 
 use std::{cell::Cell, time::Duration};
 
@@ -21,19 +22,64 @@ use spin_sdk::{
 
 use crate::Spin;
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS cell \
-                     (owner TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID";
+/// What a connection is told first, and what it need not obey: other databases than the host's own may know no such thing. Its
+/// waits for locks are short, since they take a thread of the host's from those who hold them.
+const PRAGMAS: [&str; 3] =
+    ["PRAGMA busy_timeout = 100", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL"];
 
-const PAGES: &str = "CREATE TABLE IF NOT EXISTS page \
-                     (owner TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (owner, key))";
+const TABLES: [&str; 2] = [
+    "CREATE TABLE IF NOT EXISTS cell \
+     (owner TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS page \
+     (owner TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (owner, key))",
+];
 
-/// How often a transaction is tried that others keep out, and the wait between.
+/// How often a statement is tried that others keep out, and the wait between.
 const TRIES: u32 = 200;
 const WAIT: Duration = Duration::from_millis(20);
 
+/// The longest wait between two looks whether it is a request's turn, and in all before it opens a connection of its own: the
+/// turn of a task which was lost never ends.
+const LONGEST: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(30);
+
 thread_local! {
-    /// Whether this instance has seen the table.
-    static READY: Cell<bool> = const { Cell::new(false) };
+    /// The instance's connection between transactions.
+    static KEPT: Cell<Option<Connection>> = const { Cell::new(None) };
+    /// Whether a request of the instance has its turn, and how many wait for theirs.
+    static TAKEN: Cell<bool> = const { Cell::new(false) };
+    static WAITING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// A request's turn to use the instance's connection, until it is dropped.
+struct Turn;
+
+impl Turn {
+    fn take() -> Option<Self> {
+        if TAKEN.replace(true) { None } else { Some(Self) }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TAKEN.set(false);
+    }
+}
+
+/// One that waits for its turn, until it is dropped.
+struct Waiter;
+
+impl Waiter {
+    fn new() -> Self {
+        WAITING.set(WAITING.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        WAITING.set(WAITING.get() - 1);
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> CountersError {
@@ -42,19 +88,18 @@ fn failed(error: impl std::fmt::Display) -> CountersError {
 
 impl Counters for Spin {
     async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError> {
-        let outcome = {
-            let rows = Rows { connection: self.open().await?, owner };
-            match object::answer(&rows, self.now(), &call).await {
-                Ok(outcome) => {
-                    rows.run("COMMIT", vec![]).await?;
-                    outcome
-                }
-                Err(error) => {
-                    rows.run("ROLLBACK", vec![]).await?;
-                    return Err(error);
-                }
-            }
+        let turn = self.turn().await;
+        let connection = match KEPT.take() {
+            Some(connection) => connection,
+            None => self.open().await?,
         };
+        self.run_patiently(&connection, "BEGIN IMMEDIATE").await?;
+        let rows = Rows { connection, owner };
+        let outcome = object::answer(&rows, self.now(), &call).await;
+        rows.run(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }, vec![]).await?;
+        KEPT.set(Some(rows.connection));
+        drop(turn);
+        let outcome = outcome?;
         if let Some(wait) = outcome.flush_after {
             let owner = owner.to_owned();
             wasip3::spawn(async move { object::flush_later(&Spin, &owner, wait).await });
@@ -64,23 +109,41 @@ impl Counters for Spin {
 }
 
 impl Spin {
-    /// A connection of its own, inside a transaction.
+    /// Waits until no other request of this instance counts; nothing if that takes too long.
+    async fn turn(&self) -> Option<Turn> {
+        if let Some(turn) = Turn::take() {
+            return Some(turn);
+        }
+        let (_waiter, mut looks, mut waited) = (Waiter::new(), 0, Duration::ZERO);
+        loop {
+            // The more there are, the more seldom each looks, so that looking takes no time from those who count.
+            let wait = LONGEST.min(Duration::from_millis(u64::from(WAITING.get()) << looks));
+            self.sleep(wait).await;
+            (looks, waited) = (3.min(looks + 1), waited + wait);
+            let turn = Turn::take();
+            if turn.is_some() || PATIENCE < waited {
+                return turn;
+            }
+        }
+    }
+
     async fn open(&self) -> Result<Connection, CountersError> {
         let connection = Connection::open_default().await.map_err(failed)?;
+        for pragma in PRAGMAS {
+            _ = self.run_patiently(&connection, pragma).await;
+        }
+        for table in TABLES {
+            self.run_patiently(&connection, table).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Runs a statement that waits for others' transactions.
+    async fn run_patiently(&self, connection: &Connection, statement: &str) -> Result<(), CountersError> {
         let mut tries = 0;
         loop {
-            let begun = async {
-                if !READY.get() {
-                    run(&connection, "PRAGMA journal_mode = WAL", vec![]).await?;
-                    run(&connection, TABLE, vec![]).await?;
-                    run(&connection, PAGES, vec![]).await?;
-                    READY.set(true);
-                }
-                run(&connection, "PRAGMA synchronous = NORMAL", vec![]).await?;
-                run(&connection, "BEGIN IMMEDIATE", vec![]).await
-            };
-            match begun.await {
-                Ok(_) => return Ok(connection),
+            match run(connection, statement, vec![]).await {
+                Ok(_) => return Ok(()),
                 Err(Error::Io(text)) if text.contains("locked") && tries < TRIES => tries += 1,
                 Err(error) => return Err(failed(error)),
             }

@@ -51,6 +51,7 @@ contracts![
     counters::rows_reach_the_store_once,
     counters::journals_are_chained,
     queue::the_own_queue_loses_nothing,
+    queue::a_later_death_is_not_forgotten,
     index::index_shows_all_of_a_file_or_nothing,
     index::index_minds_no_repeats,
     index::index_removes_for_good,

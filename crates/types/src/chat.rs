@@ -186,6 +186,11 @@ impl<'a> Part<'a> {
     pub fn text(text: impl Into<Str<'a>>) -> Self {
         Self::Text { text: text.into(), cache: None, citations: Vec::new() }
     }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text { text, .. } = self { Some(text) } else { None }
+    }
 }
 
 /// Where the bytes of a picture or document are.

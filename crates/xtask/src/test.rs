@@ -13,7 +13,7 @@ use crate::progress::seconds;
 use crate::setup;
 use aside::Aside;
 use count::Count;
-use suites::{SUITES, Suite};
+use suites::{SUITES, Start, Suite};
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -47,25 +47,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     let started = Instant::now();
     let suites: Vec<&Suite> = SUITES.iter().filter(wanted).collect();
-    // Beside what comes before it only.
-    let mut aside = match suites.iter().skip(1).find(|suite| suite.is_aside) {
-        Some(suite) => {
-            // Both need it, and only one should install it.
-            setup::ensure_wasm()?;
-            Some(Aside::start(suite)?)
-        }
-        None => None,
-    };
+    let mut asides = Vec::new();
+    start(&suites, Start::AtOnce, &mut asides)?;
 
     let mut total = Count::default();
     let mut summary = Vec::new();
-    for suite in suites {
+    for suite in &suites {
         println!("\n== {}: {}", suite.name, suite.about);
         let started = Instant::now();
-        let outcome = match aside.take_if(|aside| aside.suite.name == suite.name) {
-            Some(aside) => aside.finish(),
+        let outcome = match asides.iter().position(|aside| aside.suite.name == suite.name) {
+            Some(at) => asides.swap_remove(at).finish(),
             None => (suite.run)(),
         };
+        start(&suites, Start::After(suite.name), &mut asides)?;
         let (count, note) = match outcome {
             Ok(count) => (count, String::new()),
             Err(error) => (Count { passed: 0, failed: 1 }, format!("{error:#}")),
@@ -92,4 +86,18 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     println!("{total}");
     let good = total.failed == 0 && 0 < total.passed;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Starts what may begin now beside others, unless its turn is next anyway.
+fn start(suites: &[&'static Suite], now: Start, asides: &mut Vec<Aside>) -> Result<()> {
+    let next = match now {
+        Start::AtOnce => 0,
+        Start::After(name) => suites.iter().position(|suite| suite.name == name).map_or(0, |at| at + 1),
+    };
+    for suite in suites.iter().skip(next + 1).filter(|suite| suite.aside == Some(now)) {
+        // All need it, and only one should install it.
+        setup::ensure_wasm()?;
+        asides.push(Aside::start(suite)?);
+    }
+    Ok(())
 }

@@ -109,15 +109,24 @@ pub struct Which {
 }
 
 impl Which {
-    /// Whether an entry is meant.
+    /// Whether a question is meant.
     pub fn means(&self, entry: &Entry) -> bool {
-        let tagged = self
-            .tag
-            .as_ref()
-            .is_none_or(|(name, value)| entry.tags.get(name).is_some_and(|had| had == value));
-        let model = self.model.as_ref().is_none_or(|model| *model == entry.model);
-        let within = self.namespace.is_none() || self.namespace == entry.namespace;
-        tagged && model && within && self.before.is_none_or(|before| entry.created_at < before)
+        self.means_one(&entry.model, entry.namespace.as_deref(), &entry.tags, entry.created_at)
+    }
+
+    /// Whether what was asked of `model` at `created_at`, in `namespace` and with `tags`, is meant.
+    pub fn means_one(
+        &self,
+        model: &str,
+        namespace: Option<&str>,
+        tags: &BTreeMap<String, String>,
+        created_at: Timestamp,
+    ) -> bool {
+        let tagged =
+            self.tag.as_ref().is_none_or(|(name, value)| tags.get(name).is_some_and(|had| had == value));
+        let of_model = self.model.as_ref().is_none_or(|meant| meant == model);
+        let within = self.namespace.is_none() || self.namespace.as_deref() == namespace;
+        tagged && of_model && within && self.before.is_none_or(|before| created_at < before)
     }
 }
 

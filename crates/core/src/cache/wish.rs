@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_types::error::{ErrorKind, Failure};
 
-use crate::config::document::CacheMode;
+use crate::{config::document::CacheMode, key};
 
 /// The longest an answer is kept, whoever asks.
 pub const LONGEST: Duration = Duration::from_secs(30 * 86_400);
@@ -24,15 +24,6 @@ pub struct Wish<'a> {
     pub namespace: Option<&'a str>,
 }
 
-/// What the name of a part of a cache must have.
-pub const NAMESPACE: &str = "1 to 64 letters, digits, `-`, `_` or `.`";
-
-/// Whether a part of a cache may have this name.
-pub fn is_namespace(name: &str) -> bool {
-    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    (1..=64).contains(&name.len()) && name.bytes().all(letter)
-}
-
 /// Reads the headers' values.
 ///
 /// # Errors
@@ -43,8 +34,8 @@ pub fn wish<'a>(
     ttl: Option<&str>,
     namespace: Option<&'a str>,
 ) -> Result<Wish<'a>, Failure> {
-    if let Some(name) = namespace.filter(|name| !is_namespace(name)) {
-        let message = format!("sluice-cache-namespace is `{name}`: it must have {NAMESPACE}");
+    if let Some(name) = namespace.filter(|name| !key::is_name(name)) {
+        let message = format!("sluice-cache-namespace is `{name}`: it must have {}", key::NAME);
         return Err(Failure::new(ErrorKind::InvalidRequest, message));
     }
     let mut wish = Wish { mode: None, look_up: true, only: false, ttl: None, namespace };

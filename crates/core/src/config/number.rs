@@ -41,8 +41,8 @@ impl From<Weight> for f64 {
     }
 }
 
-/// A part of a whole.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+/// A part of a whole; none by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Share(f64);
 

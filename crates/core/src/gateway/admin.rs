@@ -256,7 +256,7 @@ impl Gateway {
     async fn sweep<H: Host>(self: &Rc<Self>, host: &H) -> Result<(), Failure> {
         let config = self.config(host).await?;
         for listed in host.list("tenant/").await.map_err(admit::store_down)? {
-            let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_tenant_id(id)) else {
+            let Some(id) = listed.key.strip_prefix("tenant/").filter(|id| key::is_name(id)) else {
                 continue;
             };
             // What goes wrong with one tenant is nothing to the others.
@@ -280,7 +280,7 @@ async fn put<H: Host>(host: &H, key: &str, record: &impl Serialize) -> Result<()
 }
 
 async fn tenant<H: Host>(host: &H, id: &str) -> Result<TenantRecord, Failure> {
-    let found = if key::is_tenant_id(id) {
+    let found = if key::is_name(id) {
         read::<H, TenantRecord>(host, &key::tenant_store_key(id)).await.map_err(admit::store_down)?
     } else {
         None
@@ -337,8 +337,8 @@ async fn delete_tenant<H: Host>(context: &Context<'_, H>, id: &str) -> Result<Re
     Ok(told(&json!({"id": id, "object": "tenant", "deleted": !more, "more": more})))
 }
 
-/// Deletes a tenant's cached answers: all, or those of a model, in a namespace, with a tag, or made before a time. `next` is where to go on
-/// from if there are more than one request may touch.
+/// Deletes a tenant's cached answers: all, or those of a model, in a namespace, with a tag, or made before a time. `next` is
+/// where to go on from if there are more than one request may touch.
 async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Result<Reply<H::Body>, Failure> {
     let found = admin::query(query, &["model", "namespace", "tag", "before", "after"])?;
     let named = |name: &str| found.get(name).and_then(Value::as_str);
@@ -355,9 +355,12 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
         ),
     };
     let host = context.host;
-    let namespace = named("namespace");
-    let asked =
-        json!({"model": named("model"), "namespace": namespace, "tag": named("tag"), "before": before});
+    let asked = json!({
+        "model": named("model"), "namespace": named("namespace"), "tag": named("tag"), "before": before
+    });
+    let [model, namespace] = [named("model"), named("namespace")].map(|name| name.map(str::to_owned));
+    let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let which = Which { model, namespace, tag, before };
     audit(context, "cache.purge", id, None, Some(&asked)).await?;
     let prefix =
         named("model").map_or_else(|| cache::tenant_prefix(id), |model| cache::model_prefix(id, model));
@@ -372,17 +375,14 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
             break;
         }
         last = Some(listed.key.clone());
-        if tag.is_some() || before.is_some() || namespace.is_some() {
+        // Their keys say of which model they are.
+        if which.tag.is_some() || which.before.is_some() || which.namespace.is_some() {
             left -= 1;
             let bytes = host.get(&listed.key).await.map_err(admit::store_down)?.unwrap_or_default();
             // What cannot be read is of no use to anybody.
             let entry: Option<Entry<'_>> = serde_json::from_slice(&bytes).ok();
-            let tagged = |entry: &Entry<'_>| {
-                tag.is_none_or(|(name, value)| entry.tags.get(name).is_some_and(|had| had == value))
-            };
-            let within = |entry: &Entry<'_>| namespace.is_none() || namespace == entry.namespace.as_deref();
             let meant = |entry: &Entry<'_>| {
-                tagged(entry) && within(entry) && before.is_none_or(|before| entry.created_at < before)
+                which.means_one(&entry.model, entry.namespace.as_deref(), &entry.tags, entry.created_at)
             };
             if !entry.as_ref().is_none_or(meant) {
                 continue;
@@ -393,9 +393,6 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
         deleted += 1;
     }
     if next.is_none() {
-        let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let [model, namespace] = [named("model"), namespace].map(|name| name.map(str::to_owned));
-        let which = Which { model, namespace, tag, before };
         // Behind all answers: whoever goes on from here finds no more of those, but questions.
         let behind = format!("{}~", cache::tenant_prefix(id));
         let from = after.strip_prefix(&behind).unwrap_or_default();

@@ -194,7 +194,7 @@ pub(super) fn store_down(error: KvError) -> Failure {
 
 async fn look_up<H: Host>(host: &H, digest: &key::Digest) -> Result<Option<Caller>, KvError> {
     let Some(key) = read::<H, KeyRecord>(host, &key::store_key(digest)).await? else { return Ok(None) };
-    if !key::is_tenant_id(&key.tenant) {
+    if !key::is_name(&key.tenant) {
         return Ok(None);
     }
     let tenant = read::<H, TenantRecord>(host, &key::tenant_store_key(&key.tenant)).await?;
@@ -207,7 +207,7 @@ async fn by_token<H: Host>(
     context: &Context<'_, H>,
     token: Unverified<'_>,
 ) -> Result<Option<Caller>, Failure> {
-    if !key::is_tenant_id(token.tenant()) {
+    if !key::is_name(token.tenant()) {
         return Ok(None);
     }
     let at = key::tenant_store_key(token.tenant());

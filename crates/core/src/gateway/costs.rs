@@ -89,7 +89,7 @@ impl<'a> Range<'a> {
                 _ => return Err(Failure::invalid(name, "is not known here: there are tenant, from and to")),
             }
         }
-        let Some(tenant) = tenant.filter(|id| key::is_tenant_id(id)) else {
+        let Some(tenant) = tenant.filter(|id| key::is_name(id)) else {
             return Err(Failure::invalid(
                 "tenant",
                 "must be a tenant's id: letters, digits and `-_.`, 64 at most",

@@ -56,6 +56,7 @@ impl Gateway {
         let told = json!({"object": "feedback", "id": id, "right": right, "counted": counted});
         Ok(Reply::json(told.to_string().into_bytes()))
     }
+
     /// Counts whether what the request `id` of `tenant` was given was right; `false` if that was not found by meaning, or was
     /// judged before.
     pub(super) async fn judge<H: Host>(

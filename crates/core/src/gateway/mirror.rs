@@ -120,7 +120,7 @@ enum Purpose {
 /// What an answer says.
 fn text(answer: &Answer<'_>) -> String {
     let parts = answer.choices.iter().flat_map(|choice| &choice.parts);
-    parts.filter_map(|part| if let Part::Text { text, .. } = part { Some(&**text) } else { None }).collect()
+    parts.filter_map(Part::as_text).collect()
 }
 
 /// A copy of a request, with all it needs to be asked again.

@@ -90,8 +90,13 @@ pub enum Call {
         /// How many at most.
         most: u32,
     },
-    /// These dead letters are to be forgotten.
-    Forget(Vec<String>),
+    /// A dead letter is to be forgotten, unless it was given up again meanwhile.
+    Forget {
+        /// Its id.
+        id: String,
+        /// When it was given up.
+        died_at: u64,
+    },
     /// How many messages are due at once, to a hundred.
     Waiting,
 }
@@ -204,9 +209,11 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
             let dead = found.iter().map(|(_, cell)| serde_json::from_str(cell)).collect::<Result<_, _>>();
             Answer::Dead(dead.map_err(wrong)?)
         }
-        Call::Forget(ids) => {
-            let gone: Vec<_> = ids.into_iter().map(|id| (format!("d/{id}"), None)).collect();
-            cells.write(&gone).await?;
+        Call::Forget { id, died_at } => {
+            let found = cells.read(&[format!("d/{id}")]).await?.pop();
+            if let Some((key, _)) = found.filter(|(_, cell)| died(cell) == died_at) {
+                cells.write(&[(key, None)]).await?;
+            }
             Answer::Done
         }
         Call::Waiting => {
@@ -216,10 +223,14 @@ pub(super) async fn answer(cells: &impl Cells, now: Timestamp, call: Call) -> Re
     })
 }
 
-/// Which dead letter is the oldest; one that cannot be read counts as older than all others.
+/// When a dead letter was given up; one that cannot be read counts as older than all others.
+fn died(cell: &str) -> u64 {
+    serde_json::from_str(cell).map_or(0, |dead: Dead| dead.died_at)
+}
+
+/// Which dead letter is the oldest.
 fn oldest(letters: Vec<(String, String)>) -> Option<String> {
-    let died_at = |cell: &str| serde_json::from_str(cell).map_or(0, |dead: Dead| dead.died_at);
-    letters.into_iter().min_by_key(|(_, cell)| died_at(cell)).map(|(key, _)| key)
+    letters.into_iter().min_by_key(|(_, cell)| died(cell)).map(|(key, _)| key)
 }
 
 /// Has a message come out at `due`; its new receipt. `None` to who comes too late: another has taken it.

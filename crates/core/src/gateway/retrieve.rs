@@ -188,11 +188,8 @@ fn query(request: &Request<'_>) -> String {
         .turns
         .iter()
         .map(|turn| {
-            let texts = turn.parts.iter().filter_map(|part| match part {
-                Part::Text { text, .. } => Some(&**text),
-                _ => None,
-            });
-            (turn.role, texts.collect::<Vec<_>>().join("\n"))
+            let texts: Vec<&str> = turn.parts.iter().filter_map(Part::as_text).collect();
+            (turn.role, texts.join("\n"))
         })
         .filter(|(_, text)| !text.trim().is_empty())
         .collect();

@@ -149,11 +149,7 @@ impl Guard {
                 }
             }
             watch.finish(self)?;
-            let said = choice.parts.iter().filter_map(|part| match part {
-                Part::Text { text, .. } => Some(&**text),
-                _ => None,
-            });
-            let said: String = said.collect();
+            let said: String = choice.parts.iter().filter_map(Part::as_text).collect();
             if let Some(grounding) = &self.grounding {
                 grounding.judge(self, &said)?;
             }
@@ -243,11 +239,9 @@ fn is_masked(released: &Released) -> bool {
 fn system(request: &Request<'_>) -> String {
     let mut all = String::new();
     for turn in request.turns.iter().filter(|turn| matches!(turn.role, Role::System | Role::Developer)) {
-        for part in &turn.parts {
-            if let Part::Text { text, .. } = part {
-                all.push_str(text);
-                all.push('\n');
-            }
+        for text in turn.parts.iter().filter_map(Part::as_text) {
+            all.push_str(text);
+            all.push('\n');
         }
     }
     all

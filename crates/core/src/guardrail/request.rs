@@ -151,13 +151,7 @@ struct Run<'c, 'a> {
 impl Run<'_, '_> {
     /// Looks for attacks in what several parts say together: one told in halves is whole for who reads them in a row.
     fn together(&mut self, parts: &[Part<'_>], stages: Option<&Stages<'_>>) {
-        let texts: Vec<&str> = parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Text { text, .. } => Some(&**text),
-                _ => None,
-            })
-            .collect();
+        let texts: Vec<&str> = parts.iter().filter_map(Part::as_text).collect();
         let Some(stages) = stages.filter(|stages| 1 < texts.len() && stages.plan.injection.is_some()) else {
             return;
         };

@@ -155,16 +155,8 @@ impl<'a> Facts<'a> {
 
 /// What is said in a turn.
 fn text(turn: &Turn<'_>) -> String {
-    let mut all = String::new();
-    for part in &turn.parts {
-        if let Part::Text { text, .. } = part {
-            if !all.is_empty() {
-                all.push('\n');
-            }
-            all.push_str(text);
-        }
-    }
-    all
+    let texts: Vec<&str> = turn.parts.iter().filter_map(Part::as_text).collect();
+    texts.join("\n")
 }
 
 #[cfg(test)]

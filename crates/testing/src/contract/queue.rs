@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use sluice_core::{
     gateway::queue,
+    knowledge::message::Dead,
     port::{Clock, Counters},
 };
 
@@ -58,6 +59,26 @@ pub async fn the_own_queue_loses_nothing(host: &(impl Counters + Clock)) {
     assert_eq!(last.len(), 1);
     queue::ask(host, queue::Call::Done([receipts(&rest[1..]), receipts(&last)].concat())).await.unwrap();
     assert_eq!(taken(host, 10, LONG).await, Vec::new());
+}
+
+/// Of a document there is one dead letter, that of its last death: who forgets an earlier one leaves it.
+///
+/// # Panics
+///
+/// If the contract is broken, or there are dead letters beforehand.
+pub async fn a_later_death_is_not_forgotten(host: &impl Counters) {
+    for died_at in [1, 2] {
+        let [id, message, reason] = ["document", "note", "unreadable"].map(str::to_owned);
+        let dead = Dead { id, message, reason, attempts: 1, died_at };
+        queue::ask(host, queue::Call::Bury(dead)).await.unwrap();
+    }
+    for (died_at, left) in [(1, vec![2]), (2, vec![])] {
+        let forget = queue::Call::Forget { id: "document".to_owned(), died_at };
+        queue::ask(host, forget).await.unwrap();
+        let all = queue::Call::Dead { after: String::new(), most: 10 };
+        let queue::Answer::Dead(dead) = queue::ask(host, all).await.unwrap() else { panic!("no letters") };
+        assert_eq!(dead.iter().map(|dead| dead.died_at).collect::<Vec<_>>(), left);
+    }
 }
 
 fn receipts(taken: &[queue::Taken]) -> Vec<String> {

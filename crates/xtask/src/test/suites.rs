@@ -24,17 +24,26 @@ pub struct Suite {
     pub about: &'static str,
     /// Runs it.
     pub run: fn() -> Result<Count>,
-    /// Whether nothing before it is needed by it or in its way, so that it may run beside those.
-    pub is_aside: bool,
+    /// Whether it may run beside others, and what has to end first.
+    pub aside: Option<Start>,
+}
+
+/// When a suite may begin that runs beside others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the first.
+    AtOnce,
+    /// When this one has ended.
+    After(&'static str),
 }
 
 impl Suite {
     const fn new(name: &'static str, about: &'static str, run: fn() -> Result<Count>) -> Self {
-        Self { name, about, run, is_aside: false }
+        Self { name, about, run, aside: None }
     }
 
-    const fn aside(self) -> Self {
-        Self { is_aside: true, ..self }
+    const fn aside(self, start: Start) -> Self {
+        Self { aside: Some(start), ..self }
     }
 }
 
@@ -46,12 +55,14 @@ pub const SUITES: &[Suite] = &[
     Suite::new("unit", "unit and doc tests, cases", unit),
     Suite::new("spin-host", "our host for Spin components", spin_host),
     // Half of its time is one core's.
-    Suite::new("bundles", "release bundles of both hosts", bundles).aside(),
+    Suite::new("bundles", "release bundles of both hosts", bundles).aside(Start::AtOnce),
     Suite::new("deploy", "wrangler deploy --dry-run", deploy),
     Suite::new("scenarios", "HTTP against the built bundles on both hosts", scenarios),
     Suite::new("sdk", "the official SDKs against the gateway", sdk),
     Suite::new("schemathesis", "requests made up from /openapi.json", schemathesis),
-    Suite::new("terraform", "infra/: checked, tested, applied to a stand-in of AWS", terraform),
+    // Most of its time it waits; the SDKs do not mind.
+    Suite::new("terraform", "infra/: checked, tested, applied to a stand-in of AWS", terraform)
+        .aside(Start::After("scenarios")),
     Suite::new("browser", "a page in Chromium against the gateway", browser),
 ];
 

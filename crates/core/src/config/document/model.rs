@@ -448,7 +448,7 @@ pub struct Cache {
     pub max_wrong: Share,
     /// The share of hits under `semantic` whose question is also asked afresh, after the answer, to see whether it was right,
     /// from 0 to 1. Default: 0.
-    #[serde(skip_serializing_if = "is_none_checked")]
+    #[serde(skip_serializing_if = "is_default")]
     pub check: Share,
 }
 
@@ -457,10 +457,6 @@ const USUAL_RISK: Share = Share::percent(1);
 
 fn is_usual_risk(risk: &Share) -> bool {
     *risk == USUAL_RISK
-}
-
-fn is_none_checked(share: &Share) -> bool {
-    *share == Share::percent(0)
 }
 
 impl Default for Cache {

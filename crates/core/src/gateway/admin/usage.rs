@@ -48,7 +48,7 @@ pub(in crate::gateway) async fn roll_up<H: Host>(host: &H, date: Option<&str>) -
     let dates = date.map_or_else(|| open.iter().map(String::as_str).collect(), |date| vec![date]);
     let listed = host.list("tenant/").await.map_err(admit::store_down)?;
     let mut ids: Vec<&str> = listed.iter().filter_map(|listed| listed.key.strip_prefix("tenant/")).collect();
-    ids.retain(|id| key::is_tenant_id(id));
+    ids.retain(|id| key::is_name(id));
     // Hosts limit what one invocation may do: if this one ends early, it is not always the same tenants that are left.
     let first = host.random() % (ids.len() as u64).max(1);
     ids.rotate_left(usize::try_from(first).unwrap_or(0));
@@ -138,7 +138,7 @@ pub(super) async fn usage<H: Host>(context: &Context<'_, H>, query: &str) -> Res
     let by = named("by").unwrap_or("tenant");
     let by = By::parse(by).ok_or_else(|| Failure::invalid("by", format!("must list {}", By::ALLOWED)))?;
     let tenants = match named("tenant") {
-        Some(id) if key::is_tenant_id(id) => vec![id.to_owned()],
+        Some(id) if key::is_name(id) => vec![id.to_owned()],
         Some(_) => return Err(Failure::invalid("tenant", "must be a tenant's id")),
         None => {
             let listed = host.list("tenant/").await.map_err(admit::store_down)?;

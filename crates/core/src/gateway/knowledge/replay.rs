@@ -90,7 +90,8 @@ pub(in crate::gateway) async fn replay<H: Host>(
     Ok(told(&json!({"object": "ingest.replay", "replayed": replayed, "redriven": redriven, "more": more})))
 }
 
-/// The document first, the note then, the dead letter last: whoever is stopped between does it again.
+/// The document first, the note then, the dead letter last: whoever is stopped between does it again. The document may be
+/// given up again before that: then the letter is a new one, and stays.
 async fn revive<H: Host>(host: &H, config: &Config, dead: &Dead) -> Result<(), Failure> {
     if let Some(message) = Message::read(&dead.message) {
         if message.job == Job::Index {
@@ -100,5 +101,6 @@ async fn revive<H: Host>(host: &H, config: &Config, dead: &Dead) -> Result<(), F
         }
         queue::send(host, config, &[message], Duration::ZERO).await.map_err(queue_down)?;
     }
-    queue::ask(host, Call::Forget(vec![dead.id.clone()])).await.map_err(down).map(drop)
+    let forget = Call::Forget { id: dead.id.clone(), died_at: dead.died_at };
+    queue::ask(host, forget).await.map_err(down).map(drop)
 }
