@@ -10,7 +10,7 @@ import numpy as np
 
 from common import SEED, WORK, tsv
 from grammar import LISTS, fill, frames, slots, surface, wordnet_phrases
-from texts import wordnet
+from texts import unseen, wordnet
 
 OPENINGS = [
     ["how do i", "how can i", "how could i", "how would i", "what is the best way to", "what's the way to", "how should i", "what can i do to",
@@ -144,30 +144,25 @@ def numbers_and_names(dice, texts):
         yield t.format(a), t.format(b), 0.0, 1.0, "name"
 
 
-def mined(dice, near_count=4):
-    """Teacher-nearest pairs of permissive texts; the teacher's cosine is the label, another intent overrules it."""
-    rows = [line.rstrip("\n").split("\t", 1) for line in open(WORK / "texts.tsv", encoding="utf-8")]
-    vectors = np.concatenate([np.load(p) for p in sorted(WORK.glob("teacher_0*.npy"))]).astype(np.float32)
-    rows = rows[:len(vectors)]
+def mined(dice):
+    """Teacher-nearest pairs of texts the student has not seen; the teacher's cosine is the label, another intent overrules it."""
+    rows, vectors = unseen(), np.load(WORK / "teacher_unseen.npy").astype(np.float32)
     intents = {row[0]: row[1] for name in ("clinc150_train", "banking77_train") for row in tsv(name)}
-    for group in (("clinc",), ("banking",), ("stsb_train",), ("questions",), ("chunkeval_questions", "prompts", "chunkeval"), ("wordnet_example",)):
+    for group in (("clinc",), ("banking",), ("stsb_train",), ("questions",), ("chunkeval_questions", "prompts"), ("wordnet_example",)):
         chosen = [i for i, row in enumerate(rows) if row[0] in group]
-        dice.shuffle(chosen)
-        chosen = chosen[:9_000]
         mine = vectors[chosen]
-        for start in range(0, min(len(chosen), 4_500), 1_500):
-            similar = mine[start:start + 1_500] @ mine.T
-            for r in range(len(similar)):
-                similar[r, start + r] = -1
-                ranks = np.argpartition(-similar[r], 12)[:12]
-                ranks = ranks[np.argsort(-similar[r][ranks])]
-                for k in [ranks[0], ranks[1], dice.choice(ranks[2:6]), dice.choice(ranks[6:])][:near_count]:
-                    a, b = rows[chosen[start + r]][1], rows[chosen[k]][1]
-                    cosine = float(similar[r, k])
-                    label = 1 / (1 + np.exp(-(cosine - 0.82) / 0.045))
-                    if a in intents and b in intents and intents[a] != intents[b]:
-                        label *= 0.05
-                    yield a, b, label, 1.0, "mined_" + group[0]
+        for at, vector in enumerate(mine):
+            similar = mine @ vector
+            similar[at] = -1
+            ranks = np.argpartition(-similar, 24)[:24]
+            ranks = ranks[np.argsort(-similar[ranks])]
+            picks = {*ranks[:3], dice.choice(ranks[3:8]), dice.choice(ranks[8:]), dice.randrange(len(chosen))}
+            for k in sorted(int(k) for k in picks if k != at):
+                a, b = rows[chosen[at]][1], rows[chosen[k]][1]
+                label = 1 / (1 + np.exp(-(float(similar[k]) - 0.82) / 0.045))
+                if a in intents and b in intents and intents[a] != intents[b]:
+                    label *= 0.05
+                yield a, b, label, 1.0, "mined_" + group[0]
 
 
 def stsb():

@@ -2,13 +2,13 @@
 
 import json
 import struct
-import sys
 import time
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from common import TEACHER, WORK, need
+from common import STUDENT, TEACHER, WORK, need
+from texts import unseen
 
 HEADS, WIDTH, LAYERS = 12, 384, 6
 
@@ -106,10 +106,8 @@ def load(path):
 
 def main():
     teacher = Teacher()
-    texts = [line.rstrip("\n").split("\t", 1)[1] for line in open(WORK / "texts.tsv", encoding="utf-8")]
+    texts = [line.rstrip("\n").split("\t", 1)[1] for line in open(WORK / "texts.tsv", encoding="utf-8")][:STUDENT]
     chunk = 16_384
-    if "--part" in sys.argv:
-        texts = texts[:int(sys.argv[sys.argv.index("--part") + 1])]
     vocabulary = [line.rstrip("\n") for line in open(TEACHER / "vocab.txt", encoding="utf-8")]
     pieces = teacher.encode_ids([[101, i, 102] for i in range(len(vocabulary))], progress="pieces")
     np.save(WORK / "teacher_pieces.npy", pieces.astype(np.float16))
@@ -118,6 +116,7 @@ def main():
         if not path.exists():
             vectors = teacher.encode(texts[at:at + chunk], progress=f"chunk {number}")
             np.save(path, vectors.astype(np.float16))
+    np.save(WORK / "teacher_unseen.npy", teacher.encode([text for _, text in unseen()], progress="unseen").astype(np.float16))
     print("done", len(texts))
 
 

@@ -4,7 +4,7 @@ import random
 import re
 import subprocess
 
-from common import DATA, GUARDRAILS_DATA, SEED, WORDNET, WORK, jsonl, need, tsv
+from common import DATA, GUARDRAILS_DATA, SEED, STUDENT, WORDNET, WORK, jsonl, need, tsv
 from grammar import questions
 
 LIMITS = {"wordnet_gloss": 42_000, "wordnet_example": 34_000, "debian": 26_000, "questions": 40_000}
@@ -68,6 +68,14 @@ def collect():
                 out.append((source, text.replace("\t", " ").replace("\n", " ")))
     dice.shuffle(out)
     return out
+
+
+def unseen():
+    """(source, text) of what the student does not learn from, as far as people would ask it."""
+    rows = [line.rstrip("\n").split("\t", 1) for line in open(WORK / "texts.tsv", encoding="utf-8")][STUDENT:]
+    asked = [row for row in rows if row[0] in ("clinc", "banking", "stsb_train", "prompts", "chunkeval_questions")]
+    examples = [row for row in rows if row[0] == "wordnet_example" and len(row[1].split()) > 4]
+    return asked + [row for row in rows if row[0] == "questions"][:5_000] + examples[:3_000]
 
 
 if __name__ == "__main__":

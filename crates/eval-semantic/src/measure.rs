@@ -51,3 +51,38 @@ fn ranks(values: &[f32]) -> Vec<f64> {
     }
     out
 }
+
+/// The one-sided upper 95 % bound (Clopper and Pearson) of a share of which `part` in `whole` were seen.
+pub fn upper_bound(part: usize, whole: usize) -> f64 {
+    if whole <= part {
+        return 1.0;
+    }
+    // The chance to see so few, if the share were `p`.
+    let few = |p: f64| {
+        let mut term = (1.0 - p).powf(whole as f64);
+        let mut sum = term;
+        for k in 0..part {
+            term *= (whole - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
+            sum += term;
+        }
+        sum
+    };
+    let (mut low, mut high) = (part as f64 / whole as f64, 1.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if few(middle) < 0.05 { high = middle } else { low = middle }
+    }
+    high
+}
+
+#[cfg(test)]
+mod tests {
+    use super::upper_bound;
+
+    #[test]
+    fn the_bound_is_that_of_the_tables() {
+        assert!((upper_bound(0, 300) - 0.009_936).abs() < 1e-5);
+        assert!((upper_bound(2, 650) - 0.009_655).abs() < 1e-4);
+        assert!((upper_bound(5, 5) - 1.0).abs() < 1e-9);
+    }
+}

@@ -24,6 +24,7 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
     println!("model {} raw {:.2} MB", engine.model.version(), bytes.len() as f64 / 1e6);
     let steps = trace::replay(engine, &data::trace()?);
     if calibrate {
+        anyhow::ensure!(!steps.is_empty(), "no trace, no calibration");
         write_calibration(&steps)?;
         println!("wrote the calibration: build again to measure with it");
         return Ok(());
@@ -74,9 +75,9 @@ fn draw(steps: &[Step]) -> Result<()> {
     Ok(())
 }
 
-/// Thresholds for half of each rate, counted on an upper bound: see docs/semantic-cache.md.
+/// Thresholds for half of each rate: see docs/semantic-cache.md.
 fn write_calibration(steps: &[Step]) -> Result<()> {
-    let mut text = "# Made by `cargo xtask eval semantic --calibrate` on the development trace, for half of each rate.\n# rate\tthreshold\n".to_owned();
+    let mut text = "# Made by `cargo xtask train semantic` on the development trace, for half of each rate.\n# rate\tthreshold\n".to_owned();
     for rate in RATES {
         if let Some((threshold, hits, wrong)) = trace::loosest(steps, |step| step.verified, 1.0, rate / 2.0) {
             println!("{rate}: threshold {threshold:.2}, {hits} hits of {}, {wrong} wrong", steps.len());
@@ -218,10 +219,11 @@ fn stream(steps: &[Step]) {
     for (rate, threshold) in calibration::rows() {
         let (hits, wrong) = trace::served(steps, |step| step.verified, threshold);
         println!(
-            "trace dev, shipped for {:.2} %: {:.1} % hits, {:.2} % of them wrong",
+            "trace dev, shipped for {:.2} %: {:.1} % hits, {wrong} of {hits} wrong, {:.2} % (upper 95 % bound {:.2} %)",
             100.0 * rate,
             percent(hits, steps.len()),
-            percent(wrong, hits)
+            percent(wrong, hits),
+            100.0 * measure::upper_bound(wrong, hits)
         );
     }
     println!();

@@ -111,14 +111,14 @@ pub fn served(steps: &[Step], of: impl Fn(&Step) -> Option<(f32, bool)>, thresho
     hits.fold((0, 0), |(hits, wrong), right| (hits + 1, wrong + usize::from(!right)))
 }
 
-/// The lowest threshold at which at most `rate` of the hits are wrong, with the hits there; steps of 0.05 from 12 down.
+/// The lowest threshold at which at most `rate` of the hits are wrong, with the hits there; in steps of 0.01, or of `scale` of that.
 pub fn loosest(
     steps: &[Step],
     of: impl Fn(&Step) -> Option<(f32, bool)> + Copy,
     scale: f32,
     rate: f32,
 ) -> Option<(f32, usize, usize)> {
-    (-160..=240).map(|i| i as f32 * 0.05 * scale).find_map(|threshold| {
+    (-800..=1_200).map(|i| i as f32 * 0.01 * scale).find_map(|threshold| {
         let (hits, wrong) = served(steps, of, threshold);
         (wrong as f32 <= rate * hits as f32).then_some((threshold, hits, wrong))
     })

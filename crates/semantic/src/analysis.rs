@@ -1,6 +1,7 @@
 //! A question taken apart once: its words, what kind each is, and each word's vector.
 
 use crate::{
+    canonical::courtesy,
     lexicon::{self, CLASSES, Class},
     model::{Model, Piece},
     normal,
@@ -11,6 +12,9 @@ const MOST_WORDS: usize = 64;
 
 /// A number in a text: a digit string without separators, or a number word's value.
 pub(crate) type Number = String;
+
+/// Set in a superlative's number behind another number.
+const RANKED: u16 = 1 << 15;
 
 /// One word.
 #[derive(Clone, Debug)]
@@ -53,7 +57,7 @@ impl Analysis {
             trigrams: trigrams(text),
         };
         let shouting = !text.chars().any(char::is_lowercase);
-        for raw in raw_words(text).into_iter().take(MOST_WORDS) {
+        for raw in without_courtesy(raw_words(text)).into_iter().take(MOST_WORDS) {
             made.push(model, &raw, shouting);
         }
         for class in &mut made.classes {
@@ -70,6 +74,12 @@ impl Analysis {
         self.negations += usize::from(negation);
         let class = lexicon::class(&text);
         // "may", "second" and "march" are modal, ordinal and verb more often than not: capitals tell months apart.
+        // "Second largest" is not "largest".
+        let ordinal = self.words.last().filter(|word| word.number.is_some());
+        let class = class.map(|(class, member)| match (class, ordinal) {
+            (Class::Extreme, Some(_)) => (class, member | RANKED),
+            _ => (class, member),
+        });
         let class = class.filter(|_| {
             raw.capital || !matches!(text.as_str(), "may" | "march" | "second" | "fall" | "us" | "turkey")
         });
@@ -77,6 +87,15 @@ impl Analysis {
             && let Some(members) = self.classes.get_mut(class as usize)
         {
             members.push(member);
+        }
+        // "This week" is the current one, not the next.
+        let period = class.is_some_and(|(class, _)| matches!(class, Class::Unit | Class::Time));
+        if period
+            && self.words.last().is_some_and(|word| word.text == "this")
+            && let Some((_, current)) = lexicon::class("current")
+            && let Some(members) = self.classes.get_mut(Class::Extreme as usize)
+        {
+            members.push(current);
         }
         let shaping =
             class.is_some_and(|(class, _)| matches!(class, Class::Ask | Class::Person | Class::Mode));
@@ -116,6 +135,21 @@ struct Raw {
     capital: bool,
     /// The first of a sentence.
     begins: bool,
+}
+
+/// Greetings and thanks ask nothing. What then comes first begins the text.
+fn without_courtesy(mut words: Vec<Raw>) -> Vec<Raw> {
+    let plain: Vec<String> = words.iter().map(|word| word.text.to_lowercase()).collect();
+    let mut kept = 0..plain.len();
+    while let Some(inner) = plain.get(kept.clone()).and_then(courtesy) {
+        kept = kept.start + inner.start..kept.start + inner.end;
+    }
+    words.truncate(kept.end);
+    words.drain(..kept.start);
+    if let Some(first) = words.first_mut() {
+        first.begins = true;
+    }
+    words
 }
 
 /// Letters and digits, apostrophes within, separators within numbers; `+`, `#` and `%` right behind a word.

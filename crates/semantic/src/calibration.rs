@@ -1,6 +1,6 @@
 //! From the rate of wrong hits that an operator tolerates to the verifier's threshold.
 
-/// Measured by `cargo xtask eval semantic --calibrate` on the development trace: a line a rate, `rate threshold`, both
+/// Measured by `cargo xtask train semantic` on the development trace: a line a rate, `rate threshold`, both
 /// ascending in strictness. A wrong rate is wrong hits by all hits, the exact ones included.
 const TABLE: &str = include_str!("../model/calibration-v1.tsv");
 

@@ -4,6 +4,8 @@
 //! in front, thanks and "please" at either end, marks at the end, and a closed list of contractions. A text with a line
 //! break, a back-tick, a brace or an `=` keeps its case and spaces as they are: there they may matter.
 
+use std::ops::Range;
+
 use unicode_normalization::UnicodeNormalization;
 
 const GREETINGS: &[&str] = &[
@@ -91,22 +93,25 @@ fn peel(words: &[String]) -> Option<Vec<String>> {
     let bare = |word: &String| {
         word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '\'' && c != '%').to_owned()
     };
+    let kept = courtesy(&words.iter().map(bare).collect::<Vec<_>>())?;
+    words.get(kept).map(<[String]>::to_vec)
+}
+
+/// What is left of `words`, small and without marks, when one greeting, courtesy or thanks at an end goes; `None` where there is
+/// none or nothing else.
+pub(crate) fn courtesy(words: &[String]) -> Option<Range<usize>> {
     let starts = |phrase: &&str| {
         let count = phrase.split(' ').count();
-        let head: Vec<String> = words.iter().take(count).map(bare).collect();
-        (count < words.len() && head.join(" ") == **phrase).then_some(count)
+        (count < words.len() && phrase.split(' ').eq(words.iter().take(count))).then_some(count)
     };
     let ends = |phrase: &&str| {
-        let count = phrase.split(' ').count();
-        let from = words.len().checked_sub(count)?;
-        let tail: Vec<String> = words.iter().skip(from).map(bare).collect();
-        (0 < from && tail.join(" ") == **phrase).then_some(from)
+        let from = words.len().checked_sub(phrase.split(' ').count())?;
+        (0 < from && phrase.split(' ').eq(words.iter().skip(from))).then_some(from)
     };
     if let Some(count) = GREETINGS.iter().chain(BEFORE).find_map(starts) {
-        return Some(words.iter().skip(count).cloned().collect());
+        return Some(count..words.len());
     }
-    let from = AFTER.iter().filter_map(ends).min()?;
-    Some(words.iter().take(from).cloned().collect())
+    Some(0..AFTER.iter().filter_map(ends).min()?)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, Word},
     lexicon::Class,
+    order,
     vector::dot_f32,
     veto,
 };
@@ -202,7 +203,7 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
         flag(veto::opposites(a, b)),
         flag(veto::names_differ(a, b)),
         1.0 - share(run(&common_a, &common_b), common_a.len().max(common_b.len()).max(1)),
-        flag(veto::turned(a, b)),
+        flag(order::turned(a, b)),
         class(Class::Ask),
         class(Class::Time),
         class(Class::Extreme),

@@ -39,14 +39,14 @@ const LISTS: [(Class, &str); CLASSES] = [
         Class::Time,
         "monday tuesday wednesday thursday friday saturday sunday january=jan february=feb march april may june july august=aug september=sept \
          october=oct november=nov december=dec spring summer autumn=fall winter morning noon afternoon evening night midnight weekend=weekends \
-         weekday=weekdays today tomorrow yesterday tonight daily weekly monthly yearly=annually hourly christmas easter past present future \
+         weekday=weekdays now today tomorrow yesterday tonight daily weekly monthly yearly=annually hourly christmas easter past present future \
          before after during breakfast lunch dinner",
     ),
     (
         Class::Extreme,
         "best worst cheapest=lowest-priced dearest=priciest largest=biggest smallest=tiniest fastest=quickest slowest easiest=simplest hardest oldest youngest \
          newest=latest highest lowest longest shortest nearest=closest farthest=furthest strongest weakest richest poorest deepest \
-         shallowest hottest=warmest coldest heaviest lightest widest=broadest narrowest safest loudest quietest first last next previous \
+         shallowest hottest=warmest coldest heaviest lightest widest=broadest narrowest safest loudest quietest first last next previous=former current \
          most least minimum=min maximum=max average=mean median total",
     ),
     (
@@ -63,7 +63,7 @@ const LISTS: [(Class, &str); CLASSES] = [
     (
         Class::Form,
         "json csv xml yaml html markdown pdf table list=lists bullet=bullets paragraph=paragraphs sentence=sentences word=words essay poem haiku story email=mail \
-         letter summary=summarize=summarise translation=translate code script function regex diagram chart graph image=picture video audio spreadsheet=excel sql",
+         letter detail=details=detailed=depth brief=briefly=short=concise summary=summarize=summarise translation=translate code script function regex diagram chart graph image=picture video audio spreadsheet=excel sql",
     ),
     (
         Class::Language,

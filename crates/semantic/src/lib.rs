@@ -27,6 +27,7 @@ pub mod feedback;
 mod lexicon;
 pub mod model;
 mod normal;
+mod order;
 pub mod route;
 pub mod topic;
 mod trees;

@@ -3,6 +3,7 @@
 use crate::{
     analysis::{Analysis, Word},
     lexicon::{self, Class},
+    order,
     vector::dot_f32,
 };
 
@@ -83,7 +84,7 @@ pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
     if asks_differ(a, b) {
         return Some(Veto::Ask);
     }
-    turned(a, b).then_some(Veto::Order)
+    order::turned(a, b).then_some(Veto::Order)
 }
 
 /// 0 where a class's words are the same, 1 where one text has more, 2 where each has one the other lacks.
@@ -125,66 +126,17 @@ pub(crate) fn names_differ(a: &Analysis, b: &Analysis) -> bool {
 }
 
 fn near(a: &Word, b: &Word) -> bool {
-    a.stem == b.stem || 0.8 < dot_f32(&a.vector, &b.vector)
+    let class = |word: &Word| lexicon::class(&word.text);
+    a.stem == b.stem || (class(a).is_some() && class(a) == class(b)) || 0.8 < dot_f32(&a.vector, &b.vector)
 }
 
-/// Both ask with a question word that asks for another kind of thing.
+/// Both ask with a question word that asks for another kind of thing, and share none: a second one mostly joins sentences
+/// ("how do I feel better when I am ill").
 fn asks_differ(a: &Analysis, b: &Analysis) -> bool {
     // Positions in the list: what 0, how 1, why 2, when 3, where 4, who 5. "What" and "which" stand for any of them.
-    let hard = |of: &Analysis| {
-        of.class(Class::Ask).iter().copied().filter(|ask| (2..=5).contains(ask)).collect::<Vec<_>>()
-    };
-    let how = |of: &Analysis| of.class(Class::Ask) == [1];
-    let (x, y) = (hard(a), hard(b));
-    (!x.is_empty() && !y.is_empty() && x != y) || (how(a) && !y.is_empty()) || (how(b) && !x.is_empty())
-}
-
-/// The same words of content the other way round.
-pub(crate) fn turned(a: &Analysis, b: &Analysis) -> bool {
-    let (x, y): (Vec<&str>, Vec<&str>) = (stems(a), stems(b));
-    let pairs = directed(a);
-    let others = directed(b);
-    // "from A to B" against "from B to A": what follows a preposition here follows its counterpart there.
-    let crossed =
-        pairs.iter().any(|(side, word)| others.iter().any(|(other, same)| side != other && word == same))
-            && !pairs.iter().any(|pair| others.contains(pair));
-    if crossed {
-        return true;
-    }
-    // Every small word where it was, and the words of content exchanged among their places.
-    let (mut p, mut q) = (x.clone(), y.clone());
-    p.sort_unstable();
-    q.sort_unstable();
-    let frame = |a: &Word, b: &Word| a.content == b.content && (a.content || a.stem == b.stem);
-    let same_frame = a.words.len() == b.words.len() && a.words.iter().zip(&b.words).all(|(a, b)| frame(a, b));
-    1 < x.len() && p == q && x != y && same_frame && !symmetric(a) && !symmetric(b)
-}
-
-fn stems(of: &Analysis) -> Vec<&str> {
-    of.content().map(|word| word.stem.as_str()).collect()
-}
-
-fn symmetric(of: &Analysis) -> bool {
-    of.words.iter().any(|word| {
-        matches!(
-            word.stem.as_str(),
-            "and" | "or" | "vs" | "versus" | "differenc" | "differ" | "between" | "compar"
-        )
-    })
-}
-
-/// Which side of a direction each word of content stands on: (true for "to", "into", "before" …, the stem).
-fn directed(of: &Analysis) -> Vec<(bool, &str)> {
-    let mut out = Vec::new();
-    for (i, word) in of.words.iter().enumerate() {
-        let side = match word.text.as_str() {
-            "from" | "off" | "out" | "after" => false,
-            "to" | "into" | "onto" | "before" => true,
-            _ => continue,
-        };
-        if let Some(next) = of.words.iter().skip(i + 1).find(|word| word.content) {
-            out.push((side, next.stem.as_str()));
-        }
-    }
-    out
+    let (x, y) = (a.class(Class::Ask), b.class(Class::Ask));
+    let hard = |asks: &[u16]| asks.iter().any(|ask| (2..=5).contains(ask));
+    let how = |asks: &[u16]| asks == [1];
+    let apart = !x.iter().any(|ask| y.contains(ask));
+    apart && ((hard(x) && hard(y)) || (how(x) && hard(y)) || (how(y) && hard(x)))
 }

@@ -52,10 +52,15 @@ fn differences_of_kind_are_vetoed() {
         ("How tall is Mount Kenya in feet?", "How tall is Mount Fuji in feet?", Veto::Name),
         ("Flights leaving from Zagreb to Skopje", "Flights leaving from Skopje to Zagreb", Veto::Order),
         ("Why did Germany attack France?", "Why did France attack Germany?", Veto::Order),
+        ("What does a tenant owe a landlord?", "What does a landlord owe a tenant?", Veto::Order),
+        ("Convert Celsius to Fahrenheit", "Please convert Fahrenheit to Celsius. Thanks!", Veto::Order),
+        ("What is the largest city in Texas?", "What is the second largest city in Texas?", Veto::Extreme),
         ("Opening hours on Sunday please", "Opening hours on Monday please", Veto::Time),
         ("What is the cheapest phone plan?", "What is the best phone plan?", Veto::Extreme),
         ("Symptoms of flu in adults", "Symptoms of flu in infants", Veto::Audience),
         ("Return the answer as JSON.", "Return the answer as XML.", Veto::Form),
+        ("Which trains are late this week?", "Which trains are late next week?", Veto::Extreme),
+        ("Explain the water cycle in one sentence", "Explain the water cycle in detail", Veto::Form),
         ("When was the company founded?", "Where was the company founded?", Veto::Ask),
     ] {
         let question = |text| Question::new(&engine.model, text);
@@ -64,6 +69,20 @@ fn differences_of_kind_are_vetoed() {
             matches!(ask(&engine, &[a], b), Outcome::Miss(Miss::Vetoed(_) | Miss::NothingNear)),
             "{a} | {b}"
         );
+    }
+}
+
+#[test]
+fn other_order_of_the_same_is_not_vetoed() {
+    let engine = engine();
+    for (a, b) in [
+        ("How do I improve my laptop performance?", "How can I improve the performance of my laptop?"),
+        ("Convert 5 miles to kilometres", "How many kilometres are 5 miles?"),
+        ("What differs between Rust and Java?", "What differs between Java and Rust?"),
+        ("How do I feel better when I am ill?", "How can I feel better if I am ill?"),
+    ] {
+        let question = |text| Question::new(&engine.model, text);
+        assert_eq!(veto(&question(a), &question(b)), None, "{a} | {b}");
     }
 }
 

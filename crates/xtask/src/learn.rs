@@ -80,6 +80,8 @@ pub fn run(step: &str, arguments: &Arguments) -> Result<ExitCode> {
 struct Steps {
     package: &'static str,
     binary: &'static str,
+    /// Modules of which only the size is told.
+    sized: &'static [&'static str],
     /// How often a call does its step.
     repeats: &'static str,
     /// How many instances do the first call alone before.
@@ -92,6 +94,7 @@ struct Steps {
 const RETRIEVAL: Steps = Steps {
     package: "sluice-eval-retrieval",
     binary: "wasm_steps",
+    sized: &[],
     repeats: "1",
     fresh: "0",
     first: &["10,000 chunks made up, embedded, packed"],
@@ -108,6 +111,7 @@ const RETRIEVAL: Steps = Steps {
 const SEMANTIC: Steps = Steps {
     package: "sluice-eval-semantic",
     binary: "semantic_steps",
+    sized: &["semantic_model"],
     repeats: "100",
     fresh: "3",
     first: &["first embedding of an instance", "11,000 questions embedded"],
@@ -124,16 +128,24 @@ const SEMANTIC: Steps = Steps {
 fn time_in_wasm(steps: &Steps) -> Result<ExitCode> {
     let toolchain = setup::ensure_wasm()?;
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--quiet", "--release", "--package", steps.package, "--bin", steps.binary]);
+    cargo.args(["build", "--quiet", "--release", "--package", steps.package]);
+    let binaries = || steps.sized.iter().copied().chain([steps.binary]);
+    binaries().for_each(|binary| {
+        cargo.args(["--bin", binary]);
+    });
     cargo.args(["--target", "wasm32-unknown-unknown"]);
     build::wasm_environment(&toolchain, &mut cargo);
     if !cargo.status().context("cannot run cargo")?.success() {
         return Ok(ExitCode::FAILURE);
     }
-    let module = format!("wasm32-unknown-unknown/release/{}.wasm", steps.binary);
+    let module = |binary: &str| target_dir().join(format!("wasm32-unknown-unknown/release/{binary}.wasm"));
+    for binary in binaries() {
+        let bytes = std::fs::read(module(binary))?;
+        println!("{binary}: {} bytes, {} gzipped", bytes.len(), build::gzip_len(&bytes)?);
+    }
     let status = Command::new("node")
         .arg(root().join("tools/time.mjs"))
-        .arg(target_dir().join(module))
+        .arg(module(steps.binary))
         .args([steps.repeats, steps.fresh])
         .args(steps.first)
         .arg("--")
