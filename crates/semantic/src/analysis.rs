@@ -73,13 +73,13 @@ impl Analysis {
         let negation = lexicon::is_negation(&text);
         self.negations += usize::from(negation);
         let class = lexicon::class(&text);
-        // "may", "second" and "march" are modal, ordinal and verb more often than not: capitals tell months apart.
         // "Second largest" is not "largest".
         let ordinal = self.words.last().filter(|word| word.number.is_some());
         let class = class.map(|(class, member)| match (class, ordinal) {
             (Class::Extreme, Some(_)) => (class, member | RANKED),
             _ => (class, member),
         });
+        // "may", "second" and "march" are modal, ordinal and verb more often than not: capitals tell months apart.
         let class = class.filter(|_| {
             raw.capital || !matches!(text.as_str(), "may" | "march" | "second" | "fall" | "us" | "turkey")
         });
