@@ -4,15 +4,14 @@
 //! instances share the database. The database writes ahead to a log (WAL), synced when that is folded in: a crash of the
 //! gateway or of Spin loses nothing, a power cut may lose the last calls.
 //!
-//! Requests of one instance take turns at its connection, so that as many wait for the database's lock as there are
-//! instances, not callers: each of them has a thread of the host's. Who waits for its turn looks every now and then, since
-//! waking another request's task traps (wit-bindgen without `inter-task-wakeup`, with which Wasmtime traps elsewhere).
+//! Requests of one instance share a connection, and transactions: as many wait for the database's lock as there are instances,
+//! not callers, and each of them has a thread of the host's.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, rc::Rc, slice, time::Duration};
 
 use bytes::Bytes;
 use sluice_core::{
-    gateway::object,
+    gateway::object::{self, Outcome},
     port::{Cells, Clock, Counters, CountersError},
 };
 use spin_sdk::{
@@ -20,7 +19,10 @@ use spin_sdk::{
     wasip3,
 };
 
-use crate::Spin;
+use crate::{
+    Spin,
+    turns::{self, Job},
+};
 
 /// What a connection is told first, and what it need not obey: other databases than the host's own may know no such thing. Its
 /// waits for locks are short, since they take a thread of the host's from those who hold them.
@@ -38,48 +40,9 @@ const TABLES: [&str; 2] = [
 const TRIES: u32 = 200;
 const WAIT: Duration = Duration::from_millis(20);
 
-/// The longest wait between two looks whether it is a request's turn, and in all before it opens a connection of its own: the
-/// turn of a task which was lost never ends.
-const LONGEST: Duration = Duration::from_millis(500);
-const PATIENCE: Duration = Duration::from_secs(30);
-
 thread_local! {
     /// The instance's connection between transactions.
     static KEPT: Cell<Option<Connection>> = const { Cell::new(None) };
-    /// Whether a request of the instance has its turn, and how many wait for theirs.
-    static TAKEN: Cell<bool> = const { Cell::new(false) };
-    static WAITING: Cell<u32> = const { Cell::new(0) };
-}
-
-/// A request's turn to use the instance's connection, until it is dropped.
-struct Turn;
-
-impl Turn {
-    fn take() -> Option<Self> {
-        if TAKEN.replace(true) { None } else { Some(Self) }
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        TAKEN.set(false);
-    }
-}
-
-/// One that waits for its turn, until it is dropped.
-struct Waiter;
-
-impl Waiter {
-    fn new() -> Self {
-        WAITING.set(WAITING.get() + 1);
-        Self
-    }
-}
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        WAITING.set(WAITING.get() - 1);
-    }
 }
 
 fn failed(error: impl std::fmt::Display) -> CountersError {
@@ -88,43 +51,38 @@ fn failed(error: impl std::fmt::Display) -> CountersError {
 
 impl Counters for Spin {
     async fn count(&self, owner: &str, call: Bytes) -> Result<Bytes, CountersError> {
-        let turn = self.turn().await;
+        turns::take(self, owner, call, async |jobs| self.work(jobs).await).await
+    }
+}
+
+impl Spin {
+    /// Does all jobs in one transaction; if that fails, each in its own.
+    async fn work(&self, jobs: &[Rc<Job>]) {
+        match self.transaction(jobs).await {
+            Ok(outcomes) => jobs.iter().zip(outcomes).for_each(|(job, outcome)| tell(job, outcome)),
+            Err(error) if jobs.len() == 1 => jobs.iter().for_each(|job| job.done(Err(error.clone()))),
+            Err(_) => {
+                for job in jobs {
+                    match self.transaction(slice::from_ref(job)).await {
+                        Ok(outcomes) => outcomes.into_iter().for_each(|outcome| tell(job, outcome)),
+                        Err(error) => job.done(Err(error)),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn transaction(&self, jobs: &[Rc<Job>]) -> Result<Vec<Outcome>, CountersError> {
         let connection = match KEPT.take() {
             Some(connection) => connection,
             None => self.open().await?,
         };
         self.run_patiently(&connection, "BEGIN IMMEDIATE").await?;
-        let rows = Rows { connection, owner };
-        let outcome = object::answer(&rows, self.now(), &call).await;
-        rows.run(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }, vec![]).await?;
-        KEPT.set(Some(rows.connection));
-        drop(turn);
-        let outcome = outcome?;
-        if let Some(wait) = outcome.flush_after {
-            let owner = owner.to_owned();
-            wasip3::spawn(async move { object::flush_later(&Spin, &owner, wait).await });
-        }
-        Ok(outcome.answer)
-    }
-}
-
-impl Spin {
-    /// Waits until no other request of this instance counts; nothing if that takes too long.
-    async fn turn(&self) -> Option<Turn> {
-        if let Some(turn) = Turn::take() {
-            return Some(turn);
-        }
-        let (_waiter, mut looks, mut waited) = (Waiter::new(), 0, Duration::ZERO);
-        loop {
-            // The more there are, the more seldom each looks, so that looking takes no time from those who count.
-            let wait = LONGEST.min(Duration::from_millis(u64::from(WAITING.get()) << looks));
-            self.sleep(wait).await;
-            (looks, waited) = (3.min(looks + 1), waited + wait);
-            let turn = Turn::take();
-            if turn.is_some() || PATIENCE < waited {
-                return turn;
-            }
-        }
+        let outcomes = answers(&connection, jobs).await;
+        let end = if outcomes.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        run(&connection, end, vec![]).await.map_err(failed)?;
+        KEPT.set(Some(connection));
+        outcomes
     }
 
     async fn open(&self) -> Result<Connection, CountersError> {
@@ -152,6 +110,23 @@ impl Spin {
     }
 }
 
+async fn answers(connection: &Connection, jobs: &[Rc<Job>]) -> Result<Vec<Outcome>, CountersError> {
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let rows = Rows { connection, owner: &job.owner };
+        outcomes.push(object::answer(&rows, Spin.now(), &job.call).await?);
+    }
+    Ok(outcomes)
+}
+
+fn tell(job: &Job, outcome: Outcome) {
+    if let Some(wait) = outcome.flush_after {
+        let owner = job.owner.clone();
+        wasip3::spawn(async move { object::flush_later(&Spin, &owner, wait).await });
+    }
+    job.done(Ok(outcome.answer));
+}
+
 /// Runs a statement to its end. Rows are read whole: a connection takes no second statement before that.
 async fn run(connection: &Connection, statement: &str, values: Vec<Value>) -> Result<Vec<Vec<Value>>, Error> {
     let rows = connection.execute(statement, values).await?.collect().await?;
@@ -160,7 +135,7 @@ async fn run(connection: &Connection, statement: &str, values: Vec<Value>) -> Re
 
 /// One owner's cells, inside a transaction.
 struct Rows<'a> {
-    connection: Connection,
+    connection: &'a Connection,
     owner: &'a str,
 }
 
@@ -173,7 +148,7 @@ impl Rows<'_> {
         if statement.contains("?1") {
             values.insert(0, Value::Text(self.owner.to_owned()));
         }
-        let rows = run(&self.connection, statement, values).await.map_err(failed)?;
+        let rows = run(self.connection, statement, values).await.map_err(failed)?;
         Ok(rows.into_iter().filter_map(pair).collect())
     }
 }
@@ -222,7 +197,7 @@ impl Cells for Rows<'_> {
         let query =
             "SELECT key, value FROM page WHERE owner = ?1 AND key IN (SELECT value FROM json_each(?2))";
         let values = vec![Value::Text(self.owner.to_owned()), json(&keys)?];
-        let rows = run(&self.connection, query, values).await.map_err(failed)?;
+        let rows = run(self.connection, query, values).await.map_err(failed)?;
         let page = |row: Vec<Value>| match <[Value; 2]>::try_from(row) {
             Ok([Value::Text(key), Value::Blob(value)]) => Ok((key, value.into())),
             _ => Err(CountersError("a page is no bytes".to_owned())),
@@ -240,7 +215,7 @@ impl Cells for Rows<'_> {
                 }
                 None => "DELETE FROM page WHERE owner = ?1 AND key = ?2",
             };
-            run(&self.connection, query, values).await.map_err(failed)?;
+            run(self.connection, query, values).await.map_err(failed)?;
         }
         Ok(())
     }

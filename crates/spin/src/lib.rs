@@ -25,6 +25,7 @@ mod own;
 mod queue;
 mod rng;
 mod secrets;
+mod turns;
 mod vectors;
 
 /// A request's handle on the host. Spin's imports are global, so there is nothing to hold.
