@@ -3,7 +3,8 @@
 //! The loss is the mean negative log-probability of each example's route plus a ridge on the weights, every route
 //! counting alike however many examples it has. It is minimised by Nesterov's accelerated gradient with the step that the
 //! data allow, a fixed number of rounds from zero: the same examples always give the same head. Ten routes of ten
-//! examples take some tens of milliseconds, 150 routes a few seconds: fit when the configuration is compiled.
+//! examples take some tens of milliseconds, 150 routes a few seconds: fit when the configuration is compiled. Which route a text
+//! goes to is told by the head and by the examples most like it together, how sure that is by the head alone.
 
 /// Rounds of the descent.
 const ROUNDS: usize = 120;
@@ -11,6 +12,9 @@ const ROUNDS: usize = 120;
 const SCALE: f32 = 8.0;
 /// Weight of the ridge, by the number of examples.
 const RIDGE: f32 = 0.05;
+/// Weight of the cosine to the two examples of a route that are most like a text, against the head's logit. Chosen on the training
+/// file of Banking77, ten examples a route: 0.821 right against 0.813 without, 0.817 to 0.822 for weights from 2 to 10.
+const NEAREST: f32 = 7.0;
 /// Shortest text that is routed, as the length of its vector: nothing known, nothing routed.
 const LEAST: f32 = 1e-6;
 
@@ -48,7 +52,7 @@ pub enum Routed {
         route: usize,
         /// Its probability.
         score: f32,
-        /// How much better than the next route.
+        /// How much more likely it is than any other; 0 where its examples spoke for it against the head.
         margin: f32,
     },
     /// To the default: no route is clear.
@@ -75,6 +79,8 @@ pub struct Head {
     dims: usize,
     /// A row a route, its bias last.
     weights: Vec<f32>,
+    /// The examples of each route.
+    examples: Vec<Vec<Vec<f32>>>,
     /// When to abstain.
     pub abstain: Abstain,
 }
@@ -98,17 +104,18 @@ impl Head {
             return Err(RouteError::Shape);
         }
         let count = routes.len();
-        let rows: Vec<Example<'_>> = routes
+        let examples: Vec<Vec<Vec<f32>>> =
+            routes.iter().map(|examples| examples.iter().filter(usable).cloned().collect()).collect();
+        let rows: Vec<Example<'_>> = examples
             .iter()
             .enumerate()
             .flat_map(|(route, examples)| {
-                let kept: Vec<&Vec<f32>> = examples.iter().filter(usable).collect();
-                let weight = 1.0 / (kept.len() * count) as f32;
-                kept.into_iter().map(move |vector| Example { route, weight, vector })
+                let weight = 1.0 / (examples.len() * count) as f32;
+                examples.iter().map(move |vector| Example { route, weight, vector })
             })
             .collect();
         let weights = descend(&rows, count, dims);
-        Ok(Self { dims, weights, abstain })
+        Ok(Self { dims, weights, examples, abstain })
     }
 
     /// Probabilities of all routes for a text's vector of length one; they add up to one.
@@ -123,15 +130,15 @@ impl Head {
     /// Routes a text by its vector of length one; zeros (no known word) abstain.
     #[must_use]
     pub fn route(&self, vector: &[f32]) -> Routed {
-        let (mut route, mut score, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
-        for (index, value) in self.scores(vector).into_iter().enumerate() {
-            if score < value {
-                (route, score, second) = (index, value, score);
-            } else if second < value {
-                second = value;
-            }
+        let rows = self.weights.chunks_exact(self.dims + 1).zip(&self.examples);
+        let likeness = rows.map(|(row, examples)| logit(row, vector) + NEAREST * nearest(examples, vector));
+        let best = likeness.enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let route = best.map_or(0, |(route, _)| route);
+        let (mut score, mut second) = (0.0, 0.0_f32);
+        for (other, value) in self.scores(vector).into_iter().enumerate() {
+            if other == route { score = value } else { second = second.max(value) }
         }
-        let margin = score - second;
+        let margin = (score - second).max(0.0);
         let known = LEAST < vector.iter().map(|v| v * v).sum::<f32>();
         if known && self.abstain.score <= score && self.abstain.margin <= margin {
             Routed::To { route, score, margin }
@@ -150,6 +157,15 @@ struct Example<'a> {
 
 fn logit(row: &[f32], vector: &[f32]) -> f32 {
     SCALE * crate::vector::dot_f32(row, vector) + row.last().copied().unwrap_or(0.0)
+}
+
+/// The mean cosine to the two of `examples` that are most like a text.
+fn nearest(examples: &[Vec<f32>], vector: &[f32]) -> f32 {
+    let mut likes: Vec<f32> =
+        examples.iter().map(|example| crate::vector::dot_f32(example, vector)).collect();
+    likes.sort_unstable_by(|one, other| other.total_cmp(one));
+    likes.truncate(2);
+    likes.iter().sum::<f32>() / likes.len().max(1) as f32
 }
 
 fn softmax(scores: &mut [f32]) {
@@ -222,7 +238,7 @@ fn main_axis(rows: &[Example<'_>], dims: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Abstain, Head, RouteError, Routed};
+    use super::{Abstain, Head, RouteError, Routed, nearest};
 
     const NEVER: Abstain = Abstain { score: 0.0, margin: 0.0 };
 
@@ -243,6 +259,15 @@ mod tests {
         assert!(matches!(head.route(&[0.0, 0.7, 0.7]), Routed::Abstain { .. }));
         assert!(matches!(head.route(&[0.0, 0.0, 0.0]), Routed::Abstain { .. }));
         assert!(matches!(head.route(&[1.0, 0.0, 0.0]), Routed::To { route: 0, .. }));
+    }
+
+    #[test]
+    fn the_nearest_examples_speak_for_a_route_that_is_of_several_kinds() {
+        let (far, near) = (vec![vec![1.0, 0.0], vec![-1.0, 0.0]], vec![vec![0.0, 1.0]]);
+        let head = Head::fit(&[far.clone(), near.clone()], NEVER).unwrap();
+        assert!(nearest(&far, &[0.8, 0.6]) < nearest(&near, &[0.8, 0.6]));
+        assert_eq!(nearest(&near, &[0.6, 0.8]), 0.8);
+        assert!(matches!(head.route(&[0.6, 0.8]), Routed::To { route: 1, .. }));
     }
 
     #[test]
