@@ -13,7 +13,7 @@ const SCALE: f32 = 8.0;
 /// Weight of the ridge, by the number of examples.
 const RIDGE: f32 = 0.05;
 /// Weight of the cosine to the two examples of a route that are most like a text, against the head's logit. Chosen on the training
-/// file of Banking77, ten examples a route: 0.821 right against 0.813 without, 0.817 to 0.822 for weights from 2 to 10.
+/// file of Banking77, ten examples a route: 0.820 right against 0.813 without (`cargo xtask eval semantic`).
 const NEAREST: f32 = 7.0;
 /// Shortest text that is routed, as the length of its vector: nothing known, nothing routed.
 const LEAST: f32 = 1e-6;
