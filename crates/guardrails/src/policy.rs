@@ -19,10 +19,10 @@ pub const SENTENCE: usize = 400;
 /// Bytes a compiled pattern may have, so that no configuration makes matching slow.
 const PATTERN: usize = 1 << 18;
 
-/// Something that is not to be talked about; who knows what words mean says whether a sentence is about it.
-pub trait Topic: Debug {
-    /// Whether a sentence is about it.
-    fn covers(&self, sentence: &str) -> bool;
+/// What is not to be talked about; who knows what words mean says what a sentence is about.
+pub trait Topics: Debug {
+    /// The first topic that a sentence is about, by its index.
+    fn covering(&self, sentence: &str) -> Option<usize>;
 }
 
 /// What is not wanted.
@@ -31,7 +31,7 @@ pub struct Policy {
     denied: Phrases,
     allowed: Phrases,
     patterns: Vec<Regex>,
-    topics: Vec<Rc<dyn Topic>>,
+    topics: Option<Rc<dyn Topics>>,
     languages: Vec<Language>,
     characters: Option<usize>,
     words: Option<usize>,
@@ -94,10 +94,10 @@ impl Policy {
         Ok(self)
     }
 
-    /// Also denies what is about a topic.
+    /// Denies what is about one of these topics.
     #[must_use]
-    pub fn deny_topic(mut self, topic: Rc<dyn Topic>) -> Self {
-        self.topics.push(topic);
+    pub fn deny_topics(mut self, topics: Rc<dyn Topics>) -> Self {
+        self.topics = Some(topics);
         self
     }
 
@@ -137,7 +137,7 @@ impl Policy {
             }
         }
         let pattern = self.patterns.iter().position(|pattern| pattern.is_match(sentence));
-        let topic = || self.topics.iter().position(|topic| topic.covers(sentence));
+        let topic = || self.topics.as_ref()?.covering(sentence);
         pattern.map(Breach::Pattern).or_else(|| topic().map(Breach::Topic))
     }
 }
@@ -321,15 +321,15 @@ mod tests {
     #[derive(Debug)]
     struct Weather;
 
-    impl Topic for Weather {
-        fn covers(&self, sentence: &str) -> bool {
-            sentence.trim() == "Will it rain?"
+    impl Topics for Weather {
+        fn covering(&self, sentence: &str) -> Option<usize> {
+            (sentence.trim() == "Will it rain?").then_some(0)
         }
     }
 
     #[test]
     fn topics_are_asked_about_whole_sentences_however_the_text_is_cut() {
-        let policy = Policy::default().deny_topic(Rc::new(Weather));
+        let policy = Policy::default().deny_topics(Rc::new(Weather));
         let text = "I go out. Will it rain? I have no coat.";
         for cut in 0..=text.len() {
             let mut watch = Watch::new(&policy);

@@ -124,7 +124,7 @@ impl Search {
     pub(crate) fn step(&self, carry: &mut Carry, text: &str, from: usize, last: bool) -> Step {
         let mut at = from;
         let months = self.months();
-        let skips = !self.follows() && !self.pii.as_ref().is_some_and(pii::Settings::reads_words);
+        let skips = !self.follows() && !self.reads_words();
         while at < text.len() {
             if skips && carry.seen == 0 && carry.block_seen == 0 {
                 at = segment::dull(text, at, self.secrets, months, self.placeholders);
@@ -166,6 +166,11 @@ impl Search {
     /// Whether a month begins something: a date of birth.
     fn months(&self) -> bool {
         self.pii.as_ref().is_some_and(|settings| settings.kinds.has(pii::Kind::DateOfBirth))
+    }
+
+    /// Whether words that stand by themselves matter.
+    fn reads_words(&self) -> bool {
+        self.pii.as_ref().is_some_and(pii::Settings::reads_words)
     }
 
     /// Whether it matters which links and tags are open.
@@ -230,8 +235,7 @@ impl Search {
         if self.plain(run.flags, text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
-        let words = self.pii.as_ref().is_some_and(pii::Settings::reads_words);
-        if !words && self.links.is_none() && segment::idle(text, at, run, self.months()) {
+        if !self.reads_words() && self.links.is_none() && segment::idle(text, at, run, self.months()) {
             return One::Plain(run.end);
         }
         let Some(joined) = segment::joined(self, &carry.memo, text, at, run, last) else {

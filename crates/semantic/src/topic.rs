@@ -3,8 +3,7 @@
 //! A text is compared with the middle of the examples' vectors, by the measure of how like it they are themselves: examples
 //! that vary ask for less. That tells topics apart better than the cosine with the middle or with the nearest example.
 
-/// Shortest vector that is compared: a text without a known word is about nothing.
-const LEAST: f32 = 1e-6;
+use crate::vector::{dot_f32, is_known};
 
 /// A topic, ready to compare texts with.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +17,7 @@ impl Topic {
     /// in size.
     #[must_use]
     pub fn new(examples: &[Vec<f32>]) -> Option<Self> {
-        let known: Vec<&Vec<f32>> = examples.iter().filter(|example| LEAST < dot(example, example)).collect();
+        let known: Vec<&Vec<f32>> = examples.iter().filter(|example| is_known(example)).collect();
         let size = known.first()?.len();
         if known.iter().any(|example| example.len() != size) {
             return None;
@@ -27,21 +26,20 @@ impl Topic {
         for example in &known {
             measure.iter_mut().zip(*example).for_each(|(sum, number)| *sum += number / known.len() as f32);
         }
+        if !is_known(&measure) {
+            return None;
+        }
         // The mean cosine of the examples with their middle is its length.
-        let square = dot(&measure, &measure);
+        let square = dot_f32(&measure, &measure);
         measure.iter_mut().for_each(|number| *number /= square);
-        (LEAST < square).then_some(Self { measure })
+        Some(Self { measure })
     }
 
     /// How like the examples a text of this vector is, from 0 to 1: as like their middle as they are on the average is 1.
     #[must_use]
     pub fn likeness(&self, vector: &[f32]) -> f32 {
-        dot(&self.measure, vector).clamp(0.0, 1.0)
+        dot_f32(&self.measure, vector).clamp(0.0, 1.0)
     }
-}
-
-fn dot(one: &[f32], other: &[f32]) -> f32 {
-    one.iter().zip(other).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

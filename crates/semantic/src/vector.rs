@@ -82,6 +82,15 @@ impl Page {
     }
 }
 
+/// Shortest vector of a text with a known word, squared: a text without one has zeros.
+const LEAST: f32 = 1e-6;
+
+/// Whether it is the vector of a text of which the model knows a word.
+#[must_use]
+pub fn is_known(vector: &[f32]) -> bool {
+    LEAST < dot_f32(vector, vector)
+}
+
 /// Sum of products of the leading numbers that both have.
 pub(crate) fn dot_f32(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums side by side: one running sum would have to be added in order and could not use wide registers.

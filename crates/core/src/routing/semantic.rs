@@ -9,6 +9,7 @@ use sluice_semantic::{
     decide::Engine,
     eligible::is_readable,
     route::{Abstain, Head, Routed},
+    vector::is_known,
 };
 
 /// The most work of fitting, as routes by examples of all: half a second or so.
@@ -86,9 +87,12 @@ impl Routes {
     }
 }
 
+/// What is wrong with an example that is like nothing.
+pub const UNKNOWN: &str = "has no word that the embeddings know; they know English best";
+
 /// Whether the model knows a word of `example`; `true` in a build that has none.
 pub fn is_usable(example: &str) -> bool {
-    vector(example).is_none_or(|vector| vector.iter().any(|number| *number != 0.0))
+    vector(example).is_none_or(|vector| is_known(&vector))
 }
 
 #[cfg(test)]

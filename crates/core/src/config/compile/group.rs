@@ -321,8 +321,7 @@ fn check_examples(written: &document::Model, at: &Path, notes: &mut Notes) {
         }
         for (place, example) in examples.iter().enumerate() {
             if !semantic::is_usable(example) {
-                let message = "has no word that the embeddings know; they know English best";
-                notes.problem(at.index(place), message);
+                notes.problem(at.index(place), semantic::UNKNOWN);
             }
         }
     }

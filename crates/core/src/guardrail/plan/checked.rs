@@ -9,7 +9,7 @@ use sluice_guardrails::{
 
 use super::{
     Act,
-    topic::{self, Topic},
+    topic::{self, Topic, Topics},
 };
 use crate::{
     config::{
@@ -191,7 +191,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
                     Err(error) => return problem("patterns", error),
                 };
             }
-            let mut examples = 0;
+            let (mut examples, mut denied) = (0, Vec::new());
             for (name, written) in topics {
                 examples += written.len();
                 let topic = match Topic::new(written, threshold.map(Share::get)) {
@@ -202,7 +202,10 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
                     }
                     Err((None, why)) => return Err(Problem::new(at.key("topics").key(name), why)),
                 };
-                policy = policy.deny_topic(Rc::new(topic));
+                denied.push(topic);
+            }
+            if !denied.is_empty() {
+                policy = policy.deny_topics(Rc::new(Topics(denied)));
             }
             for code in languages.iter().flat_map(OneOrMore::iter) {
                 let Some(language) = Language::from_code(code) else {

@@ -1,7 +1,7 @@
 //! Topics that must not be talked about, by the examples an operator gives.
 
 use sluice_guardrails::policy;
-use sluice_semantic::topic;
+use sluice_semantic::{topic, vector::is_known};
 
 use crate::routing::semantic;
 
@@ -28,8 +28,8 @@ impl Topic {
         for (place, example) in examples.iter().enumerate() {
             let vector = semantic::vector(example)
                 .ok_or((None, "this build has no embeddings (feature `embedded-model`)"))?;
-            if vector.iter().all(|number| *number == 0.0) {
-                return Err((Some(place), "has no word that the embeddings know; they know English best"));
+            if !is_known(&vector) {
+                return Err((Some(place), semantic::UNKNOWN));
             }
             vectors.push(vector);
         }
@@ -39,16 +39,21 @@ impl Topic {
     }
 }
 
-impl policy::Topic for Topic {
-    fn covers(&self, sentence: &str) -> bool {
-        semantic::vector(sentence)
-            .is_some_and(|vector| self.least <= f64::from(self.examples.likeness(&vector)))
+/// Those of one check.
+#[derive(Debug)]
+pub struct Topics(pub Vec<Topic>);
+
+impl policy::Topics for Topics {
+    fn covering(&self, sentence: &str) -> Option<usize> {
+        let vector = semantic::vector(sentence)?;
+        let covers = |topic: &Topic| topic.least <= f64::from(topic.examples.likeness(&vector));
+        self.0.iter().position(covers)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use sluice_guardrails::policy::Topic as _;
+    use sluice_guardrails::policy::Topics as _;
 
     use super::*;
 
@@ -62,14 +67,18 @@ mod tests {
         .to_vec()
     }
 
+    fn covers(topic: Topic, sentence: &str) -> bool {
+        Topics(vec![topic]).covering(sentence) == Some(0)
+    }
+
     #[test]
     fn a_sentence_like_the_examples_is_about_their_topic() {
-        let topic = Topic::new(&examples(), None).unwrap();
-        assert!(topic.covers("Which dose of this medicine may I take for my head?"));
+        let topic = || Topic::new(&examples(), None).unwrap();
+        assert!(covers(topic(), "Which dose of this medicine may I take for my head?"));
         for other in ["Write a poem about the sea.", "What is the capital of France?", "你好", "xqzzt"] {
-            assert!(!topic.covers(other), "{other}");
+            assert!(!covers(topic(), other), "{other}");
         }
-        assert!(Topic::new(&examples(), Some(0.0)).unwrap().covers("Write a poem about the sea."));
+        assert!(covers(Topic::new(&examples(), Some(0.0)).unwrap(), "Write a poem about the sea."));
     }
 
     #[test]
