@@ -14,6 +14,7 @@ mod encoded;
 mod fold;
 mod joined;
 mod map;
+mod survey;
 mod tables;
 
 use std::borrow::Cow;
@@ -22,8 +23,11 @@ use std::ops::Range;
 pub(crate) use clean::{continues, decorates, stands_for_other};
 pub(crate) use fold::is_latin;
 pub use fold::latin_base;
+pub(crate) use joined::is_picture;
 use map::Map;
 pub(crate) use tables::look_alike;
+
+use crate::unicode::Traits;
 
 /// How a view was made from the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct ViewId(usize);
 struct View<'t> {
     kind: ViewKind,
     text: Cow<'t, str>,
+    /// Facts about its characters beyond ASCII, together.
+    facts: Traits,
     /// From this view's bytes to those of `parent`, or of the original.
     map: Map,
     parent: Option<usize>,
@@ -81,13 +87,14 @@ pub fn canonicalise(text: &str) -> Canonical<'_> {
     let (clean, map) = clean::clean(text);
     canonical.views.push(View {
         kind: ViewKind::Clean,
+        facts: Traits::within(&clean),
         text: clean,
         map,
         parent: None,
         depth: 0,
         passed: false,
     });
-    if let Some((folded, map)) = canonical.views.first().and_then(|view| fold::fold(&view.text)) {
+    if let Some((folded, map)) = canonical.views.first().and_then(|view| fold::fold(&view.text, view.facts)) {
         canonical.add(0, ViewKind::Clean, folded, map);
     }
     let mut at = canonical.views.len() - 1;
@@ -139,6 +146,7 @@ impl<'t> Canonical<'t> {
             let depth = self.views.get(parent).map_or(0, |view| view.depth + hidden);
             self.views.push(View {
                 kind,
+                facts: Traits::within(&text),
                 text: Cow::Owned(text),
                 map,
                 parent: Some(parent),
@@ -161,25 +169,27 @@ impl<'t> Canonical<'t> {
         if MOST_DEPTH <= view.depth {
             return;
         }
-        let text = &*view.text;
-        let signs = cipher::signs(text);
+        let (text, facts) = (&*view.text, view.facts);
+        let survey = survey::survey(text);
         let mut made = Vec::new();
         let mut make = |kind, found: Option<(String, Map)>| {
             if let Some((text, map)) = found {
                 made.push((kind, text, map));
             }
         };
-        make(ViewKind::Decoded, encoded::decode(text));
+        if survey.encoded {
+            make(ViewKind::Decoded, encoded::decode(text));
+        }
         match view.kind {
             ViewKind::Clean | ViewKind::Decoded | ViewKind::Rot13 | ViewKind::Reversed => {
-                make(ViewKind::Joined, joined::join(text));
-                make(ViewKind::Unaccented, fold::without_accents(text));
-                make(ViewKind::Rot13, signs.rot13.then(|| cipher::rot13(text)));
-                make(ViewKind::Reversed, signs.reversed.then(|| cipher::reverse(text)));
+                make(ViewKind::Joined, joined::join(text, survey, facts));
+                make(ViewKind::Unaccented, fold::without_accents(text, facts));
+                make(ViewKind::Rot13, survey.rot13.then(|| cipher::rot13(text)));
+                make(ViewKind::Reversed, survey.reversed.then(|| cipher::reverse(text)));
             }
             ViewKind::Unaccented | ViewKind::Joined => {
-                make(ViewKind::Rot13, signs.rot13.then(|| cipher::rot13(text)));
-                make(ViewKind::Reversed, signs.reversed.then(|| cipher::reverse(text)));
+                make(ViewKind::Rot13, survey.rot13.then(|| cipher::rot13(text)));
+                make(ViewKind::Reversed, survey.reversed.then(|| cipher::reverse(text)));
             }
         }
         for (kind, text, map) in made {

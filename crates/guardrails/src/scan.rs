@@ -136,12 +136,12 @@ impl Search {
             match self.one(carry, text, at, last) {
                 One::Plain(end) => {
                     let end = end.max(at + 1);
-                    self.pass(carry, text::part(text, at, end));
+                    self.pass(carry, text, at, end);
                     at = end;
                 }
                 One::Open => return taken(at - from),
                 One::Segment { end, hits } => {
-                    self.pass(carry, text::part(text, at, end));
+                    self.pass(carry, text, at, end);
                     if hits.is_empty() {
                         at = end;
                         continue;
@@ -179,12 +179,13 @@ impl Search {
     }
 
     /// Remembers what a settled part says about what follows.
-    fn pass(&self, carry: &mut Carry, part: &str) {
+    fn pass(&self, carry: &mut Carry, text: &str, from: usize, to: usize) {
         carry.seen = 0;
         carry.block_seen = 0;
         if !self.follows() {
             return;
         }
+        let part = text::part(text, from, to);
         carry.markup.pass(part.as_bytes());
         match part.as_bytes() {
             [b' ' | b'\t' | b'\r' | b'\n' | b'<' | b'>'] if !carry.markup.in_tag() => carry.in_url = false,
@@ -232,10 +233,13 @@ impl Search {
             let width = text::char_at(text, at).map_or(1, char::len_utf8);
             return One::Plain(at + width);
         }
-        if self.plain(run.flags, text::part(text, at, run.end)) {
+        if self.plain(run.flags, || text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
         if !self.reads_words() && self.links.is_none() && segment::idle(text, at, run, self.months()) {
+            return One::Plain(run.end);
+        }
+        if self.links.is_none() && !run.cut && segment::is_moment(text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
         let Some(joined) = segment::joined(self, &carry.memo, text, at, run, last) else {
@@ -294,12 +298,12 @@ impl Search {
     }
 
     /// Whether a run with these characters is of no interest to anyone.
-    fn plain(&self, flags: Flags, run: &str) -> bool {
-        let words = self.pii.as_ref().is_some_and(|settings| {
-            settings.reads_words() || settings.kinds.has(pii::Kind::DateOfBirth) && pii::is_month(run)
-        });
-        let secret = self.secrets && flags.any(Flags::LONG);
-        !(flags.any(Flags::WANTED) || words && flags.any(Flags::UPPER | Flags::LOWER) || secret)
+    fn plain<'t>(&self, flags: Flags, run: impl Fn() -> &'t str) -> bool {
+        if flags.any(Flags::WANTED) || self.secrets && flags.any(Flags::LONG) {
+            return false;
+        }
+        let words = self.reads_words() || self.months() && pii::is_month(run());
+        !(words && flags.any(Flags::UPPER | Flags::LOWER))
     }
 
     /// Runs every detector over one segment.

@@ -22,6 +22,23 @@ pub(crate) fn char_at(text: &str, at: usize) -> Option<char> {
     text.get(at..).and_then(|right| right.chars().next())
 }
 
+/// Where the next character beyond ASCII begins, from `from` on.
+pub(crate) fn wide(text: &str, from: usize) -> Option<usize> {
+    let mut rest = text.as_bytes().get(from..)?;
+    // Sixteen at once, for most are not.
+    while let Some((_, behind)) = rest.split_first_chunk::<16>().filter(|(block, _)| block.is_ascii()) {
+        rest = behind;
+    }
+    Some(text.len() - rest.len() + rest.iter().position(|byte| !byte.is_ascii())?)
+}
+
+/// Where a short text stands first in another; by its first byte, which few have.
+pub(crate) fn find(text: &str, mark: &str) -> Option<usize> {
+    let first = *mark.as_bytes().first()?;
+    memchr::memchr_iter(first, text.as_bytes())
+        .find(|at| text.as_bytes().get(*at..).is_some_and(|rest| rest.starts_with(mark.as_bytes())))
+}
+
 /// Where the last `count` characters before `at` begin.
 pub(crate) fn back(text: &str, at: usize, count: usize) -> usize {
     let left = text.get(..at).unwrap_or("");
@@ -46,13 +63,60 @@ pub(crate) fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// The stretches of bytes that `within` takes, none of them beyond ASCII, and where each begins.
-pub(crate) fn stretches(text: &str, within: impl Fn(u8) -> bool) -> impl Iterator<Item = (usize, &str)> {
+/// Sets of bytes of ASCII.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Set(u8);
+
+impl Set {
+    pub const DIGIT: Self = Self(1);
+    pub const LETTER: Self = Self(1 << 1);
+    /// Letters and digits.
+    pub const ALNUM: Self = Self(1 << 2);
+    /// Those, `-` and `+`.
+    pub const TOKEN: Self = Self(1 << 3);
+    /// What addresses of machines consist of: hexadecimal digits, `.`, `:`, `-`.
+    pub const MACHINE: Self = Self(1 << 4);
+
+    /// Whether a byte is one of these.
+    #[inline]
+    pub fn has(self, byte: u8) -> bool {
+        SETS.get(usize::from(byte)).is_some_and(|sets| sets & self.0 != 0)
+    }
+}
+
+/// The sets each byte is in.
+static SETS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let (digit, letter) = (byte.is_ascii_digit(), byte.is_ascii_alphabetic());
+        let token = digit || letter || matches!(byte, b'-' | b'+');
+        let machine = byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'-');
+        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
+        {
+            table[byte as usize] = digit as u8 * Set::DIGIT.0
+                | letter as u8 * Set::LETTER.0
+                | (digit || letter) as u8 * Set::ALNUM.0
+                | token as u8 * Set::TOKEN.0
+                | machine as u8 * Set::MACHINE.0;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The stretches of bytes of a set, and where each begins.
+pub(crate) fn stretches(text: &str, set: Set) -> impl Iterator<Item = (usize, &str)> {
+    let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text.as_bytes().get(at..)?.iter().position(|byte| within(*byte))?;
-        let rest = text.as_bytes().get(start..)?;
-        at = start + rest.iter().position(|byte| !within(*byte)).unwrap_or(rest.len());
+        while !set.has(*bytes.get(at)?) {
+            at += 1;
+        }
+        let start = at;
+        while bytes.get(at).is_some_and(|byte| set.has(*byte)) {
+            at += 1;
+        }
         Some((start, part(text, start, at)))
     })
 }
@@ -106,7 +170,7 @@ mod tests {
 
     #[test]
     fn stretches_lie_between_what_is_not_wanted() {
-        let found: Vec<_> = stretches("ab-ñc1", |byte| byte.is_ascii_alphanumeric()).collect();
+        let found: Vec<_> = stretches("ab-ñc1", Set::ALNUM).collect();
         assert_eq!(found, [(0, "ab"), (5, "c1")]);
     }
 

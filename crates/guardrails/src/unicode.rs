@@ -11,7 +11,7 @@ use unicode_normalization::{
     is_nfkc_quick,
 };
 
-use crate::canonical;
+use crate::{canonical, text};
 
 /// Facts about one character.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,11 +41,29 @@ impl Traits {
     /// An accent of no script of its own, which any letter may be decorated with.
     pub const DECORATES: Self = Self(1 << 10);
 
+    /// A picture that letters may be split with.
+    pub const PICTURE: Self = Self(1 << 11);
+
     const IDEOGRAPH: Self = Self(Self::ALPHANUMERIC.0 | Self::ALPHABETIC.0);
 
     /// Whether it is any of these.
     pub fn any(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    /// Those of all characters of a text that are beyond ASCII, together.
+    pub fn within(text: &str) -> Self {
+        let (mut all, mut at) = (Self::default(), 0);
+        while let Some(wide) = text::wide(text, at) {
+            let rest = text.get(wide..).unwrap_or_default();
+            let mut width = 0;
+            for character in rest.chars().take_while(|character| !character.is_ascii()) {
+                all.0 |= traits(character).0;
+                width += character.len_utf8();
+            }
+            at = wide + width;
+        }
+        all
     }
 
     fn of(character: char) -> Self {
@@ -64,6 +82,7 @@ impl Traits {
             (Self::ACCENTED, canonical::latin_base(character) != character),
             (Self::ALIKE, canonical::look_alike(character).is_some()),
             (Self::DECORATES, canonical::decorates(character)),
+            (Self::PICTURE, canonical::is_picture(character)),
         ];
         facts.into_iter().filter(|(_, holds)| *holds).fold(Self(0), |all, (fact, _)| Self(all.0 | fact.0))
     }

@@ -10,6 +10,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::map::{Map, Rewrite};
 use super::tables;
+use crate::text;
 use crate::unicode::{Traits, traits};
 
 /// Accents kept on one letter.
@@ -23,24 +24,16 @@ pub fn clean(text: &str) -> (Cow<'_, str>, Map) {
     let mut rewrite = Rewrite::of(text);
     let mut plain = String::new();
     let mut at = 0;
-    while let Some(char) = next_to_look_at(text, &mut at) {
-        let start = at;
-        at += char.len_utf8();
-        let changes = !char.is_ascii() && traits(char).any(Traits::CHANGES);
-        // What belongs to it: how many, and whether any of them may become one with what stands before.
-        let (mut accents, mut keep, mut kept_to) = (0, true, at);
-        while let Some((next, facts)) =
-            beyond_ascii(text, at).filter(|(_, facts)| facts.any(Traits::CONTINUES))
-        {
-            keep &= facts.any(Traits::KEEPS);
+    while let Some((start, char)) = next_to_change(text, at) {
+        at = start + char.len_utf8();
+        // What belongs to it; the first of it is kept.
+        let (mut accents, mut kept_to) = (0, at);
+        while let Some(next) = beyond_ascii(text, at).filter(|next| traits(*next).any(Traits::CONTINUES)) {
             accents += 1;
             at += next.len_utf8();
             if accents <= MOST_ACCENTS {
                 kept_to = at;
             }
-        }
-        if !changes && keep && accents <= MOST_ACCENTS {
-            continue;
         }
         if let Some(shown) = invisible(char) {
             at = start + char.len_utf8();
@@ -62,22 +55,44 @@ pub fn clean(text: &str) -> (Cow<'_, str>, Map) {
     }
 }
 
-/// The next character that may have to be changed: beyond ASCII, or the last of ASCII before one that is.
-fn next_to_look_at(text: &str, at: &mut usize) -> Option<char> {
-    let rest = text.as_bytes().get(*at..)?;
-    if rest.first().is_some_and(u8::is_ascii) {
-        *at += rest.iter().position(|byte| !byte.is_ascii())?.saturating_sub(1);
+/// The next character that may have to be changed, alone or with what belongs to it: where it is.
+fn next_to_change(text: &str, from: usize) -> Option<(usize, char)> {
+    // The last of ASCII before one beyond it counts: an accent may belong to it.
+    let wide = text::wide(text, from)?;
+    let mut base = if from < wide {
+        (wide - 1, char::from(text::byte(text.as_bytes(), wide - 1)))
+    } else {
+        (wide, '\0')
+    };
+    let mut accents = 0;
+    let mut first = from == wide;
+    let mut at = wide;
+    loop {
+        let Some(char) = beyond_ascii(text, at) else {
+            at = text::wide(text, at)?;
+            base = (at - 1, char::from(text::byte(text.as_bytes(), at - 1)));
+            accents = 0;
+            continue;
+        };
+        let facts = traits(char);
+        if facts.any(Traits::CONTINUES) && !first {
+            accents += 1;
+            if !facts.any(Traits::KEEPS) || MOST_ACCENTS < accents {
+                return Some(base);
+            }
+        } else {
+            (base, accents, first) = ((at, char), 0, false);
+            if facts.any(Traits::CHANGES) {
+                return Some(base);
+            }
+        }
+        at += char.len_utf8();
     }
-    text.get(*at..)?.chars().next()
 }
 
 /// The character at a place, if it is beyond ASCII.
-fn beyond_ascii(text: &str, at: usize) -> Option<(char, Traits)> {
-    if text.as_bytes().get(at)?.is_ascii() {
-        return None;
-    }
-    let char = text.get(at..)?.chars().next()?;
-    Some((char, traits(char)))
+fn beyond_ascii(text: &str, at: usize) -> Option<char> {
+    if text.as_bytes().get(at)?.is_ascii() { None } else { text::char_at(text, at) }
 }
 
 /// Whether a character shows nothing, or is another way to write a letter.

@@ -4,18 +4,23 @@
 use super::map::{Map, Rewrite};
 
 /// Characters of the shortest run that is tried.
-const SHORTEST: usize = 16;
+pub const SHORTEST: usize = 16;
 /// Escapes a text must have before any is undone: fewer are part of plain addresses.
 const ENOUGH_ESCAPES: usize = 4;
 /// Groups of digits or Morse signs in a row.
-const ENOUGH_GROUPS: usize = 6;
+pub const ENOUGH_GROUPS: usize = 6;
+
+/// Whether a text has enough escapes to undo them.
+pub fn has_escapes(text: &str) -> bool {
+    let escapes = memchr::memchr3_iter(b'%', b'\\', b'&', text.as_bytes());
+    ENOUGH_ESCAPES <= escapes.take(ENOUGH_ESCAPES).count()
+}
 
 /// The text with what is encoded in it decoded; nothing if there is none.
 pub fn decode(text: &str) -> Option<(String, Map)> {
     let mut rewrite = Rewrite::of(text);
     let bytes = text.as_bytes();
-    let escapes =
-        ENOUGH_ESCAPES <= memchr::memchr3_iter(b'%', b'\\', b'&', bytes).take(ENOUGH_ESCAPES).count();
+    let escapes = has_escapes(text);
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         if in_run(*byte) {
@@ -63,7 +68,7 @@ fn in_run(byte: u8) -> bool {
 }
 
 /// Bytes of the encodings that are runs without a blank.
-static IN_RUN: [bool; 256] = {
+pub static IN_RUN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0_u8;
     while byte < 128 {
@@ -235,7 +240,7 @@ fn goes_on(bytes: &[u8], end: usize) -> bool {
 }
 
 /// What may stand between groups.
-fn in_gap(byte: u8) -> bool {
+pub const fn in_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b',' | b':' | b'\n')
 }
 

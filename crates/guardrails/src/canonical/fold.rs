@@ -5,6 +5,7 @@ use unicode_normalization::char::decompose_canonical;
 use super::clean::decorates;
 use super::map::{Map, Rewrite};
 use super::tables::look_alike;
+use crate::text;
 use crate::unicode::{Traits, traits};
 
 /// Share of Latin letters with accents from which they are taken for decoration, as a fraction.
@@ -20,9 +21,9 @@ struct Word {
 }
 
 /// Words that mix Latin with look-alikes, written in Latin. Once a text has such a word, those made of look-alikes alone
-/// are taken for disguised ones too.
-pub fn fold(text: &str) -> Option<(String, Map)> {
-    if text.is_ascii() {
+/// are taken for disguised ones too. `facts` are those of all its characters.
+pub fn fold(text: &str, facts: Traits) -> Option<(String, Map)> {
+    if !facts.any(Traits::ALIKE) || !text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return None;
     }
     let mut words = Vec::new();
@@ -61,18 +62,17 @@ pub fn fold(text: &str) -> Option<(String, Map)> {
 }
 
 /// The text without accents, if more than an eighth of its Latin letters have one: readable to whoever looks for words.
-pub fn without_accents(text: &str) -> Option<(String, Map)> {
-    if text.is_ascii() {
+/// `facts` are those of all its characters.
+pub fn without_accents(text: &str, facts: Traits) -> Option<(String, Map)> {
+    if !facts.any(Traits::ACCENTED) && !facts.any(Traits::DECORATES) {
         return None;
     }
-    let (mut letters, mut decorated) = (0, 0);
-    for char in text.chars().filter(|char| !char.is_ascii()) {
+    let (mut letters, mut decorated, mut at) = (0, 0, 0);
+    while let Some((start, char)) = text::wide(text, at).and_then(|at| Some((at, text::char_at(text, at)?))) {
         let facts = traits(char);
         letters += usize::from(facts.any(Traits::ACCENTED));
         decorated += usize::from(facts.any(Traits::ACCENTED) || facts.any(Traits::DECORATES));
-    }
-    if decorated == 0 {
-        return None;
+        at = start + char.len_utf8();
     }
     letters += text.bytes().filter(u8::is_ascii_alphabetic).count();
     if decorated * DECORATED.1 <= letters * DECORATED.0 {
@@ -114,6 +114,14 @@ pub(crate) fn is_latin(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fold(text: &str) -> Option<(String, Map)> {
+        super::fold(text, Traits::within(text))
+    }
+
+    fn without_accents(text: &str) -> Option<(String, Map)> {
+        super::without_accents(text, Traits::within(text))
+    }
 
     #[test]
     fn only_mixed_words_are_folded() {

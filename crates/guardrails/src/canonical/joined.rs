@@ -1,23 +1,24 @@
 //! Words taken apart and put in disguise letter by letter: `i g n o r e`, `i.g.n.o.r.e`, `ig😀nore`, `1gn0r3`.
 
 use super::map::{Map, Rewrite};
+use super::survey::Survey;
 use crate::injection;
 use crate::unicode::{Traits, traits};
 
 /// Single letters in a row that make a spaced-out stretch.
-const ENOUGH_LETTERS: usize = 5;
+pub const ENOUGH_LETTERS: usize = 5;
 /// Words with digits for letters, or split by pictures, that make it a habit.
-const ENOUGH_WORDS: usize = 2;
+pub const ENOUGH_WORDS: usize = 2;
 /// Characters of a stretch that is no word after all, up to which every later beginning is tried.
 const LONGEST_FAILED: usize = 64;
 /// Longer words are numbers and hashes.
-const LONGEST_LEET: usize = 24;
+pub const LONGEST_LEET: usize = 24;
 
 /// The text with its words put together; nothing if none was apart.
-pub fn join(text: &str) -> Option<(String, Map)> {
-    let spaced = has_spaced(text);
-    let split = ENOUGH_WORDS <= splits(text);
-    let leet = ENOUGH_WORDS <= leet_words(text) && hides_known(text);
+pub fn join(text: &str, survey: Survey, facts: Traits) -> Option<(String, Map)> {
+    let spaced = survey.spaced;
+    let split = facts.any(Traits::PICTURE) && ENOUGH_WORDS <= splits(text);
+    let leet = survey.leet && hides_known(text);
     if !spaced && !split && !leet {
         return None;
     }
@@ -91,70 +92,13 @@ fn end_of(chars: &[(usize, char)], start: usize, within: impl Fn(char) -> bool) 
     start + rest.iter().position(|(_, char)| !within(*char)).unwrap_or(rest.len())
 }
 
-fn is_picture(char: char) -> bool {
+pub fn is_picture(char: char) -> bool {
     matches!(char, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
-const fn separates(char: char) -> bool {
+pub const fn separates(char: char) -> bool {
     matches!(char, ' ' | '.' | '-' | '_' | '*' | '/' | '|' | '·' | '\u{a0}' | ',' | '~' | '\n' | '+')
 }
-
-/// Whether single letters with something between them stand in a row.
-fn has_spaced(text: &str) -> bool {
-    let mut row = 0;
-    let mut length = 0;
-    let bytes = text.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        // Of longer characters, the first byte counts; two of them separate.
-        let separates = match SEPARATES.get(usize::from(*byte)) {
-            Some(Sign::Separates) => true,
-            Some(Sign::GoesOn) => continue,
-            Some(Sign::Maybe) => matches!(bytes.get(at + 1), Some(0xa0 | 0xb7)),
-            Some(Sign::Letter) | None => false,
-        };
-        if !separates {
-            length += 1;
-            row = if length == 1 { row } else { 0 };
-        } else if 0 < length {
-            row += usize::from(length == 1);
-            length = 0;
-            if ENOUGH_LETTERS <= row {
-                return true;
-            }
-        }
-    }
-    ENOUGH_LETTERS <= row + usize::from(length == 1)
-}
-
-/// What a byte is to letters that stand alone.
-#[derive(Clone, Copy)]
-enum Sign {
-    Letter,
-    Separates,
-    /// The rest of a longer character.
-    GoesOn,
-    /// Begins characters of which two separate.
-    Maybe,
-}
-
-static SEPARATES: [Sign; 256] = {
-    let mut table = [Sign::Letter; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
-        {
-            table[byte] = match byte as u8 {
-                0x80..=0xbf => Sign::GoesOn,
-                0xc2 => Sign::Maybe,
-                0xc3.. => Sign::Letter,
-                byte if separates(byte as char) => Sign::Separates,
-                _ => Sign::Letter,
-            };
-        }
-        byte += 1;
-    }
-    table
-};
 
 /// The stretch of single characters that begins here: where it ends, and what it reads if it is one.
 ///
@@ -292,10 +236,6 @@ fn segment(run: &str) -> String {
 
 /// Words with a picture between two letters.
 fn splits(text: &str) -> usize {
-    // What every picture begins with.
-    if memchr::memchr2(0xe2, 0xf0, text.as_bytes()).is_none() {
-        return 0;
-    }
     let mut found = 0;
     let (mut letter, mut picture) = (false, false);
     for char in text.chars() {
@@ -322,29 +262,6 @@ fn in_word(char: char) -> bool {
     }
 }
 
-/// Words with a digit for a letter before their last letter: `pr0mpt`, not `mp3`.
-fn leet_words(text: &str) -> usize {
-    let mut found = 0;
-    let (mut letters, mut digits, mut inside, mut length) = (0_usize, false, false, 0_usize);
-    for byte in text.bytes().chain([b' ']) {
-        if byte.is_ascii_alphabetic() {
-            letters += 1;
-            inside |= digits;
-            length += 1;
-        } else if matches!(byte, b'0' | b'1' | b'3' | b'4' | b'5' | b'7' | b'@' | b'$') {
-            digits = true;
-            length += 1;
-        } else if 0 < length {
-            found += usize::from(inside && 0 < letters && (2..=LONGEST_LEET).contains(&length));
-            (letters, digits, inside, length) = (0, false, false, 0);
-            if ENOUGH_WORDS <= found {
-                break;
-            }
-        }
-    }
-    found
-}
-
 /// Whether a word that attacks are told by comes out when letters are read for digits: numbers, hashes and names of things
 /// (`v2`, `7f31c2`) have none, and are many.
 fn hides_known(text: &str) -> bool {
@@ -353,6 +270,12 @@ fn hides_known(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (mut start, mut seen, mut at) = (0, NEITHER, 0);
     while let Some(byte) = bytes.get(at) {
+        // Most words are letters, or digits, alone.
+        if let Some(sort) = SORTS.get(usize::from(*byte)).filter(|sort| **sort != NEITHER) {
+            seen |= sort;
+            at += 1;
+            continue;
+        }
         let mut width = 1;
         let sort = match SORTS.get(usize::from(*byte)) {
             Some(sort) => *sort,
@@ -443,10 +366,11 @@ fn plain_word(word: &str, plain: &mut String) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey::survey;
     use super::*;
 
     fn joined(text: &str) -> Option<String> {
-        join(text).map(|(text, _)| text)
+        join(text, survey(text), Traits::within(text)).map(|(text, _)| text)
     }
 
     #[test]

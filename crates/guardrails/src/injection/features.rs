@@ -9,10 +9,8 @@ use super::tokens::Token;
 
 /// Tokens a window moves on by; a window is two steps.
 pub const STEP: usize = 16;
-/// How many places before a token its pairs reach.
-const REACH: usize = 8;
-/// Near pairs are at most this many places apart.
-const NEAR: usize = 2;
+/// Near pairs are at most this many places apart; far ones eight, as many as a word of the machine has bytes.
+const NEAR: u32 = 2;
 /// Buckets of hashed words and word pairs.
 pub const BUCKETS: usize = 1 << 16;
 /// Ordered pairs of classes.
@@ -131,8 +129,8 @@ pub struct Extractor<W> {
     /// Step before and step under way: together the window.
     last: Step<W>,
     now: Step<W>,
-    recent: [u8; REACH],
-    place: usize,
+    /// The classes of the last tokens, a byte each, the latest lowest.
+    recent: u64,
     previous: u32,
 }
 
@@ -140,15 +138,10 @@ impl<W: Words> Extractor<W> {
     /// At the start of a text.
     pub fn new() -> Self {
         // The beginning of a text is the end of a statement: what follows is an imperative's place.
-        let mut recent = [0; REACH];
-        if let Some(last) = recent.last_mut() {
-            *last = super::lexicon::STOP;
-        }
         Self {
             last: Step::new(),
             now: Step::new(),
-            recent,
-            place: 0,
+            recent: u64::from(super::lexicon::STOP),
             previous: u32::from(super::lexicon::STOP),
         }
     }
@@ -170,23 +163,20 @@ impl<W: Words> Extractor<W> {
             now.words.add(bucket(unit), weights);
         } else {
             now.classes |= 1 << u32::from(token.class).min(63);
-            for back in 1..=REACH {
-                let place = self.place.wrapping_sub(back) % REACH;
-                let earlier = self.recent.get(place).copied().unwrap_or(0);
-                if earlier != 0 {
-                    now.far.set(earlier, token.class);
-                    if back <= NEAR {
-                        now.near.set(earlier, token.class);
-                    }
+            let mut rest = self.recent;
+            while rest != 0 {
+                let back = rest.trailing_zeros() / 8;
+                let earlier = (rest >> (back * 8) & 255) as u8;
+                rest &= !(255 << (back * 8));
+                now.far.set(earlier, token.class);
+                if back < NEAR {
+                    now.near.set(earlier, token.class);
                 }
             }
         }
         now.words.add(bucket(super::lexicon::pair(self.previous, unit)), weights);
         self.previous = unit;
-        if let Some(slot) = self.recent.get_mut(self.place % REACH) {
-            *slot = token.class;
-        }
-        self.place = self.place.wrapping_add(1);
+        self.recent = self.recent << 8 | u64::from(token.class);
         (self.now.tokens == STEP).then_some((&self.last, &self.now))
     }
 

@@ -60,6 +60,18 @@ pub struct Lexicon {
     parts: Table,
 }
 
+/// What is known of a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Its class.
+    pub class: Option<u8>,
+    /// Whether an entry of two words begins with it.
+    pub begins: bool,
+}
+
+/// Beside its class: an entry of two words begins with a word.
+const BEGINS: u16 = 1 << 8;
+
 static SHARED: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(TEXT));
 
 impl Lexicon {
@@ -76,6 +88,7 @@ impl Lexicon {
         let mut lengths: Vec<(u32, u16)> = Vec::new();
         let mut longest: Vec<(u32, u16)> = Vec::new();
         let mut parts = Vec::new();
+        let mut begins = Vec::new();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let Some((head, words)) = line.split_once(':') else { continue };
             let name = head.split_whitespace().next().unwrap_or_default();
@@ -99,6 +112,7 @@ impl Lexicon {
                             exact.push((hash_entry(&form), class));
                             if let Some((first, second)) = form.split_once(['_', '-']) {
                                 parts.extend([(hash_word(first), class), (hash_word(second), class)]);
+                                begins.push(hash_word(first));
                             }
                             let length = u16::try_from(letters(&form).count()).unwrap_or(u16::MAX);
                             if let Some(first) = form.chars().next().filter(|first| !first.is_ascii()) {
@@ -112,6 +126,10 @@ impl Lexicon {
                 }
             }
         }
+        let first = |hash: u32| exact.iter().find(|(known, _)| *known == hash).map_or(0, |(_, class)| *class);
+        let begins: Vec<_> = begins.into_iter().map(|hash| (hash, first(hash) | BEGINS)).collect();
+        // Of two values for one hash the first counts.
+        let exact = [begins, exact].concat();
         Self {
             names,
             exact: Table::of(&exact),
@@ -123,9 +141,16 @@ impl Lexicon {
         }
     }
 
-    /// The class of the word with this hash.
+    /// The class of the word, or the two words, with this hash.
     pub fn exact(&self, hash: u32) -> Option<u8> {
-        self.exact.class(hash)
+        self.entry(hash).class
+    }
+
+    /// What is known of the word with this hash.
+    pub fn entry(&self, hash: u32) -> Entry {
+        let value = self.exact.find(hash).unwrap_or(0);
+        let class = (value & 255) as u8;
+        Entry { class: Some(class).filter(|class| *class != 0), begins: value & BEGINS != 0 }
     }
 
     /// The class of words whose first letters have this hash.
@@ -213,9 +238,15 @@ pub const fn step(hash: u32, byte: u8) -> u32 {
     (hash ^ byte as u32).wrapping_mul(0x0100_0193)
 }
 
-/// One more letter beyond ASCII, in lower case.
+/// One more letter, in lower case.
 pub fn step_char(hash: u32, char: char) -> u32 {
-    if !char.is_ascii() && !traits(char).any(Traits::UPPER) {
+    step_wide(hash, char, if char.is_ascii() { Traits::UPPER } else { traits(char) })
+}
+
+/// One more letter of which these facts are known, in lower case.
+#[inline]
+pub(crate) fn step_wide(hash: u32, char: char, facts: Traits) -> u32 {
+    if !facts.any(Traits::UPPER) {
         return char.encode_utf8(&mut [0; 4]).bytes().fold(hash, step);
     }
     char.to_lowercase().fold(hash, |hash, lower| {
@@ -336,6 +367,10 @@ mod tests {
             for word in words.split_whitespace() {
                 let parts = word.trim_end_matches('*').split(['_', '-']).count();
                 assert!(parts <= 3, "{word}");
+                assert!(
+                    !word.split(['_', '-']).any(|part| part.bytes().all(|byte| byte.is_ascii_digit())),
+                    "{word}"
+                );
                 assert_eq!(word.to_lowercase(), word);
                 if let Some(stem) = word.strip_suffix('*') {
                     assert!((2..=LONGEST_STEM + 4).contains(&stem.chars().count()), "{word}");

@@ -42,6 +42,19 @@ struct Rule {
     items: Vec<Item>,
 }
 
+/// One item of one rule.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    rule: u16,
+    /// Where the item's state is among all.
+    state: u16,
+    /// How far back the item before may be; nothing for a rule's first.
+    gap: Option<u16>,
+    /// Whether it is the rule's last.
+    last: bool,
+    untrusted_only: bool,
+}
+
 /// All rules, and where each class stands in them.
 pub struct Rules {
     rules: Vec<Rule>,
@@ -49,8 +62,8 @@ pub struct Rules {
     literals: Vec<(u32, u8)>,
     /// The same, to look words up in.
     known: Table,
-    /// By class: rule, item, and the item's place among all.
-    places: Vec<Vec<(u16, u16, u16)>>,
+    /// By class: where it stands.
+    places: Vec<Vec<Place>>,
     states: usize,
 }
 
@@ -125,9 +138,13 @@ impl Rules {
         for (place, item) in rule.items.iter().enumerate().rev() {
             for (id, places) in self.places.iter_mut().enumerate() {
                 if item.ids >> id & 1 == 1 {
-                    let item = u16::try_from(place).unwrap_or(u16::MAX);
-                    let state = u16::try_from(self.states + place).unwrap_or(u16::MAX);
-                    places.push((index, item, state));
+                    places.push(Place {
+                        rule: index,
+                        state: u16::try_from(self.states + place).unwrap_or(u16::MAX),
+                        gap: (0 < place).then(|| u16::try_from(item.gap).unwrap_or(u16::MAX)),
+                        last: place + 1 == rule.items.len(),
+                        untrusted_only: rule.untrusted_only,
+                    });
                 }
             }
         }
@@ -154,7 +171,8 @@ pub struct Matcher {
     at: usize,
     /// Per item: place after its last match (0: none) and the first byte of the match.
     states: Vec<(usize, usize)>,
-    recent: [u8; MEMORY],
+    /// The classes of the last tokens, a byte each, the latest lowest.
+    recent: u64,
     /// The best hit of each kind.
     pub hits: Vec<Hit>,
 }
@@ -163,14 +181,7 @@ impl Matcher {
     /// At the start of a text; `untrusted` adds the rules for documents and tool results.
     pub fn new(untrusted: bool) -> Self {
         let rules = Rules::shared();
-        Self {
-            rules,
-            untrusted,
-            at: MEMORY,
-            states: vec![(0, 0); rules.states],
-            recent: [0; MEMORY],
-            hits: Vec::new(),
-        }
+        Self { rules, untrusted, at: MEMORY, states: vec![(0, 0); rules.states], recent: 0, hits: Vec::new() }
     }
 
     /// Takes the next token.
@@ -183,45 +194,43 @@ impl Matcher {
         };
         self.at += 1;
         if id != 0 {
-            for (rule, item, state) in rules.places.get(usize::from(id)).into_iter().flatten() {
-                let Some(rule) = rules.rules.get(usize::from(*rule)) else { continue };
-                if rule.untrusted_only && !self.untrusted {
-                    continue;
+            for place in rules.places.get(usize::from(id)).into_iter().flatten() {
+                if !place.untrusted_only || self.untrusted {
+                    self.step(*place, token);
                 }
-                self.step(rule, usize::from(*item), usize::from(*state), token);
             }
         }
-        if let Some(slot) = self.recent.get_mut(self.at % MEMORY) {
-            *slot = id;
-        }
+        self.recent = self.recent << 8 | u64::from(id);
     }
 
-    fn step(&mut self, rule: &Rule, item: usize, state: usize, token: Token) {
-        let start = if item == 0 {
-            if self.guarded(rule.guard) {
-                return;
+    fn step(&mut self, place: Place, token: Token) {
+        let state = usize::from(place.state);
+        let rule = || self.rules.rules.get(usize::from(place.rule));
+        let start = match place.gap {
+            None if rule().is_none_or(|rule| self.guarded(rule.guard)) => return,
+            None => token.start,
+            Some(gap) => {
+                let before = state.checked_sub(1).and_then(|state| self.states.get(state)).copied();
+                let Some((at, start)) = before.filter(|(at, _)| *at != 0) else { return };
+                if usize::from(gap) < self.at - at {
+                    return;
+                }
+                start
             }
-            token.start
-        } else {
-            let gap = rule.items.get(item).map_or(0, |item| item.gap);
-            let before = state.checked_sub(1).and_then(|state| self.states.get(state)).copied();
-            let Some((place, start)) = before.filter(|(place, _)| *place != 0) else { return };
-            if self.at - place > gap {
-                return;
-            }
-            start
         };
+        if place.last
+            && let Some(rule) = rule()
+        {
+            self.hit(Hit { kind: rule.kind, strength: rule.strength, span: start..token.end });
+        }
         if let Some(slot) = self.states.get_mut(state) {
             *slot = (self.at, start);
-        }
-        if item + 1 == rule.items.len() {
-            self.hit(Hit { kind: rule.kind, strength: rule.strength, span: start..token.end });
         }
     }
 
     fn guarded(&self, guard: Item) -> bool {
-        (1..=guard.gap.min(MEMORY - 1)).any(|back| {
-            let id = self.recent.get((self.at - back) % MEMORY).copied().unwrap_or(0);
+        (0..guard.gap.min(MEMORY - 1)).any(|back| {
+            let id = self.recent >> (back * 8) & 255;
             id != 0 && guard.ids >> id & 1 == 1
         })
     }

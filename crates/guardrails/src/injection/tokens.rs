@@ -26,8 +26,34 @@ pub struct Tokens<'t> {
     lexicon: &'static Lexicon,
     /// Of the word before, for two-word entries.
     previous: u32,
+    /// Whether one of those may begin with it.
+    begins: bool,
     /// The last token was a sentence's end: several in a row count once.
     stopped: bool,
+}
+
+/// A word of which some letters are read.
+struct Word {
+    hash: u32,
+    class: u8,
+    letters: usize,
+    /// The lengths of stems that begin like it, a bit each.
+    stems: u16,
+    lexicon: &'static Lexicon,
+}
+
+impl Word {
+    /// Counts a letter that is in the hash.
+    #[inline]
+    fn letter(&mut self) {
+        self.letters += 1;
+        if self.letters == 2 {
+            self.stems = self.lexicon.stem_lengths(self.hash);
+        }
+        if self.stems != 0 && self.letters <= lexicon::LONGEST_STEM && self.stems >> self.letters & 1 == 1 {
+            self.class = self.lexicon.stem(self.hash).unwrap_or(self.class);
+        }
+    }
 }
 
 /// Longest word of a script without blanks, in characters.
@@ -36,7 +62,7 @@ const LONGEST_RUN: usize = 7;
 impl<'t> Tokens<'t> {
     /// Starts at the beginning of `text`.
     pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0, lexicon: Lexicon::shared(), previous: 0, stopped: false }
+        Self { text, at: 0, lexicon: Lexicon::shared(), previous: 0, begins: false, stopped: false }
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -48,17 +74,16 @@ impl<'t> Tokens<'t> {
     }
 
     fn word(&mut self, start: usize) -> Token {
-        let mut hash = lexicon::SEED;
-        let mut class = 0;
-        let mut letters = 0_usize;
+        let mut word = Word { hash: lexicon::SEED, class: 0, letters: 0, stems: 0, lexicon: self.lexicon };
         let mut digits_only = true;
         let mut at = start;
-        let (mut spread, mut stems) = (0_u32, 0_u16);
+        let mut spread = 0_u32;
         loop {
             let byte = self.byte(at);
             let lower = lexicon::LOWER.get(usize::from(byte)).copied().unwrap_or(0);
             if lower != 0 {
-                hash = lexicon::step(hash, lower);
+                word.hash = lexicon::step(word.hash, lower);
+                word.letter();
                 spread = spread.wrapping_add(lexicon::spread(byte));
                 digits_only &= byte.is_ascii_digit();
                 at += 1;
@@ -68,40 +93,40 @@ impl<'t> Tokens<'t> {
                     at += 3;
                     continue;
                 }
-                if !traits(char).any(Traits::ALPHANUMERIC) && !is_mark(char) || is_unspaced(char) {
+                let facts = traits(char);
+                if !facts.any(Traits::ALPHANUMERIC) && !is_mark(char) || is_unspaced(char) {
                     break;
                 }
-                hash = lexicon::step_char(hash, char);
+                word.hash = lexicon::step_wide(word.hash, char, facts);
+                word.letter();
                 digits_only = false;
                 at += char.len_utf8();
             } else if byte == b'\'' && lexicon::is_letter(self.byte(at + 1)) && at > start {
                 at += 1;
-                continue;
             } else {
                 break;
             }
-            letters += 1;
-            if letters == 2 {
-                stems = self.lexicon.stem_lengths(hash);
-            }
-            if letters <= lexicon::LONGEST_STEM && stems >> letters & 1 == 1 {
-                class = self.lexicon.stem(hash).unwrap_or(class);
-            }
         }
-        if let Some(exact) = self.lexicon.exact(hash) {
-            class = exact;
-        }
-        if let Some(pair) = self.lexicon.exact(lexicon::pair(self.previous, hash)) {
-            class = pair;
-        }
-        if class == 0 && letters == at - start {
-            class = self.lexicon.shuffled(spread, self.byte(start), letters).unwrap_or(0);
-        }
+        let Word { mut hash, mut class, letters, .. } = word;
+        let mut begins = false;
         if digits_only {
+            // No entry is a number, alone or with a word.
             hash = lexicon::NUMBER;
+        } else {
+            let entry = self.lexicon.entry(hash);
+            begins = entry.begins;
+            class = entry.class.unwrap_or(class);
+            if self.begins
+                && let Some(pair) = self.lexicon.exact(lexicon::pair(self.previous, hash))
+            {
+                class = pair;
+            }
+            if class == 0 && letters == at - start {
+                class = self.lexicon.shuffled(spread, self.byte(start), letters).unwrap_or(0);
+            }
         }
         self.at = at.max(start + 1);
-        self.previous = hash;
+        (self.previous, self.begins) = (hash, begins);
         self.stopped = false;
         Token { class, hash, start, end: at }
     }
@@ -123,7 +148,7 @@ impl<'t> Tokens<'t> {
         let alone = (0, lexicon::step_char(lexicon::SEED, first), start + first.len_utf8());
         let (class, hash, end) = found.unwrap_or(alone);
         self.at = end;
-        self.previous = hash;
+        (self.previous, self.begins) = (hash, true);
         self.stopped = false;
         Token { class, hash, start, end }
     }
@@ -131,6 +156,12 @@ impl<'t> Tokens<'t> {
     /// Punctuation up to the next word: a token if it ends a statement, opens a tag, or draws a line.
     fn punctuation(&mut self, start: usize) -> Option<Token> {
         let mut at = start;
+        if JOINS.get(usize::from(self.byte(at))).copied().unwrap_or(false)
+            && lexicon::is_letter(self.byte(at + 1))
+        {
+            self.at = at + 1;
+            return None;
+        }
         while DULL.get(usize::from(self.byte(at))).copied().unwrap_or(false) {
             at += 1;
         }
@@ -189,7 +220,7 @@ impl<'t> Tokens<'t> {
             return None;
         };
         self.stopped = true;
-        self.previous = 0;
+        (self.previous, self.begins) = (0, false);
         Some(Token { class, hash: u32::from(class), start, end: at })
     }
 }
@@ -224,11 +255,15 @@ impl Iterator for Tokens<'_> {
     }
 }
 
+/// Signs that say nothing right before a letter.
+static JOINS: [bool; 128] = table(b"-_/=*#~|.");
+
 /// Signs that separate no statements and open nothing: what quotes, brackets and separates numbers.
-static DULL: [bool; 128] = {
+static DULL: [bool; 128] = table(b"\t\r \"$%&'()+,>\\]^`{}");
+
+const fn table(signs: &[u8]) -> [bool; 128] {
     let mut table = [false; 128];
     let mut at = 0;
-    let signs = b"\t\r \"$%&'()+,>\\]^`{}";
     while at < signs.len() {
         #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
         {
@@ -237,11 +272,12 @@ static DULL: [bool; 128] = {
         at += 1;
     }
     table
-};
+}
 
 /// Written without blanks between words: Chinese, Japanese, Thai.
 fn is_unspaced(char: char) -> bool {
-    matches!(char, '\u{0E00}'..='\u{0E7F}' | '\u{3041}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}'
+    '\u{0E00}' <= char
+        && matches!(char, '\u{0E00}'..='\u{0E7F}' | '\u{3041}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}'
         | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 

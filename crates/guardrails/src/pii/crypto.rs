@@ -11,7 +11,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     if run.len() < 26 {
         return;
     }
-    for (at, token) in text::stretches(run, |byte| byte.is_ascii_alphanumeric()) {
+    for (at, token) in text::stretches(run, text::Set::ALNUM) {
         let start = segment.start + at;
         let end = start + token.len();
         if !(26..=62).contains(&token.len()) || !segment.begins(start) || !segment.ends(end) {

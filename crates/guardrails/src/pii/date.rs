@@ -6,18 +6,14 @@ use crate::{scan::Segment, text};
 /// Adds dates of birth.
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
     let run = segment.str();
-    let numbers = run.bytes().filter(u8::is_ascii_digit).count();
-    if !(4..=16).contains(&numbers) {
-        return;
-    }
-    let Some(offset) = run.find(|character: char| character.is_ascii_digit()) else { return };
+    let Some(offset) = run.bytes().position(|byte| byte.is_ascii_digit()) else { return };
     let named = if memchr::memchr(b' ', run.as_bytes()).is_some() { written(run) } else { None };
     let (start, end) = match named {
         Some((from, to)) => (segment.start + from, segment.start + to),
         None => {
             let rest = text::part(run, offset, run.len());
-            let length = rest
-                .find(|character: char| !character.is_ascii_digit() && !matches!(character, '/' | '-' | '.'));
+            let part_of = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'.');
+            let length = rest.bytes().position(|byte| !part_of(byte));
             let date = text::part(rest, 0, length.unwrap_or(rest.len())).trim_end_matches(['.', '-', '/']);
             if !in_numbers(date) {
                 return;

@@ -143,7 +143,7 @@ fn start_of(groups: &[(usize, usize)], first: usize) -> usize {
 
 /// Where the groups of digits of a segment are; those right behind a letter, as most in keys and hashes, belong to no number.
 fn groups(segment: &Segment<'_>) -> Vec<(usize, usize)> {
-    let digits = text::stretches(segment.str(), |byte| byte.is_ascii_digit());
+    let digits = text::stretches(segment.str(), text::Set::DIGIT);
     let free = |at: &usize| *at == 0 || !segment.byte(segment.start + at - 1).is_ascii_alphabetic();
     let groups = digits.filter(|(at, _)| free(at));
     groups.map(|(at, digits)| (segment.start + at, segment.start + at + digits.len())).collect()

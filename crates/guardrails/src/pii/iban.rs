@@ -1,7 +1,10 @@
 //! Bank accounts by IBAN (ISO 13616): length per country and remainder 1 of 97.
 
 use super::Kind;
-use crate::{scan::Segment, text};
+use crate::{
+    scan::Segment,
+    text::{self, Set},
+};
 
 /// Lengths by country, from the registry of SWIFT.
 #[rustfmt::skip]
@@ -40,19 +43,18 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, us
     if run.len() < 15 {
         return;
     }
-    for (at, pair) in run.as_bytes().windows(4).enumerate() {
-        let [first, second, third, fourth] = pair else { continue };
-        let begins = third.is_ascii_digit()
-            && fourth.is_ascii_digit()
-            && first.is_ascii_alphabetic()
-            && second.is_ascii_alphabetic();
-        if !begins || !segment.begins(segment.start + at) {
+    // Two bits for each of the last four bytes.
+    let mut last_four = 0_u8;
+    for (last, byte) in run.bytes().enumerate() {
+        last_four = last_four << 2 | u8::from(Set::LETTER.has(byte)) << 1 | u8::from(Set::DIGIT.has(byte));
+        if last_four != 0b10_10_01_01 {
             continue;
         }
+        let at = last.saturating_sub(3);
+        let country = text::part(run, at, at + 4).to_ascii_uppercase();
+        let Some(length) = head(&country).filter(|_| segment.begins(segment.start + at)) else { continue };
         let upper = text::part(run, at, run.len()).to_ascii_uppercase();
-        let rest = upper.as_str();
-        let Some(length) = head(rest) else { continue };
-        if let Some(bytes) = whole(rest, length) {
+        if let Some(bytes) = whole(&upper, length) {
             let (start, end) = (segment.start + at, segment.start + at + bytes);
             if segment.ends(end) {
                 add(Kind::Iban, start, end);

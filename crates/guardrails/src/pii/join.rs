@@ -53,8 +53,8 @@ impl<'m> Joiner<'m> {
             return Some(None);
         }
         let so_far = text::part(text, at, end);
-        let numeric = numeric(so_far);
         let comma = self.date && text::byte(bytes, end) == b',';
+        let numeric = numeric(so_far);
         if !numeric && !self.iban && !self.date && !self.name && self.address.is_none() {
             return Some(None);
         }
@@ -69,14 +69,14 @@ impl<'m> Joiner<'m> {
         let start = blank + 1 + usize::from(wide);
         let Some(next) = text::char_at(text, start) else { return if last { Some(None) } else { None } };
         let digit = next.is_ascii_digit();
-        let rest = text::part(text, start, text.len());
+        let rest = bytes.get(start..).unwrap_or_default();
         if self.date && rest.len() < 2 && !last {
             return None;
         }
         let joins = numeric && !comma && (digit || matches!(next, '(' | '+'))
             || self.iban && !comma && (digit || next.is_ascii_uppercase())
             || self.date
-                && (digit || date::may_begin_month(rest.as_bytes()))
+                && (digit || date::may_begin_month(rest))
                 && so_far.split(' ').count() < 3
                 && self.of_birth(text, at)
             || self.name
@@ -127,13 +127,11 @@ impl<'m> Joiner<'m> {
 
 /// Whether a run ends in a group of a number, so that another group may follow.
 fn numeric(run: &str) -> bool {
-    let ends = run.ends_with(|character: char| character.is_ascii_digit() || character == ')');
-    if !ends {
+    if !matches!(run.as_bytes(), [.., b'0'..=b'9' | b')']) {
         return false;
     }
     let sign = |character: char| {
         character.is_ascii_digit() || matches!(character, '+' | '-' | '.' | '(' | ')' | '/' | ' ' | '\u{a0}')
     };
-    let kept = run.trim_end_matches(sign);
-    !text::wordy(kept.chars().next_back()) && kept.len() < run.len()
+    !text::wordy(run.trim_end_matches(sign).chars().next_back())
 }

@@ -12,10 +12,18 @@ use crate::{
 pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, usize, usize)) {
     let colon = segment.flags.any(Flags::COLON);
     let run = segment.str();
-    let part_of = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'-');
-    for (at, piece) in text::stretches(run, part_of) {
+    for (at, piece) in text::stretches(run, text::Set::MACHINE) {
         let start = segment.start + at;
         if piece.len() < 6 {
+            continue;
+        }
+        // Three dots of IPv4, two colons of IPv6, the lengths of hardware's addresses: few pieces have any.
+        let (mut dots, mut colons) = (0, 0);
+        for byte in piece.bytes() {
+            dots += usize::from(byte == b'.');
+            colons += usize::from(byte == b':');
+        }
+        if dots < 3 && colons < 2 && piece.len() < CISCO {
             continue;
         }
         let trimmed = piece.trim_end_matches(['.', ':', '-']);
@@ -67,10 +75,13 @@ fn mac(piece: &str, sign: u8) -> bool {
             .all(|(at, byte)| if at % 3 == 2 { byte == sign } else { byte.is_ascii_hexdigit() })
 }
 
+/// Bytes of three groups of four hex digits with dots between them.
+const CISCO: usize = 14;
+
 /// Three groups of four hex digits, as routers print them.
 fn cisco(piece: &str) -> bool {
     let letters = piece.bytes().any(|byte| byte.is_ascii_alphabetic());
-    piece.len() == 14
+    piece.len() == CISCO
         && letters
         && piece
             .bytes()

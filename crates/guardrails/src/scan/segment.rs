@@ -146,6 +146,22 @@ pub(super) fn idle(text: &str, at: usize, run: Ended, months: bool) -> bool {
     }
 }
 
+/// Whether a run is a moment as machines write it, `2024-05-17T08:21:44.120Z`: a number that is nobody's, in every line of a log.
+/// Nothing joins it, for it ends with a letter.
+pub(super) fn is_moment(run: &str) -> bool {
+    const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
+    let Some((head, tail)) = run.as_bytes().split_first_chunk::<19>() else { return false };
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    let fraction = match tail {
+        [b'Z'] => return head.iter().zip(FORM).all(fits),
+        [b'.', fraction @ .., b'Z'] => fraction,
+        _ => return false,
+    };
+    (1..=9).contains(&fraction.len())
+        && fraction.iter().all(u8::is_ascii_digit)
+        && head.iter().zip(FORM).all(fits)
+}
+
 const STOP: u8 = 0;
 const LETTER_LOWER: u8 = 1;
 const LETTER_UPPER: u8 = 2;
@@ -212,20 +228,27 @@ impl Ended {
 pub(super) fn dull(text: &str, at: usize, keys: bool, months: bool, brackets: bool) -> usize {
     let bytes = text.as_bytes();
     let (mut start, mut end, mut flags) = (at, at, Flags::default());
-    while let Some(&byte) = bytes.get(end) {
-        let mut width = 1;
-        let mut stop = false;
+    loop {
+        // Most of a text: letters, and signs that words have.
+        while let Some(&byte) = bytes.get(end).filter(|_| end - start <= super::CAP) {
+            let flag = QUIET.get(usize::from(byte)).copied().unwrap_or(0);
+            if flag == 0 {
+                break;
+            }
+            flags.0 |= flag;
+            end += 1;
+        }
+        let Some(&byte) = bytes.get(end) else { return start };
+        if super::CAP < end - start || flags.any(Flags::MARK) && bytes.get(start) == Some(&b'-') {
+            return start;
+        }
+        let (mut width, mut stop) = (1, true);
         match CLASS.get(usize::from(byte)).copied().unwrap_or(STOP) {
-            LETTER_LOWER => flags |= Flags::LOWER,
-            LETTER_UPPER => flags |= Flags::UPPER,
-            MARK if byte == b'-' && start == end => return start,
-            MARK => flags |= Flags::MARK,
             OPEN => match bytes.get(end + 1) {
                 None => return start,
                 Some(next) if next.is_ascii_digit() || *next == b'+' => return start,
-                Some(_) => stop = true,
+                Some(_) => {}
             },
-            CLOSE => stop = true,
             WIDE => match text::char_at(text, end) {
                 Some(character) => {
                     width = character.len_utf8();
@@ -234,9 +257,7 @@ pub(super) fn dull(text: &str, at: usize, keys: bool, months: bool, brackets: bo
                 }
                 None => return start,
             },
-            STOP => stop = true,
-            SIGN_COLON => flags |= Flags::COLON,
-            SLASH => flags |= Flags::SLASHES,
+            STOP | CLOSE => {}
             _ => return start,
         }
         let length = end - start;
@@ -257,8 +278,27 @@ pub(super) fn dull(text: &str, at: usize, keys: bool, months: bool, brackets: bo
         }
         end += width;
     }
-    start
 }
+
+/// The flags of bytes that are part of a run and make it no more than a word.
+static QUIET: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "computed at build time, where a wrong index does not compile"
+        )]
+        {
+            table[byte as usize] = match CLASS[byte as usize] {
+                LETTER_LOWER | LETTER_UPPER | MARK | SIGN_COLON | SLASH => PLAIN[byte as usize].0,
+                _ => 0,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// The run at `at`: characters of words, numbers, addresses and tokens. `None` where the text ends before it does.
 /// The first `seen` bytes are known to belong to it. Of one that is longer, no more than `most` bytes are read.
@@ -388,6 +428,8 @@ pub(crate) struct Segment<'t> {
     pub text: &'t str,
     pub start: usize,
     pub end: usize,
+    /// The segment itself.
+    run: &'t str,
     /// Where the left context begins, once asked.
     left: OnceCell<usize>,
     pub flags: Flags,
@@ -408,6 +450,7 @@ impl<'t> Segment<'t> {
             text,
             start,
             end,
+            run: text::part(text, start, end),
             left: OnceCell::new(),
             flags: ended.flags,
             signs: ended.signs,
@@ -424,7 +467,7 @@ impl<'t> Segment<'t> {
 
     /// The segment itself.
     pub fn str(&self) -> &'t str {
-        text::part(self.text, self.start, self.end)
+        self.run
     }
 
     /// The byte at an offset of the text; 0 past the segment.

@@ -21,7 +21,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     if kinds.into_iter().filter(|kind| segment.flags.any(*kind)).count() < 2 {
         return;
     }
-    let sign = run.bytes().position(|byte| matches!(byte, b'=' | b':'));
+    let sign = memchr::memchr2(b'=', b':', run.as_bytes());
     let (name, value) = match sign.and_then(|at| Some((run.get(..at)?, run.get(at + 1..)?))) {
         Some((name, value)) if 6 <= value.trim_start_matches(['=', ':']).len() && !name.is_empty() => {
             (Some(name), value.trim_start_matches(['=', ':']))

@@ -12,7 +12,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
         return;
     }
     let run = segment.str();
-    let Some(slashes) = run.find("://") else { return };
+    let Some(slashes) = text::find(run, "://") else { return };
     let scheme_start = run
         .get(..slashes)
         .unwrap_or("")

@@ -2,7 +2,10 @@
 //! documentation and what is common knowledge among scanners.
 
 use super::{entropy, placeholder, uniform};
-use crate::{scan::Segment, text};
+use crate::{
+    scan::Segment,
+    text::{self, Set},
+};
 
 /// Letters of a key behind its prefix.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -193,8 +196,10 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
     }
     let mut free = true;
     let mut skip = 0;
-    for (at, byte) in run.bytes().enumerate() {
-        if free && skip <= at && byte.is_ascii_alphabetic() && 16 <= run.len() - at {
+    // The shortest form has sixteen bytes.
+    for (at, pair) in run.as_bytes().windows(2).enumerate().take(run.len() - 15) {
+        let [byte, next] = *pair else { continue };
+        if free && skip <= at && may_begin(byte, next) {
             let begins = 0 < at || !text::wordy(segment.before(segment.start));
             let rest = text::part(run, at, run.len());
             let unfinished =
@@ -205,7 +210,7 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
                 skip = at + length;
             }
         }
-        free = !byte.is_ascii_alphanumeric() && byte < 128 && byte != b'_';
+        free = byte < 128 && byte != b'_' && !Set::ALNUM.has(byte);
     }
     for (kind, start, length) in others(run) {
         let begins = !text::wordy(segment.before(segment.start + start));
@@ -216,28 +221,31 @@ pub(super) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(&'static str, u
 }
 
 /// For each first letter of a form, the letters that may be its second: few words get past them.
-static SECONDS: [u128; 128] = seconds();
+static SECONDS: [[u64; 2]; 128] = seconds();
 
 #[expect(clippy::indexing_slicing, reason = "at compile time")]
-const fn seconds() -> [u128; 128] {
-    let mut all = [0; 128];
+const fn seconds() -> [[u64; 2]; 128] {
+    let mut all = [[0; 2]; 128];
     let mut at = 0;
     while at < RULES.len() {
         let prefix = RULES[at].prefix.as_bytes();
-        all[prefix[0] as usize] |= 1 << prefix[1];
+        all[prefix[0] as usize][prefix[1] as usize / 64] |= 1 << (prefix[1] % 64);
         at += 1;
     }
-    all[b'e' as usize] |= 1 << b'y';
+    all[b'e' as usize][b'y' as usize / 64] |= 1 << (b'y' % 64);
     all
+}
+
+/// Whether a form begins with these two letters.
+#[inline]
+fn may_begin(first: u8, second: u8) -> bool {
+    let seconds = SECONDS.get(usize::from(first)).and_then(|seconds| seconds.get(usize::from(second / 64)));
+    seconds.is_some_and(|seconds| seconds >> (second % 64) & 1 == 1)
 }
 
 /// The key that a text begins with, and its length.
 fn key(rest: &str) -> Option<(&'static str, usize)> {
-    let [first, second, ..] = rest.as_bytes() else { return None };
-    let seconds = SECONDS.get(usize::from(*first)).copied().unwrap_or(0);
-    if 127 < *second || seconds >> second & 1 == 0 {
-        return None;
-    }
+    let first = rest.as_bytes().first()?;
     if rest.starts_with("eyJ") {
         return json_web_token(rest).map(|length| ("jwt", length));
     }
@@ -332,7 +340,8 @@ fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
         let start = mark.checked_sub(left)?;
         run.as_bytes().get(start..mark)?.iter().all(|&byte| letters(byte)).then_some(start)
     };
-    if let Some(mark) = run.find("8Q~").or_else(|| run.find("7Q~"))
+    if memchr::memchr(b'~', run.as_bytes()).is_some()
+        && let Some(mark) = text::find(run, "8Q~").or_else(|| text::find(run, "7Q~"))
         && let Some(start) = around(mark, 3, |byte| byte.is_ascii_graphic())
     {
         let behind =
@@ -341,7 +350,7 @@ fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
             found.push(("azure_ad_secret", start, mark + 3 + behind - start));
         }
     }
-    if let Some(mark) = run.find(":AA") {
+    if let Some(mark) = text::find(run, ":AA") {
         let digits = run
             .bytes()
             .take(mark)
@@ -355,7 +364,7 @@ fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
             found.push(("telegram_bot_token", mark - digits, digits + 1 + behind));
         }
     }
-    if let Some(mark) = run.find("-us")
+    if let Some(mark) = text::find(run, "-us")
         && let Some(start) = around(mark, 32, |byte| byte.is_ascii_hexdigit())
     {
         let behind = run.bytes().skip(mark + 3).take_while(u8::is_ascii_digit).count();
@@ -363,7 +372,7 @@ fn others(run: &str) -> Vec<(&'static str, usize, usize)> {
             found.push(("mailchimp_key", start, 35 + behind));
         }
     }
-    if let Some(mark) = run.find(".atlasv1.")
+    if let Some(mark) = text::find(run, ".atlasv1.")
         && let Some(start) = around(mark, 14, |byte| byte.is_ascii_alphanumeric())
     {
         let behind = run.bytes().skip(mark + 9).take_while(dash).count();

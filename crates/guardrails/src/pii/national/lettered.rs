@@ -4,7 +4,7 @@ use super::check;
 use crate::{
     pii::{Kind, context, context::Topics},
     scan::{Flags, Segment},
-    text,
+    text::{self, Set},
 };
 
 /// Adds numbers that have letters.
@@ -13,17 +13,18 @@ pub(in crate::pii) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, u
         return;
     }
     let run = segment.str();
-    for (at, token) in
-        text::stretches(run, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+'))
-    {
+    for (at, token) in text::stretches(run, Set::TOKEN) {
         let start = segment.start + at;
         let token = token.trim_end_matches(['-', '+']);
         let end = start + token.len();
         if !(6..=20).contains(&token.len()) {
             continue;
         }
-        let digits = token.bytes().filter(u8::is_ascii_digit).count();
-        let letters = token.bytes().filter(u8::is_ascii_alphabetic).count();
+        let (mut digits, mut letters) = (0, 0);
+        for byte in token.bytes() {
+            digits += usize::from(Set::DIGIT.has(byte));
+            letters += usize::from(Set::LETTER.has(byte));
+        }
         if digits < 4 || letters == 0 || !segment.begins(start) || !segment.ends(end) {
             continue;
         }
@@ -43,16 +44,16 @@ pub(in crate::pii) fn detect(segment: &Segment<'_>, add: &mut impl FnMut(Kind, u
 /// What a token is by its form and check character.
 fn form(token: &str, digits: usize) -> Option<Kind> {
     match token.len() {
-        9 | 10 if spanish(token, digits) => Some(Kind::EsNif),
-        11 if finnish(token) => Some(Kind::FiHetu),
-        16 if italian(token) => Some(Kind::ItFiscalCode),
-        18 if chinese(token) => Some(Kind::CnId),
+        9 | 10 if 7 <= digits && spanish(token) => Some(Kind::EsNif),
+        11 if 9 <= digits && finnish(token) => Some(Kind::FiHetu),
+        16 if digits <= 7 && italian(token) => Some(Kind::ItFiscalCode),
+        18 if digits == 17 && chinese(token) => Some(Kind::CnId),
         _ => None,
     }
 }
 
 /// DNI: eight digits and a letter; NIE: X, Y or Z, seven digits and a letter. A dash may part the letter.
-fn spanish(token: &str, digits: usize) -> bool {
+fn spanish(token: &str) -> bool {
     let Some(letter) = token.chars().next_back().map(|letter| letter.to_ascii_uppercase()) else {
         return false;
     };
@@ -67,8 +68,7 @@ fn spanish(token: &str, digits: usize) -> bool {
             (_, character) => character,
         })
         .collect();
-    let whole = number.len() == 8 && 7 <= digits;
-    whole && number.parse().is_ok_and(|number| check::spanish(number, letter))
+    number.len() == 8 && number.parse().is_ok_and(|number| check::spanish(number, letter))
 }
 
 /// `DDMMYY`, a sign of the century, three digits and the check character.
