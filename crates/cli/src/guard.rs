@@ -147,11 +147,13 @@ fn lines(trial: &Trial, text: &str, file: &Path) -> Vec<String> {
         let ((from, first), (to, last)) =
             (position(text, finding.span.start), position(text, finding.span.end));
         let score = finding.score.map(|(score, from)| format!(", score {score:.3} (from {from:.3})"));
+        let rule = finding.rule.as_ref().map(|rule| format!(" by {rule}"));
         lines.push(format!(
-            "{}:{from}:{first}-{to}:{last}: {} ({}): {}{}",
+            "{}:{from}:{first}-{to}:{last}: {} ({}{}): {}{}",
             file.display(),
             finding.check.name(),
             finding.kind,
+            rule.unwrap_or_default(),
             action(finding),
             score.unwrap_or_default(),
         ));
@@ -182,6 +184,7 @@ fn json(trial: &Trial, text: &str) -> String {
             serde_json::json!({
                 "check": finding.check.name(),
                 "kind": finding.kind,
+                "rule": finding.rule,
                 "action": action(finding),
                 "score": finding.score.map(|(score, _)| score),
                 "threshold": finding.score.map(|(_, threshold)| threshold),

@@ -9,7 +9,11 @@ pub mod plan;
 pub mod request;
 pub mod trial;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use serde::Serialize;
 use sluice_types::error::{ErrorKind, Failure};
@@ -29,6 +33,9 @@ pub struct Verdict {
     pub action: &'static str,
     /// What was found, and how often. Names only, never what was found.
     pub kinds: BTreeMap<Cow<'static, str>, u32>,
+    /// Which of a policy's rules were broken, by their places in the configuration.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub rules: BTreeSet<String>,
     /// How sure the check is, from 0 to 1, where it tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
@@ -89,7 +96,23 @@ impl Verdicts {
         kind: impl Into<Cow<'static, str>>,
         score: Option<f32>,
     ) {
-        let kind = kind.into();
+        self.note(stage, check, act, kind.into(), score, None);
+    }
+
+    /// That a rule of a policy was broken, which is written at `place`.
+    pub fn broke(&mut self, stage: Stage, act: plan::Act, kind: &'static str, place: String) {
+        self.note(stage, CheckName::Policy, act, kind.into(), None, Some(place));
+    }
+
+    fn note(
+        &mut self,
+        stage: Stage,
+        check: CheckName,
+        act: plan::Act,
+        kind: Cow<'static, str>,
+        score: Option<f32>,
+        rule: Option<String>,
+    ) {
         let (check, action, dry_run) = (check.name(), act.action.name(), act.dry_run);
         let same = |verdict: &&mut Verdict| {
             verdict.stage == stage
@@ -99,10 +122,12 @@ impl Verdicts {
         };
         if let Some(verdict) = self.0.iter_mut().find(same) {
             *verdict.kinds.entry(kind).or_default() += 1;
+            verdict.rules.extend(rule);
             verdict.score = if verdict.score < score { score } else { verdict.score };
         } else {
             let kinds = BTreeMap::from([(kind, 1)]);
-            self.0.push(Verdict { stage, check, action, kinds, score, grounding: None, dry_run });
+            let rules = rule.into_iter().collect();
+            self.0.push(Verdict { stage, check, action, kinds, rules, score, grounding: None, dry_run });
         }
     }
 

@@ -13,6 +13,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use sluice_guardrails::{
     leak,
+    policy::Breach,
     redact::Vault,
     schema::{self, Schema},
     stream::{self as filter, Placeholders, Released},
@@ -31,7 +32,7 @@ use watch::Watches;
 
 use super::{
     Plans, Verdicts,
-    plan::{Act, StagePlan},
+    plan::{Act, Rules, StagePlan},
     refusal,
 };
 use crate::config::document::{Action, CheckName, Stage};
@@ -198,6 +199,16 @@ impl Guard {
 
     fn found(&self, check: CheckName, act: Act, kind: &'static str) -> Result<(), Failure> {
         self.verdicts.borrow_mut().add(Stage::Output, check, act, kind, None);
+        self.done(check, act, kind)
+    }
+
+    /// That a rule of a policy was broken.
+    fn broke(&self, act: Act, breach: Breach, rules: &Rules) -> Result<(), Failure> {
+        self.verdicts.borrow_mut().broke(Stage::Output, act, breach.name(), rules.place(breach));
+        self.done(CheckName::Policy, act, breach.name())
+    }
+
+    fn done(&self, check: CheckName, act: Act, kind: &'static str) -> Result<(), Failure> {
         match act.effective() {
             Action::Deny => Err(refusal(Stage::Output, check, kind, false)),
             Action::Retry => Err(refusal(Stage::Output, check, kind, true)),

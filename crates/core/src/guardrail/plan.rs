@@ -1,6 +1,7 @@
 //! What guardrails come to: every check of every stage with its strictest action.
 
 mod checked;
+mod rules;
 mod topic;
 
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -9,7 +10,6 @@ use sluice_guardrails::{
     exfiltration::{Hosts, Reason},
     injection::OperatingPoint,
     pii::{self, Allow, Kind, Kinds},
-    policy::Policy,
     stream::{self, Placeholders},
 };
 
@@ -18,6 +18,7 @@ use crate::config::document::{Action, CheckName, Level, Stage};
 use super::hook::Hook;
 use checked::{Checked, Looks};
 pub use checked::{Guardrail, compile};
+pub use rules::Rules;
 
 const LINKS: [Reason; 4] = [Reason::Image, Reason::Html, Reason::Script, Reason::Payload];
 
@@ -72,7 +73,7 @@ pub struct StagePlan {
     /// How far answers must rest on their passages.
     pub grounding: Option<(f64, Act)>,
     /// What is not wanted.
-    pub policies: Vec<(Rc<Policy>, Act)>,
+    pub policies: Vec<(Rules, Act)>,
     /// Who else is asked, and what is done with what they find.
     pub hooks: Vec<(Rc<Hook>, Act)>,
     /// What goes over texts, made once.

@@ -275,9 +275,10 @@ impl Run<'_, '_> {
     }
 
     fn policies(&mut self, text: &str, plan: &StagePlan) {
-        for (policy, act) in &plan.policies {
-            if let Some(breach) = policy::check(policy, text) {
-                self.found(plan.stage, CheckName::Policy, *act, breach.name(), None);
+        for (rules, act) in &plan.policies {
+            if let Some(breach) = policy::check(rules, text) {
+                self.checked.verdicts.broke(plan.stage, *act, breach.name(), rules.place(breach));
+                self.refuse(plan.stage, CheckName::Policy, *act, breach.name());
             }
         }
     }
@@ -303,6 +304,10 @@ impl Run<'_, '_> {
 
     fn found(&mut self, stage: Stage, check: CheckName, act: Act, kind: &'static str, score: Option<f32>) {
         self.checked.verdicts.add(stage, check, act, kind, score);
+        self.refuse(stage, check, act, kind);
+    }
+
+    fn refuse(&mut self, stage: Stage, check: CheckName, act: Act, kind: &'static str) {
         if act.effective() == Action::Deny && self.checked.refused.is_none() {
             self.checked.refused = Some(refusal(stage, check, kind, false));
         }

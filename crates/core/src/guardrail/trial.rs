@@ -37,6 +37,8 @@ pub struct Finding {
     pub check: CheckName,
     /// What.
     pub kind: &'static str,
+    /// Which of a policy's rules, by its place in the configuration.
+    pub rule: Option<String>,
     /// What is done.
     pub action: Action,
     /// Whether that is only noted.
@@ -62,9 +64,12 @@ pub fn attempt(plans: &Plans, stage: Stage, text: &str) -> Trial {
     };
     let trust = if stage == Stage::Input { Trust::User } else { Trust::Untrusted };
     trial.injection(plan, trust, text);
-    for (policy, act) in &plan.policies {
-        if let Some(breach) = policy::check(policy, text) {
+    for (rules, act) in &plan.policies {
+        if let Some(breach) = policy::check(rules, text) {
             trial.found(CheckName::Policy, breach.name(), *act, None, 0..text.len());
+            if let Some(finding) = trial.findings.last_mut() {
+                finding.rule = Some(rules.place(breach));
+            }
         }
     }
     let placeholders =
@@ -125,6 +130,6 @@ impl Trial {
         span: Range<usize>,
     ) {
         let Act { action, dry_run } = act;
-        self.findings.push(Finding { check, kind, action, dry_run, score, span });
+        self.findings.push(Finding { check, kind, rule: None, action, dry_run, score, span });
     }
 }

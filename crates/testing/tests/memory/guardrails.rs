@@ -106,6 +106,12 @@ fn topics_are_told_by_examples_in_prompts_and_answers() {
         json!({"model": "healthy", "stream": true, "messages": [{"role": "user", "content": "And now?"}]});
     let (_, _, told) = send(&gateway, &host, post("/v1/chat/completions", body.to_string()));
     assert!(told.contains("content_filter") && told.contains("umbrella") && !told.contains("Bye"), "{told}");
+    // Which topic it was is the operator's to know.
+    assert!(!told.contains("guardrails.healthy"), "{told}");
+    host.settle();
+    let rules: Vec<Value> = rows(&host).iter().map(|row| row["guardrails"][0]["rules"].clone()).collect();
+    assert!(rules.contains(&json!(["guardrails.healthy.input[0].topics.medicine"])), "{rules:?}");
+    assert!(rules.contains(&json!(["guardrails.healthy.output[0].topics.weather"])), "{rules:?}");
 }
 
 #[test]

@@ -4,18 +4,21 @@ use std::rc::Rc;
 
 use sluice_guardrails::{
     leak,
-    policy::{self, Policy},
+    policy::{self, Breach},
 };
 use sluice_types::error::Failure;
 
 use super::Guard;
-use crate::{config::document::CheckName, guardrail::plan::Act};
+use crate::{
+    config::document::CheckName,
+    guardrail::plan::{Act, Rules},
+};
 
 /// What reads along with one choice.
 #[derive(Debug)]
 pub(super) struct Watches {
     leak: Option<leak::Watch<Rc<leak::Prompt>>>,
-    policies: Vec<(policy::Watch<Rc<Policy>>, Act)>,
+    policies: Vec<(policy::Watch<Rules>, Rules, Act)>,
     /// Findings told already.
     told: [bool; 2],
 }
@@ -25,7 +28,9 @@ impl Watches {
         let policies = guard.plan.iter().flat_map(|plan| &plan.policies);
         Self {
             leak: guard.prompt.clone().map(leak::Watch::new),
-            policies: policies.map(|(policy, act)| (policy::Watch::new(policy.clone()), *act)).collect(),
+            policies: policies
+                .map(|(rules, act)| (policy::Watch::new(rules.clone()), rules.clone(), *act))
+                .collect(),
             told: [false; 2],
         }
     }
@@ -33,15 +38,13 @@ impl Watches {
     pub fn push(&mut self, guard: &Guard, text: &str) -> Result<(), Failure> {
         let leaks = self.leak.as_mut().is_some_and(|watch| watch.push(text));
         self.leaks(guard, leaks)?;
-        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.push(text)?, *act)));
-        self.breach(guard, breach)
+        self.breach(guard, |watch| watch.push(text))
     }
 
     pub fn finish(&mut self, guard: &Guard) -> Result<(), Failure> {
         let leaks = self.leak.as_mut().is_some_and(leak::Watch::finish);
         self.leaks(guard, leaks)?;
-        let breach = self.policies.iter_mut().find_map(|(watch, act)| Some((watch.finish()?, *act)));
-        self.breach(guard, breach)
+        self.breach(guard, policy::Watch::finish)
     }
 
     fn leaks(&mut self, guard: &Guard, leaks: bool) -> Result<(), Failure> {
@@ -55,11 +58,17 @@ impl Watches {
         }
     }
 
-    fn breach(&mut self, guard: &Guard, breach: Option<(policy::Breach, Act)>) -> Result<(), Failure> {
+    fn breach(
+        &mut self,
+        guard: &Guard,
+        mut read: impl FnMut(&mut policy::Watch<Rules>) -> Option<Breach>,
+    ) -> Result<(), Failure> {
+        let breach =
+            self.policies.iter_mut().find_map(|(watch, rules, act)| Some((read(watch)?, &*rules, *act)));
         match (breach, &mut self.told) {
-            (Some((breach, act)), [_, told @ false]) => {
+            (Some((breach, rules, act)), [_, told @ false]) => {
                 *told = true;
-                guard.found(CheckName::Policy, act, breach.name())
+                guard.broke(act, breach, rules)
             }
             _ => Ok(()),
         }

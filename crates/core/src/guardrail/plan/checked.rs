@@ -9,6 +9,7 @@ use sluice_guardrails::{
 
 use super::{
     Act,
+    rules::Rules,
     topic::{self, Topic, Topics},
 };
 use crate::{
@@ -61,7 +62,7 @@ pub(super) enum Looks {
     Links(Vec<String>),
     Schema,
     Grounding(f64),
-    Policy(Rc<Policy>),
+    Policy(Rules),
     Hook(Rc<Hook>),
 }
 
@@ -191,7 +192,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
                     Err(error) => return problem("patterns", error),
                 };
             }
-            let (mut examples, mut denied) = (0, Vec::new());
+            let (mut examples, mut denied, mut names) = (0, Vec::new(), Vec::new());
             for (name, written) in topics {
                 examples += written.len();
                 let topic = match Topic::new(written, threshold.map(Share::get)) {
@@ -203,6 +204,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
                     Err((None, why)) => return Err(Problem::new(at.key("topics").key(name), why)),
                 };
                 denied.push(topic);
+                names.push(name.clone());
             }
             if !denied.is_empty() {
                 policy = policy.deny_topics(Rc::new(Topics(denied)));
@@ -222,7 +224,7 @@ fn checked(written: &SpelledCheck, stage: Stage, dry_run: bool, at: &Path) -> Re
             if let Some(most) = max_words {
                 policy = policy.at_most_words(*most);
             }
-            Looks::Policy(Rc::new(policy))
+            Looks::Policy(Rules::new(policy, at.clone(), names))
         }
     };
     Ok(Checked { act: Act { action: *action, dry_run }, what })
