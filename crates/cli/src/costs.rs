@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde_json::Value;
 
 use crate::remote::{Remote, query, table};
 
@@ -58,7 +59,15 @@ pub fn run(remote: &Remote, arguments: &Arguments) -> Result<ExitCode> {
         let members: Vec<&str> = split.iter().copied().chain(numbers).collect();
         let mut lines = table(usage, &members, split.len());
         lines.push(format!("total ${}", usage["cost_usd"].as_str().unwrap_or("0")));
+        lines.extend(usage["guardrails"].as_array().into_iter().flatten().map(done));
         lines
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// In how many requests a check of guardrails did something: `input.pii=redact in 12 requests`.
+fn done(told: &Value) -> String {
+    let text = |member: &str| told[member].as_str().unwrap_or_default();
+    let would = if told["dry_run"] == true { "would-" } else { "" };
+    format!("{}.{}={would}{} in {} requests", text("stage"), text("check"), text("action"), told["requests"])
 }

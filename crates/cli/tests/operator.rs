@@ -80,7 +80,8 @@ fn budgets_and_costs_are_told_in_dollars() {
         "PATCH /admin/v1/tenants/acme" => (200, json!({"id": "acme"})),
         line if line == format!("GET {usage}") => (
             200,
-            json!({"cost_usd": "0.000020000", "data": [{"model": "m", "cost_usd": "0.000020000", "sum": {"requests": 1,
+            json!({"cost_usd": "0.000020000", "guardrails": [{"stage": "input", "check": "pii", "action": "redact",
+                "dry_run": true, "requests": 3}], "data": [{"model": "m", "cost_usd": "0.000020000", "sum": {"requests": 1,
                 "errors": 0, "unpriced": 0, "input_tokens": 10, "output_tokens": 5}}]}),
         ),
         other => (404, json!({"error": {"message": format!("nothing at {other}")}})),
@@ -108,7 +109,8 @@ fn budgets_and_costs_are_told_in_dollars() {
         [
             "model  requests  errors  unpriced  input_tokens  output_tokens     cost_usd",
             "m             1       0         0            10              5  0.000020000",
-            "total $0.000020000"
+            "total $0.000020000",
+            "input.pii=would-redact in 3 requests"
         ],
         "{err}"
     );

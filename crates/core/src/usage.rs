@@ -1,6 +1,6 @@
 //! What requests used and cost, grouped: by tenant, model, provider, key, user, day and tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use sluice_types::{json::from_bytes, money::NanoUsd, usage::Usage};
@@ -80,11 +80,28 @@ pub struct Kind {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What a check did about what it found, as verdicts tell it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Done {
+    /// Where.
+    pub stage: String,
+    /// By which check.
+    pub check: String,
+    /// What was done.
+    pub action: String,
+    /// Whether `action` is what would have been done.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+
 /// A day of one tenant: what is stored as its roll-up, and what rows add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {
     /// Sums by kind.
     pub groups: Vec<(Kind, Sum)>,
+    /// By kind: in how many requests checks did what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<(Kind, Done, u64)>,
     /// Lines that could not be read.
     #[serde(default)]
     pub unreadable: u64,
@@ -132,6 +149,8 @@ struct Row {
     user: Option<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    #[serde(default)]
+    guardrails: BTreeSet<Done>,
     #[serde(flatten)]
     beside: Beside,
 }
@@ -140,6 +159,7 @@ struct Row {
 #[derive(Debug, Default)]
 pub struct Summing {
     groups: BTreeMap<Kind, Sum>,
+    guardrails: BTreeMap<(Kind, Done), u64>,
     unreadable: u64,
     through: String,
     keys: u64,
@@ -147,8 +167,15 @@ pub struct Summing {
 
 impl From<Day> for Summing {
     fn from(day: Day) -> Self {
-        let Day { groups, unreadable, through, keys, whole: _ } = day;
-        Self { groups: groups.into_iter().collect(), unreadable, through, keys }
+        let Day { groups, guardrails, unreadable, through, keys, whole: _ } = day;
+        let guardrails = guardrails.into_iter().map(|(kind, done, requests)| ((kind, done), requests));
+        Self {
+            groups: groups.into_iter().collect(),
+            guardrails: guardrails.collect(),
+            unreadable,
+            through,
+            keys,
+        }
     }
 }
 
@@ -170,6 +197,11 @@ impl Summing {
                 user: row.user,
                 tags: row.tags,
             };
+            // A copy is in no number but those of copies.
+            let done = row.guardrails.into_iter().filter(|_| row.beside.shadow_of.is_none());
+            for done in done {
+                *self.guardrails.entry((kind.clone(), done)).or_default() += 1;
+            }
             let group = self.groups.entry(kind).or_default();
             *group = group.plus(sum);
         }
@@ -179,6 +211,11 @@ impl Summing {
     pub fn day(&self) -> Day {
         Day {
             groups: self.groups.iter().map(|(kind, sum)| (kind.clone(), *sum)).collect(),
+            guardrails: self
+                .guardrails
+                .iter()
+                .map(|((kind, done), requests)| (kind.clone(), done.clone(), *requests))
+                .collect(),
             unreadable: self.unreadable,
             through: self.through.clone(),
             keys: self.keys,
@@ -189,12 +226,15 @@ impl Summing {
 
 /// Sums by what was asked for.
 #[derive(Debug, Default)]
-pub struct Report(BTreeMap<Vec<String>, Sum>);
+pub struct Report {
+    sums: BTreeMap<Vec<String>, Sum>,
+    guardrails: BTreeMap<Vec<String>, BTreeMap<Done, u64>>,
+}
 
 impl Report {
     /// Adds a tenant's day.
     pub fn add(&mut self, tenant: &str, date: &str, day: &Day, by: &[By]) {
-        for (kind, sum) in &day.groups {
+        let values = |kind: &Kind| -> Vec<String> {
             let values = by.iter().map(|by| match by {
                 By::Tenant => tenant.to_owned(),
                 By::Day => date.to_owned(),
@@ -204,14 +244,30 @@ impl Report {
                 By::User => kind.user.clone().unwrap_or_default(),
                 By::Tag(tag) => kind.tags.get(tag).cloned().unwrap_or_default(),
             });
-            let group = self.0.entry(values.collect()).or_default();
+            values.collect()
+        };
+        for (kind, sum) in &day.groups {
+            let group = self.sums.entry(values(kind)).or_default();
             *group = group.plus(*sum);
+        }
+        for (kind, done, requests) in &day.guardrails {
+            let group = self.guardrails.entry(values(kind)).or_default();
+            *group.entry(done.clone()).or_default() += requests;
         }
     }
 
     /// All of it together.
     pub fn total(&self) -> Sum {
-        self.0.values().fold(Sum::default(), |total, sum| total.plus(*sum))
+        self.sums.values().fold(Sum::default(), |total, sum| total.plus(*sum))
+    }
+
+    /// In how many requests checks of guardrails did what, all together, as JSON objects.
+    pub fn guardrails(&self) -> Vec<serde_json::Value> {
+        let mut all = BTreeMap::new();
+        for (done, requests) in self.guardrails.values().flatten() {
+            *all.entry(done.clone()).or_default() += requests;
+        }
+        told(&all)
     }
 
     /// Its rows as JSON objects.
@@ -223,9 +279,11 @@ impl Report {
             }
             row.insert("cost_usd".to_owned(), sum.cost_nano_usd.to_string().into());
             row.insert("sum".to_owned(), serde_json::to_value(sum).unwrap_or_default());
+            let guardrails = self.guardrails.get(values).map(told).unwrap_or_default();
+            row.insert("guardrails".to_owned(), guardrails.into());
             serde_json::Value::Object(row)
         };
-        self.0.iter().map(row).collect()
+        self.sums.iter().map(row).collect()
     }
 
     /// Its rows as CSV (RFC 4180), with a head.
@@ -235,7 +293,7 @@ impl Report {
         let head = by.iter().map(|by| cell(&by.name())).chain([numbers.to_owned()]);
         let mut text = head.collect::<Vec<_>>().join(",");
         text.push_str("\r\n");
-        for (values, sum) in &self.0 {
+        for (values, sum) in &self.sums {
             let numbers = [
                 sum.requests,
                 sum.errors,
@@ -260,6 +318,16 @@ impl Report {
         }
         text
     }
+}
+
+fn told(done: &BTreeMap<Done, u64>) -> Vec<serde_json::Value> {
+    let one = |(done, requests): (&Done, &u64)| {
+        let Done { stage, check, action, dry_run } = done;
+        serde_json::json!({
+            "stage": stage, "check": check, "action": action, "dry_run": dry_run, "requests": requests,
+        })
+    };
+    done.iter().map(one).collect()
 }
 
 /// A cell of CSV. What a spreadsheet would take for a formula is made text: callers choose users and tags.
@@ -320,6 +388,36 @@ mod tests {
         // A roll-up of a version that did not say how far it came.
         let old = Day { through: String::new(), keys: 0, ..rolled() };
         assert_eq!(old.resumed(&["1", "2"]), (Day::default(), &["1", "2"][..]));
+    }
+
+    #[test]
+    fn what_guardrails_did_is_counted_by_request() {
+        let row = |model: &str, more: &str| {
+            format!(
+                r#"{{"key":"k","gen_ai.request.model":"{model}","usage":{{}},"cost_nano_usd":1,"guardrails":[
+                {{"stage":"input","check":"pii","action":"redact","kinds":{{"email":2}}}},
+                {{"stage":"input","check":"injection","action":"deny","kinds":{{}},"dry_run":true}}]{more}}}"#
+            )
+            .replace('\n', "")
+        };
+        let first = day(&[&row("m", "")]);
+        let text = serde_json::to_string(&first).unwrap();
+        let mut summing = Summing::from(serde_json::from_str::<Day>(&text).unwrap());
+        summing.add("2", row("m", "").as_bytes());
+        summing.add("3", row("n", "").as_bytes());
+        summing.add("4", row("n", r#","shadow_of":"3""#).as_bytes());
+        let by = By::parse("model").unwrap();
+        let mut report = Report::default();
+        report.add("acme", "2026-11-21", &summing.day(), &by);
+        let told = |requests: [u64; 2]| {
+            serde_json::json!([
+                {"stage": "input", "check": "injection", "action": "deny", "dry_run": true, "requests": requests[0]},
+                {"stage": "input", "check": "pii", "action": "redact", "dry_run": false, "requests": requests[1]},
+            ])
+        };
+        assert_eq!(serde_json::Value::from(report.guardrails()), told([3, 3]));
+        assert_eq!(report.json(&by)[0]["guardrails"], told([2, 2]));
+        assert_eq!(report.json(&by)[1]["guardrails"], told([1, 1]));
     }
 
     #[test]

@@ -173,6 +173,7 @@ pub(super) async fn usage<H: Host>(context: &Context<'_, H>, query: &str) -> Res
                 "data": report.json(&by),
                 "cost_usd": total.cost_nano_usd.to_string(),
                 "sum": total,
+                "guardrails": report.guardrails(),
                 "unreadable_records": unreadable,
             })))
         }
