@@ -17,7 +17,7 @@ use crate::{obfuscation, table};
 const WEIGHTS: &str = "crates/guardrails/src/injection/weights.bin";
 /// Shares of harmless texts that strict, balanced and quiet may flag, on pools not trained on. Below the published 2 %, 1 %
 /// and 0.3 %, because other traffic differs from these pools.
-const TARGETS: [f64; 3] = [0.018, 0.008, 0.0025];
+const TARGETS: [f64; 3] = [0.018, 0.0095, 0.0025];
 /// An attack's window that a model which has not seen its source finds less likely than this is taken for harmless padding.
 const HARMLESS_WINDOW: f32 = 0.12;
 /// The same for an attack's best window: a label that nothing in the text bears out.
