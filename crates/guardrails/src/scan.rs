@@ -5,6 +5,7 @@
 //! at most [`LEFT`] characters to its left. So a stream and a whole text, which close the same segments, cannot
 //! disagree, and what a stream must hold back is its open segment and nothing else.
 
+mod quiet;
 mod segment;
 
 use std::{cell::RefCell, ops::Range};
@@ -127,7 +128,7 @@ impl Search {
         let skips = !self.follows() && !self.reads_words();
         while at < text.len() {
             if skips && carry.seen == 0 && carry.block_seen == 0 {
-                at = segment::dull(text, at, self.secrets, months, self.placeholders);
+                at = quiet::dull(text, at, self.secrets, months, self.placeholders);
             }
             let taken = |bytes| if bytes == 0 { Step::Wait } else { Step::Take { bytes, hits: Vec::new() } };
             if at == text.len() {
@@ -236,10 +237,10 @@ impl Search {
         if self.plain(run.flags, || text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
-        if !self.reads_words() && self.links.is_none() && segment::idle(text, at, run, self.months()) {
+        if !self.reads_words() && self.links.is_none() && quiet::idle(text, at, run, self.months()) {
             return One::Plain(run.end);
         }
-        if self.links.is_none() && !run.cut && segment::is_moment(text::part(text, at, run.end)) {
+        if self.links.is_none() && !run.cut && quiet::is_moment(text::part(text, at, run.end)) {
             return One::Plain(run.end);
         }
         let Some(joined) = segment::joined(self, &carry.memo, text, at, run, last) else {

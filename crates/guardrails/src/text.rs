@@ -95,10 +95,10 @@ static SETS: [u8; 256] = {
         #[expect(clippy::indexing_slicing, reason = "const: checked by the compiler")]
         {
             table[byte as usize] = digit as u8 * Set::DIGIT.0
-                | letter as u8 * Set::LETTER.0
-                | (digit || letter) as u8 * Set::ALNUM.0
-                | token as u8 * Set::TOKEN.0
-                | machine as u8 * Set::MACHINE.0;
+                + letter as u8 * Set::LETTER.0
+                + (digit || letter) as u8 * Set::ALNUM.0
+                + token as u8 * Set::TOKEN.0
+                + machine as u8 * Set::MACHINE.0;
         }
         byte += 1;
     }

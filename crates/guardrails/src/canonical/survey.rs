@@ -46,7 +46,7 @@ pub fn survey(text: &str) -> Survey {
                 gaps = 0;
             }
         }
-        // Digits are as many in logs and tables; they are part of whatever run and row they stand in.
+        // Digits are many in logs and tables: they end no run and no row.
         let digits = at;
         while let Some(sort) = bytes.get(at).map(|byte| sort(*byte)).filter(|sort| sort & DIGIT != 0) {
             if sort & LEET == 0 {

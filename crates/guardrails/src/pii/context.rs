@@ -154,18 +154,12 @@ fn last_word(text: &str, left: usize, at: usize) -> u32 {
 
 /// What a word speaks of, in any case.
 fn topics(word: &str) -> u32 {
-    let mut lower = [0; LONGEST];
-    match lower.get_mut(..word.len()) {
-        Some(lower) if word.is_ascii() => {
-            if !may_be_known(word.as_bytes()) {
-                return 0;
-            }
-            lower.copy_from_slice(word.as_bytes());
-            lower.make_ascii_lowercase();
-            std::str::from_utf8(lower).map_or(0, topic)
-        }
-        Some(_) => topic(&word.to_lowercase()),
-        None => 0,
+    if LONGEST < word.len() || word.is_ascii() && !may_be_known(word.as_bytes()) {
+        0
+    } else if word.is_ascii() {
+        topic(word)
+    } else {
+        topic(&word.to_lowercase())
     }
 }
 
@@ -227,16 +221,20 @@ pub(super) fn close(segment: &Segment<'_>, at: usize) -> Topics {
     words.iter().rev().take(2).fold(Topics::default(), |all, word| Topics(all.0 | topic(word)))
 }
 
-/// What one word in lower case speaks of.
+/// What one word speaks of, in lower case but for letters of ASCII.
 fn topic(word: &str) -> u32 {
-    let first = word.bytes().next().unwrap_or(0);
+    let first = word.bytes().next().unwrap_or(0).to_ascii_lowercase();
     let from = STARTS.get(usize::from(first)).copied().unwrap_or(0);
     let same_letter = WORDS
         .get(from..)
         .into_iter()
         .flatten()
         .take_while(|(known, _)| known.as_bytes().first() == Some(&first));
-    same_letter.filter(|(known, _)| *known == word).map(|(_, topics)| *topics).next().unwrap_or(0)
+    same_letter
+        .filter(|(known, _)| known.eq_ignore_ascii_case(word))
+        .map(|(_, topics)| *topics)
+        .next()
+        .unwrap_or(0)
 }
 
 /// Where the known words that begin with each byte begin.

@@ -133,5 +133,10 @@ fn numeric(run: &str) -> bool {
     let sign = |character: char| {
         character.is_ascii_digit() || matches!(character, '+' | '-' | '.' | '(' | ')' | '/' | ' ' | '\u{a0}')
     };
-    !text::wordy(run.trim_end_matches(sign).chars().next_back())
+    let last = run.bytes().rev().find(|byte| !sign(char::from(*byte)) || 127 < *byte);
+    match last {
+        None => true,
+        Some(last) if last.is_ascii() => !text::wordy(Some(char::from(last))),
+        Some(_) => !text::wordy(run.trim_end_matches(sign).chars().next_back()),
+    }
 }
