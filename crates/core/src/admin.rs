@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     time::Timestamp,
 };
 
@@ -253,8 +254,8 @@ fn check_limits(limits: Option<&crate::config::document::Quotas>) -> Result<(), 
 /// If it is no JSON object, or has another member.
 pub fn object(body: &[u8], allowed: &[&str]) -> Result<Map<String, Value>, Failure> {
     let wrong = |message: String| Failure::new(ErrorKind::InvalidRequest, message);
-    let object: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|error| wrong(format!("the body must be a JSON object: {error}")))?;
+    let object: Map<String, Value> =
+        from_bytes(body).map_err(|error| wrong(format!("the body must be a JSON object: {error}")))?;
     match object.keys().find(|name| !allowed.contains(&name.as_str())) {
         None => Ok(object),
         Some(name) => Err(Failure::invalid(

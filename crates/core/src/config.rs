@@ -30,6 +30,7 @@ use sluice_providers::{
 };
 use sluice_types::{
     error::{ErrorKind, Failure, RetryClass},
+    json::from_bytes,
     money::Price,
     usage::Usage,
 };
@@ -86,8 +87,8 @@ impl Config {
     /// Everything that is wrong with what the document says; or the first thing wrong with its shape, since nothing
     /// behind that can be trusted. `sluice config check` tells all of both.
     pub fn from_json(json: &[u8]) -> Result<Self, Vec<Problem>> {
-        let document: Document = serde_json::from_slice(json)
-            .map_err(|error| vec![Problem::new(path::Path::default(), error.to_string())])?;
+        let document: Document =
+            from_bytes(json).map_err(|error| vec![Problem::new(path::Path::default(), error.to_string())])?;
         compile::compile(&document, digest::of_json(json)).map(|(config, _)| config)
     }
 

@@ -12,6 +12,7 @@ use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use sluice_types::{
     error::Attempt,
+    json::from_bytes,
     money::NanoUsd,
     time::Timestamp,
     usage::{Source, Usage},
@@ -266,7 +267,7 @@ pub fn sum_lines(value: &[u8]) -> (Sum, u64) {
     let mut unreadable = 0;
     let sum = value.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).fold(
         Sum::default(),
-        |sum, line| match serde_json::from_slice::<Row>(line) {
+        |sum, line| match from_bytes::<Row>(line) {
             Ok(row) => {
                 sum.plus(Sum::of(row.error.is_some(), &row.usage, row.cost_nano_usd).beside(&row.beside))
             }

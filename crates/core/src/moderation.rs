@@ -16,7 +16,7 @@ use sluice_guardrails::{
 };
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Str,
+    json::{Str, from_bytes},
 };
 
 /// The model's name.
@@ -51,7 +51,7 @@ struct Part<'a> {
 ///
 /// [`ErrorKind::InvalidRequest`] if there is no text to judge; [`ErrorKind::Unsupported`] if there is a picture.
 pub fn answer(body: &[u8], id: &str) -> Result<Vec<u8>, Failure> {
-    let asked: Asked<'_> = serde_json::from_slice(body).map_err(|_| {
+    let asked: Asked<'_> = from_bytes(body).map_err(|_| {
         Failure::invalid("input", "must be a text, a list of texts, or a list of parts of `type` `text`")
     })?;
     let texts = match asked.input {

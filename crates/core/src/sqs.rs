@@ -13,6 +13,7 @@ use std::{fmt, ops::Range, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sluice_types::json::from_bytes;
 
 /// The most messages of one call.
 pub const BATCH: usize = 10;
@@ -329,7 +330,7 @@ fn read<T: for<'a> Deserialize<'a>>(status: u16, body: &[u8]) -> Result<T, Refus
     if status != 200 {
         return Err(read_refusal(status, body));
     }
-    serde_json::from_slice(body).map_err(|error| Refused {
+    from_bytes(body).map_err(|error| Refused {
         name: "nothing that can be read".to_owned(),
         message: error.to_string(),
         later: true,
@@ -337,7 +338,7 @@ fn read<T: for<'a> Deserialize<'a>>(status: u16, body: &[u8]) -> Result<T, Refus
 }
 
 fn read_refusal(status: u16, body: &[u8]) -> Refused {
-    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    let said: Value = from_bytes(body).unwrap_or_default();
     let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default();
     // Such as `com.amazonaws.sqs#QueueDoesNotExist`.
     let name = text("__type").rsplit(['#', ':']).next().unwrap_or_default().to_owned();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sluice_types::{money::NanoUsd, usage::Usage};
+use sluice_types::{json::from_bytes, money::NanoUsd, usage::Usage};
 
 use crate::cost_log::{Beside, Sum};
 
@@ -158,7 +158,7 @@ impl Summing {
         key.clone_into(&mut self.through);
         self.keys += 1;
         for line in value.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let Ok(row) = serde_json::from_slice::<Row>(line) else {
+            let Ok(row) = from_bytes::<Row>(line) else {
                 self.unreadable += 1;
                 continue;
             };

@@ -7,7 +7,7 @@ use sluice_core::knowledge::{
 };
 use sluice_extract::{Chunks, Document, Limits, Sizes};
 use sluice_providers::tokens;
-use sluice_types::knowledge::Chunk;
+use sluice_types::{json::from_bytes, knowledge::Chunk};
 
 use crate::Stop;
 
@@ -99,8 +99,7 @@ fn count(text: &str) -> usize {
 
 /// Reads a page.
 pub fn read(page: &[u8]) -> Result<Vec<Chunk>, Stop> {
-    serde_json::from_slice(page)
-        .map_err(|error| Stop::Later(format!("a page of chunks cannot be read: {error}")))
+    from_bytes(page).map_err(|error| Stop::Later(format!("a page of chunks cannot be read: {error}")))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     time::Timestamp,
 };
 
@@ -380,7 +381,7 @@ async fn purge<H: Host>(context: &Context<'_, H>, id: &str, query: &str) -> Resu
             left -= 1;
             let bytes = host.get(&listed.key).await.map_err(admit::store_down)?.unwrap_or_default();
             // What cannot be read is of no use to anybody.
-            let entry: Option<Entry<'_>> = serde_json::from_slice(&bytes).ok();
+            let entry: Option<Entry<'_>> = from_bytes(&bytes).ok();
             let meant = |entry: &Entry<'_>| {
                 which.means_one(&entry.model, entry.namespace.as_deref(), &entry.tags, entry.created_at)
             };

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     time::Timestamp,
 };
 
@@ -238,7 +239,7 @@ async fn by_token<H: Host>(
 /// A record of the store, if it is there.
 pub(super) async fn read<H: Host, T: DeserializeOwned>(host: &H, key: &str) -> Result<Option<T>, KvError> {
     let Some(bytes) = Kv::get(host, key).await? else { return Ok(None) };
-    match serde_json::from_slice(&bytes) {
+    match from_bytes(&bytes) {
         Ok(value) => Ok(Some(value)),
         Err(error) => Err(KvError(format!(
             "the record {} cannot be read: {error}",

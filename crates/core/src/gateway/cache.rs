@@ -8,6 +8,7 @@ use sluice_types::{
     answer::Answer,
     chat::Request,
     error::{ErrorKind, Failure},
+    json::from_bytes,
     time::Timestamp,
 };
 
@@ -148,7 +149,7 @@ pub(super) struct Found {
 impl Found {
     /// What was kept; `None` where it cannot be read, and counts as nothing.
     pub fn entry(&self) -> Option<Entry<'_>> {
-        serde_json::from_slice(&self.bytes).ok()
+        from_bytes(&self.bytes).ok()
     }
 }
 
@@ -377,7 +378,7 @@ impl Gateway {
 /// `bytes` as an answer that will do at `now`.
 fn good(bytes: Bytes, now: Timestamp, policy: &Policy) -> Option<Found> {
     let (stale, note) = {
-        let entry: Dated = serde_json::from_slice(&bytes).ok()?;
+        let entry: Dated = from_bytes(&bytes).ok()?;
         let stale = match entry.freshness(now, policy.stale) {
             Freshness::Fresh => false,
             Freshness::Stale => true,

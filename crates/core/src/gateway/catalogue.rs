@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sluice_semantic::feedback::Observed;
-use sluice_types::time::Timestamp;
+use sluice_types::{json::from_bytes, time::Timestamp};
 
 use crate::{
     cache::{
@@ -32,7 +32,7 @@ pub(super) async fn ask(host: &impl Counters, tenant: &str, call: &Call) -> Resu
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CountersError> {
     let json = bytes.strip_prefix(&[CATALOGUE]).unwrap_or_default();
-    serde_json::from_slice(json).map_err(unreadable)
+    from_bytes(json).map_err(unreadable)
 }
 
 fn unreadable(error: serde_json::Error) -> CountersError {

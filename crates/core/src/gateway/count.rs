@@ -7,7 +7,7 @@ use sluice_providers::{
     format::{self, Chat, Protocol, anthropic_messages},
     tokens,
 };
-use sluice_types::error::Failure;
+use sluice_types::{error::Failure, json::from_bytes};
 
 use super::{
     Context, Gateway, Reply,
@@ -63,7 +63,7 @@ impl Gateway {
         let caller = self.enter(context).await?;
         self.admit_model(context, &caller, model)?;
         let body = receive::body(context, body).await?;
-        let whole: Option<Whole<'_>> = serde_json::from_slice(&body).ok();
+        let whole: Option<Whole<'_>> = from_bytes(&body).ok();
         let inner = whole.and_then(|whole| whole.request).map(RawValue::get);
         let request = Protocol::Gemini.read_request(inner.map_or(&body, str::as_bytes))?;
         let counted = serde_json::json!({"totalTokens": tokens::request(&request)});

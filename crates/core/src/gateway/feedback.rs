@@ -7,7 +7,10 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 use serde_json::json;
-use sluice_types::error::{ErrorKind, Failure};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    json::from_bytes,
+};
 
 use super::{Context, Gateway, Reply, catalogue, meaning, receive, reply::Problem};
 use crate::{
@@ -40,7 +43,7 @@ impl Gateway {
     ) -> Result<Reply<H::Body>, Problem> {
         let caller = self.enter(context).await?;
         let body = receive::body(context, body).await?;
-        let Feedback { id, right } = serde_json::from_slice(&body).map_err(|error| {
+        let Feedback { id, right } = from_bytes(&body).map_err(|error| {
             let message = format!(
                 "must be {{\"id\": the answer's sluice-request-id, \"right\": true or false}}: {error}"
             );

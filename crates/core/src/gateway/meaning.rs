@@ -20,7 +20,7 @@ use sluice_semantic::{
     model::Counts,
     verify::Question,
 };
-use sluice_types::{chat::Request, time::Timestamp};
+use sluice_types::{chat::Request, json::from_bytes, time::Timestamp};
 
 use super::{catalogue, vectors::Service};
 use crate::{
@@ -188,7 +188,7 @@ impl Meaning {
             Some((seen, _)) => seen,
             None => {
                 let stored = match Kv::get(host, &key).await {
-                    Ok(stored) => stored.and_then(|bytes| serde_json::from_slice::<Seen>(&bytes).ok()),
+                    Ok(stored) => stored.and_then(|bytes| from_bytes::<Seen>(&bytes).ok()),
                     Err(error) => {
                         host.log(&format!("semantic cache: {error}"));
                         None

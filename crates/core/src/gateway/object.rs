@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sluice_types::{
+    json::from_bytes,
     quota::{Amounts, Ask, Rule, Verdict},
     time::Timestamp,
 };
@@ -177,7 +178,7 @@ pub async fn answer(cells: &impl Cells, now: Timestamp, call: &[u8]) -> Result<O
     if call.first() == Some(&VECTORS) {
         return Ok(Outcome { answer: vectors::answer(cells, call).await?, flush_after: None });
     }
-    let call: Call = serde_json::from_slice(call).map_err(wrong)?;
+    let call: Call = from_bytes(call).map_err(wrong)?;
     let mut flush_after = None;
     let answer = match call {
         Call::Reserve(ask) => {
@@ -287,7 +288,7 @@ async fn breaker(
 pub async fn ask(host: &impl Counters, owner: &str, call: &Call) -> Result<Answer, CountersError> {
     let call = serde_json::to_vec(call).map_err(wrong)?;
     let answer = host.count(owner, call.into()).await?;
-    serde_json::from_slice(&answer).map_err(wrong)
+    from_bytes(&answer).map_err(wrong)
 }
 
 /// Has the object of `owner` forget meters that count nothing any more, such as those of users and visitors who came once:

@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use sluice_providers::{format::openai_responses::state, sse};
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Raw,
+    json::{Raw, from_bytes},
     time::Timestamp,
 };
 
@@ -246,7 +246,7 @@ impl Gateway {
         }
         let key = key(&owner(caller), id);
         let bytes = Kv::get(context.host, &key).await.map_err(admit::store_down)?;
-        let stored = bytes.and_then(|bytes| serde_json::from_slice::<Stored>(&bytes).ok());
+        let stored = bytes.and_then(|bytes| from_bytes::<Stored>(&bytes).ok());
         Ok(stored.filter(|stored| context.started < stored.expires_at))
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sluice_providers::auth::SecretRef;
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     time::Timestamp,
 };
 
@@ -280,8 +281,9 @@ impl Gateway {
 async fn read<H: Host>(host: &H) -> Result<BTreeSet<String>, KvError> {
     match Kv::get(host, DRAINED).await? {
         None => Ok(BTreeSet::new()),
-        Some(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|error| KvError(format!("`{DRAINED}` cannot be read: {error}"))),
+        Some(bytes) => {
+            from_bytes(&bytes).map_err(|error| KvError(format!("`{DRAINED}` cannot be read: {error}")))
+        }
     }
 }
 

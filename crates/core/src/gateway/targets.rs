@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_types::error::{ErrorKind, Failure};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    json::from_bytes,
+};
 
 use super::{Context, Gateway, named};
 use crate::{
@@ -64,7 +67,7 @@ impl Gateway {
         body: &[u8],
     ) -> Result<(Rc<Model>, usize, State), Failure> {
         let id = named(id)?;
-        let Order { state } = serde_json::from_slice(body).map_err(|_| {
+        let Order { state } = from_bytes(body).map_err(|_| {
             Failure::invalid("state", "must be `drained` or `active`, as in {\"state\": \"drained\"}")
         })?;
         let place = |model: &Model| model.targets.iter().position(|target| target.id == id);

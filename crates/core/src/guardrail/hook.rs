@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use sluice_providers::auth::SecretRef;
-use sluice_types::{money::NanoUsd, secret::Secret, time::Timestamp};
+use sluice_types::{json::from_bytes, money::NanoUsd, secret::Secret, time::Timestamp};
 
 use crate::config::document::{self, Action, HookFormat, HookStreams, OnError, Stage};
 
@@ -178,7 +178,7 @@ impl Hook {
     }
 
     fn moderation(&self, answer: &[u8], texts: usize) -> Option<Said> {
-        let answer: Value = serde_json::from_slice(answer).ok()?;
+        let answer: Value = from_bytes(answer).ok()?;
         let results = answer.get("results")?.as_array().filter(|results| results.len() == texts)?;
         let mut worst: Option<(String, Option<f32>)> = None;
         for result in results {
@@ -236,7 +236,7 @@ enum Answer {
 }
 
 fn webhook(answer: &[u8], texts: usize) -> Option<Said> {
-    match serde_json::from_slice(answer).ok()? {
+    match from_bytes(answer).ok()? {
         Answer::Allow => Some(Said::Allow),
         Answer::Deny { reason: why, score } => {
             let score = score.filter(|score| (0.0..=1.0).contains(score));

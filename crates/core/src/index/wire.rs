@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sluice_retrieval::terms::Query as Words;
 use sluice_types::{
+    json::from_bytes,
     knowledge::{Attributes, Chunk, Filter},
     time::Timestamp,
 };
@@ -221,7 +222,7 @@ pub fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), String> {
     let rest = bytes.strip_prefix(&[INDEX]).ok_or("not a frame")?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or("cut off")?;
     let (head, after) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or("cut off")?;
-    serde_json::from_slice(head).map(|head| (head, after)).map_err(|error| error.to_string())
+    from_bytes(head).map(|head| (head, after)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     knowledge::{Attributes, Filter},
 };
 
@@ -68,7 +69,7 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Failure> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(body) {
+    match from_bytes(body) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Failure::new(ErrorKind::InvalidRequest, "the body must be a JSON object")),
         Err(error) => {

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 use sluice_retrieval::dense::{self, Vector, Vectors};
-use sluice_types::knowledge::Filter;
+use sluice_types::{json::from_bytes, knowledge::Filter};
 
 use super::{Near, wire::Entry};
 
@@ -42,7 +42,7 @@ impl Space {
 pub fn read(bytes: &[u8]) -> Vec<(Entry, Vector)> {
     let Some(view) = View::parse(bytes) else { return Vec::new() };
     (0..view.count())
-        .filter_map(|at| Some((serde_json::from_slice(view.entry(at)?).ok()?, view.vectors.whole(at)?)))
+        .filter_map(|at| Some((from_bytes(view.entry(at)?).ok()?, view.vectors.whole(at)?)))
         .collect()
 }
 
@@ -127,7 +127,7 @@ pub fn nearest(
         if count <= near.len() {
             break;
         }
-        let entry = views.get(page).and_then(|view| serde_json::from_slice::<Entry>(view.entry(at)?).ok());
+        let entry = views.get(page).and_then(|view| from_bytes::<Entry>(view.entry(at)?).ok());
         let Some(Entry { id, text, labels }) = entry else { continue };
         if filter.is_none_or(|filter| filter.admits(&labels)) {
             near.push(Near { id, cosine, text: if texts { text } else { String::new() } });

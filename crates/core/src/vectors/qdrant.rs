@@ -5,7 +5,10 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sluice_types::knowledge::{Attribute, Attributes, Comparison, Filter};
+use sluice_types::{
+    json::from_bytes,
+    knowledge::{Attribute, Attributes, Comparison, Filter},
+};
 
 use super::{Namespace, Near, Nearest, Point, VectorsError};
 use crate::key;
@@ -64,8 +67,7 @@ pub fn listed(prefix: &str, body: &[u8]) -> Result<Vec<String>, VectorsError> {
     struct Named {
         name: String,
     }
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|error| VectorsError::Down(error.to_string()))?;
+    let answer: Answer = from_bytes(body).map_err(|error| VectorsError::Down(error.to_string()))?;
     let ours = |name: &String| {
         let dims = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
         dims.is_some_and(|dims| !dims.is_empty() && dims.bytes().all(|byte| byte.is_ascii_digit()))
@@ -182,8 +184,7 @@ pub fn found(body: &[u8], filter: Option<&Filter>) -> Result<Vec<Near>, VectorsE
         #[serde(default)]
         labels: Attributes,
     }
-    let answer: Answer =
-        serde_json::from_slice(body).map_err(|error| VectorsError::Down(error.to_string()))?;
+    let answer: Answer = from_bytes(body).map_err(|error| VectorsError::Down(error.to_string()))?;
     let admitted = answer
         .result
         .points
@@ -203,7 +204,7 @@ pub fn problem(status: u16, body: &[u8]) -> VectorsError {
     struct Status {
         error: String,
     }
-    let said = serde_json::from_slice::<Answer>(body).map(|answer| answer.status.error);
+    let said = from_bytes::<Answer>(body).map(|answer| answer.status.error);
     let said: String = said.unwrap_or_default().chars().take(200).collect();
     let what = format!("Qdrant answered {status}: {said}");
     match status {

@@ -6,7 +6,10 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sluice_types::knowledge::{Attributes, Filter};
+use sluice_types::{
+    json::from_bytes,
+    knowledge::{Attributes, Filter},
+};
 
 use super::Near;
 
@@ -99,7 +102,7 @@ pub fn open<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, Vec<f32>), String> 
     let rest = bytes.strip_prefix(&[VECTORS]).ok_or("not a frame")?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or("cut off")?;
     let (head, after) = rest.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or("cut off")?;
-    let head = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    let head = from_bytes(head).map_err(|error| error.to_string())?;
     let number = |bytes: &[u8]| bytes.first_chunk::<4>().map_or(0.0, |bytes| f32::from_le_bytes(*bytes));
     Ok((head, after.chunks_exact(4).map(number).collect()))
 }

@@ -22,7 +22,7 @@ pub(super) use self::{
         write_media,
     },
     usage::read as read_usage,
-    wire::{Call, Few, Function, Many, Number, Text},
+    wire::{Call, Few, Function, Many, Number, Object, Text},
 };
 pub use self::{
     answer::{read_answer, write_answer},

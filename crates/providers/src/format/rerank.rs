@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Raw,
+    json::{Raw, from_bytes},
     usage::{Source, Usage},
 };
 
@@ -79,7 +79,7 @@ pub struct Answered {
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it holds no scores; an error inside a success is read as one.
 pub fn answer(body: &[u8], id: &str) -> Result<Answered, Failure> {
-    let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wire: Wire<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     if wire.error.is_some() {
         return Err(openai_chat::read_error(200, body, None));
     }

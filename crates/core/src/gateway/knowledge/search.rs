@@ -10,6 +10,7 @@ use sluice_retrieval::{dense::Vector, mix::STATIC_WEIGHT, terms::Query as Words}
 use sluice_semantic::decide::Engine;
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     knowledge::Passage,
 };
 
@@ -201,7 +202,7 @@ impl Gateway {
         let ReplyBody::Whole(bytes) = &reply.body else {
             return Err(Failure::new(ErrorKind::Internal, "rankings did not come whole"));
         };
-        let ranked: Ranked = serde_json::from_slice(bytes).map_err(|_| {
+        let ranked: Ranked = from_bytes(bytes).map_err(|_| {
             Failure::new(ErrorKind::UpstreamInvalid, "the provider's rankings cannot be read")
         })?;
         let mut scores = vec![0.0; texts.len()];

@@ -7,7 +7,7 @@ use sluice_types::{
     chat::Part,
     citation::Citation,
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
 };
 
 use super::{
@@ -31,15 +31,12 @@ use crate::format::{
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it cannot be read otherwise; what it says if it is an error
 /// inside a success.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let mut fields: Fields<'_> =
-        serde_json::from_slice(body).map_err(|error| match is_cut_off(&error, body) {
-            true => {
-                Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end")
-            }
-            false => unreadable("is not a JSON object"),
-        })?;
+    let mut fields: Fields<'_> = from_bytes(body).map_err(|error| match is_cut_off(&error, body) {
+        true => Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end"),
+        false => unreadable("is not a JSON object"),
+    })?;
     let Some(content) = fields.take("content") else {
-        return Err(match serde_json::from_slice::<ErrorBody<'_>>(body) {
+        return Err(match from_bytes::<ErrorBody<'_>>(body) {
             Ok(error) if error.error.is_some() => read_unannounced(&error),
             _ => unreadable("has no content"),
         });
@@ -223,8 +220,7 @@ pub fn read_count(body: &[u8]) -> Result<u64, Failure> {
         input_tokens: u64,
     }
 
-    let Count { input_tokens } =
-        serde_json::from_slice(body).map_err(|_| unreadable("has no `input_tokens`"))?;
+    let Count { input_tokens } = from_bytes(body).map_err(|_| unreadable("has no `input_tokens`"))?;
     Ok(input_tokens)
 }
 

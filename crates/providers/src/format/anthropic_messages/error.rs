@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sluice_types::{
     error::{Attempt, ErrorKind, Failure},
-    json::Str,
+    json::{Str, from_bytes},
 };
 
 use crate::format::{json::ObjectWriter, message};
@@ -50,7 +50,7 @@ impl<'a> ErrorBody<'a> {
 
 /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
 pub fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-    let body: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let body: ErrorBody<'_> = from_bytes(body).unwrap_or_default();
     let (kind, message) = body.told();
     let by_status = match status {
         401..=403 => ErrorKind::UpstreamCredentials,

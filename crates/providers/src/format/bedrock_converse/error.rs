@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Str,
+    json::{Str, from_bytes},
 };
 
 use crate::format::message;
@@ -45,7 +45,7 @@ pub(in crate::format) fn read_error(
     retry_after: Option<Duration>,
     error_type: Option<&str>,
 ) -> Failure {
-    let body: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let body: ErrorBody<'_> = from_bytes(body).unwrap_or_default();
     let kind = match error_type.and_then(by_name).or_else(|| body.kind.as_deref().and_then(by_name)) {
         // The model's server failed: what it said counts.
         Some(ErrorKind::UpstreamUnavailable) | None if status == 424 => {

@@ -6,7 +6,7 @@ use sluice_types::{
     answer::{Answer, Choice},
     chat::Part,
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
 };
 
 use super::{
@@ -75,12 +75,12 @@ struct Function<'a> {
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it cannot be read otherwise; what it says if the provider gave
 /// up, or if it is an error inside a success.
 pub(in crate::format) fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| match is_cut_off(&error, body) {
+    let whole: Whole<'_> = from_bytes(body).map_err(|error| match is_cut_off(&error, body) {
         true => Failure::new(ErrorKind::UpstreamTruncated, "the provider's answer stopped before its end"),
         false => unreadable("is no answer of Cohere's"),
     })?;
     let Some(message) = whole.message.filter(|message| message.get().starts_with('{')) else {
-        let told: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
+        let told: ErrorBody<'_> = from_bytes(body).unwrap_or_default();
         return Err(if told.tells() { read_unannounced(&told) } else { unreadable("has no message") });
     };
     let message: Message<'_> =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Str,
+    json::{Str, from_bytes},
 };
 
 use crate::format::message;
@@ -33,7 +33,7 @@ impl ErrorBody<'_> {
 
 /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
 pub(in crate::format) fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-    let body: ErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let body: ErrorBody<'_> = from_bytes(body).unwrap_or_default();
     let kind = match status {
         401..=403 => ErrorKind::UpstreamCredentials,
         404 => ErrorKind::UpstreamModelNotFound,

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use sluice_types::{
     error::{ErrorKind, Failure},
+    json::from_bytes,
     usage::{Source, Usage},
 };
 
@@ -54,7 +55,7 @@ struct Units {
 
 /// Reads an answer: the vectors, in the order of the texts, and what was counted.
 pub(super) fn read(body: &[u8]) -> Result<(Vec<Vec<f32>>, Option<Usage>), Failure> {
-    let wire: Wire = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wire: Wire = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     let vectors = wire.embeddings.and_then(|by_type| by_type.float).ok_or_else(|| {
         Failure::new(
             ErrorKind::UpstreamInvalid,

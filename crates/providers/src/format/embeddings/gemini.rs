@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use sluice_types::{
     error::Failure,
+    json::from_bytes,
     usage::{Source, Usage},
 };
 
@@ -73,7 +74,7 @@ struct Counted {
 
 /// Reads an answer: the vectors, in the order of the texts, and what was counted, which most models do not tell.
 pub(super) fn read(body: &[u8]) -> Result<(Vec<Vec<f32>>, Option<Usage>), Failure> {
-    let wire: Wire = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wire: Wire = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     let tokens = wire.usage_metadata.and_then(|counted| counted.prompt_token_count);
     let usage =
         tokens.map(|input_uncached| Usage { input_uncached, source: Source::Provider, ..Usage::default() });

@@ -1,7 +1,7 @@
 //! Workers AI's `POST …/run/@cf/…` of a model that makes vectors.
 
 use serde::Deserialize;
-use sluice_types::{error::Failure, usage::Usage};
+use sluice_types::{error::Failure, json::from_bytes, usage::Usage};
 
 use super::Asked;
 use crate::format::{Target, json::ObjectWriter, openai_chat::unreadable};
@@ -32,6 +32,6 @@ struct Vectors {
 
 /// Reads an answer: the vectors, in the order of the texts. Nothing is counted.
 pub(super) fn read(body: &[u8]) -> Result<(Vec<Vec<f32>>, Option<Usage>), Failure> {
-    let wire: Wire = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wire: Wire = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     Ok((wire.result.map_or(wire.data, |result| result.data), None))
 }

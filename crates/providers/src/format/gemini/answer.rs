@@ -8,7 +8,7 @@ use sluice_types::{
     chat::Part,
     citation::{Source, Span},
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
 };
 
 use super::{
@@ -36,7 +36,7 @@ const KNOWN: &[&str] = &["candidates", "modelVersion", "responseId", "usageMetad
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it cannot be read otherwise or the model failed; what it says
 /// if it is an error inside a success.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let wire: Wire<'_, &RawValue> = wire::read(body, "answer")?;
+    let wire: Wire<'_, &RawValue, Option<&RawValue>> = wire::read(body, "answer")?;
     if wire.error.is_some_and(|error| error.get() != "null") {
         return Err(error::read_error(200, body, None));
     }
@@ -52,7 +52,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
         let finish = Finish { raw: Some(raw), ..Finish::plain(FinishReason::ContentFilter) };
         choices.push(Choice { index: 0, parts: Vec::new(), finish, extra: Members::default() });
     }
-    let mut extra: Members<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let mut extra: Members<'_> = from_bytes(body).unwrap_or_default();
     extra.0.retain(|(name, _)| !KNOWN.contains(&&**name));
     let rest = wire.usage_metadata.map(usage::rest).unwrap_or_default();
     if let Some(rest) = Some(rest).filter(|rest| !rest.is_empty()).and_then(|rest| Raw::write(&rest)) {

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sluice_types::error::{Attempt, ErrorKind, Failure};
+use sluice_types::{
+    error::{Attempt, ErrorKind, Failure},
+    json::from_bytes,
+};
 
 use crate::format::{json::ObjectWriter, message};
 
 /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait. Where the status is a success, what
 /// the body says counts.
 pub fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-    match serde_json::from_slice::<Value>(body) {
+    match from_bytes::<Value>(body) {
         Ok(value) => read_value(status, &value, retry_after),
         Err(_) => {
             let failure = tell(by_status(status), None, status);

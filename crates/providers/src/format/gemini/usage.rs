@@ -7,25 +7,26 @@ use sluice_types::{
     usage::{Source, Usage},
 };
 
-use super::super::openai_chat::{Few, Number, Text};
+use super::super::openai_chat::{Many, Number, Object, Text};
 use crate::format::json::{ObjectWriter, list};
 
+/// `usageMetadata` as it is told.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Wire<'a> {
+pub(super) struct Counts<'a> {
     prompt_token_count: Number,
     cached_content_token_count: Number,
     candidates_token_count: Number,
     thoughts_token_count: Number,
     tool_use_prompt_token_count: Number,
     #[serde(borrow)]
-    prompt_tokens_details: Few<Modality<'a>>,
+    prompt_tokens_details: Many<Object<Modality<'a>>>,
     #[serde(borrow)]
-    cache_tokens_details: Few<Modality<'a>>,
+    cache_tokens_details: Many<Object<Modality<'a>>>,
     #[serde(borrow)]
-    candidates_tokens_details: Few<Modality<'a>>,
+    candidates_tokens_details: Many<Object<Modality<'a>>>,
     #[serde(borrow)]
-    tool_use_prompt_tokens_details: Few<Modality<'a>>,
+    tool_use_prompt_tokens_details: Many<Object<Modality<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -52,7 +53,11 @@ const KNOWN: &[&str] = &[
 
 /// Reads `usageMetadata`. Counts that are all zero tell nothing, and what is broken is as good as absent.
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let wire: Wire<'_> = serde_json::from_str(raw.get()).ok()?;
+    counted(&serde_json::from_str(raw.get()).ok()?)
+}
+
+/// What was used; counts that are all zero tell nothing.
+pub(super) fn counted(wire: &Counts<'_>) -> Option<Usage> {
     let count = |number: &Number| number.count().unwrap_or_default();
     let shown =
         pictures(&wire.prompt_tokens_details).saturating_add(pictures(&wire.tool_use_prompt_tokens_details));
@@ -82,16 +87,17 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
     (0 < usage.total()).then_some(usage)
 }
 
-fn audio(details: &Few<Modality<'_>>) -> u64 {
+fn audio(details: &Many<Object<Modality<'_>>>) -> u64 {
     of("AUDIO", details)
 }
 
-fn pictures(details: &Few<Modality<'_>>) -> u64 {
+fn pictures(details: &Many<Object<Modality<'_>>>) -> u64 {
     of("IMAGE", details)
 }
 
-fn of(modality: &str, details: &Few<Modality<'_>>) -> u64 {
-    let counted = details.iter().filter(|detail| detail.modality.0.as_deref() == Some(modality));
+fn of(modality: &str, details: &Many<Object<Modality<'_>>>) -> u64 {
+    let details = details.0.iter().filter_map(|detail| detail.0.as_ref());
+    let counted = details.filter(|detail| detail.modality.0.as_deref() == Some(modality));
     counted.filter_map(|detail| detail.token_count.count()).fold(0, u64::saturating_add)
 }
 

@@ -4,13 +4,13 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::Str,
+    json::{Str, from_bytes},
 };
 
 use super::error;
 use crate::format::{
     json::is_cut_off,
-    openai_chat::{Few, Number, Text},
+    openai_chat::{Few, Many, Number, Text},
 };
 
 /// Reads a whole answer, or a frame of a stream; `what` it is, for messages.
@@ -19,7 +19,10 @@ use crate::format::{
 ///
 /// `UpstreamTruncated` if it breaks off, `UpstreamInvalid` if it is no JSON object. A list is an error, as it is told in
 /// streams without `alt=sse`.
-pub(super) fn read<'a, C: Deserialize<'a>>(json: &'a [u8], what: &str) -> Result<Wire<'a, C>, Failure> {
+pub(super) fn read<'a, C: Deserialize<'a>, U: Default + Deserialize<'a>>(
+    json: &'a [u8],
+    what: &str,
+) -> Result<Wire<'a, C, U>, Failure> {
     let unreadable = |error: serde_json::Error| match is_cut_off(&error, json) {
         true => Failure::new(
             ErrorKind::UpstreamTruncated,
@@ -31,22 +34,25 @@ pub(super) fn read<'a, C: Deserialize<'a>>(json: &'a [u8], what: &str) -> Result
         ),
     };
     if json.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice::<IgnoredAny>(json).map_err(unreadable)?;
+        from_bytes::<IgnoredAny>(json).map_err(unreadable)?;
         return Err(error::read_error(200, json, None));
     }
-    serde_json::from_slice(json).map_err(unreadable)
+    from_bytes(json).map_err(unreadable)
 }
 
-/// A whole answer, or a frame of a stream; `C` is one of the answers.
+/// A whole answer, or a frame of a stream; `C` is one of the answers, `U` what was used.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, C: Deserialize<'de>"))]
-pub(super) struct Wire<'a, C> {
+#[serde(
+    rename_all = "camelCase",
+    bound(deserialize = "'de: 'a, C: Deserialize<'de>, U: Default + Deserialize<'de>")
+)]
+pub(super) struct Wire<'a, C, U> {
     #[serde(default)]
     pub(super) candidates: Few<C>,
     #[serde(borrow, default)]
     pub(super) prompt_feedback: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub(super) usage_metadata: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) usage_metadata: U,
     #[serde(borrow, default)]
     pub(super) model_version: Text<'a>,
     #[serde(borrow, default)]
@@ -75,7 +81,7 @@ pub(super) struct Candidate<'a> {
 #[serde(default)]
 pub(super) struct Content<'a> {
     #[serde(borrow)]
-    pub(super) parts: Few<&'a RawValue>,
+    pub(super) parts: Many<Part<'a>>,
 }
 
 /// Why a prompt was refused.
@@ -96,7 +102,7 @@ pub(super) struct Part<'a> {
     #[serde(borrow)]
     pub(super) thought_signature: Text<'a>,
     #[serde(borrow)]
-    pub(super) function_call: Option<Call<'a>>,
+    pub(super) function_call: Option<Box<Call<'a>>>,
 }
 
 /// A call of a function.

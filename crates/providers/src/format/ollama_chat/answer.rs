@@ -6,7 +6,7 @@ use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
     error::{ErrorKind, Failure},
-    json::{Members, Str},
+    json::{Members, Str, from_bytes},
     usage::Usage,
 };
 
@@ -101,7 +101,7 @@ pub(super) fn called(call: Call<'_>) -> Option<(Option<Str<'_>>, Str<'_>, Str<'_
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off or is not the end of the answer,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it is no answer; an error inside a success is read as one.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let mut told: Told<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let mut told: Told<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     if let Some(error) = told.error {
         return Err(error::embedded(error));
     }

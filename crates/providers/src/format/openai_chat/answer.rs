@@ -5,7 +5,7 @@ use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
 };
 
 use super::{
@@ -27,7 +27,7 @@ use crate::format::{
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it is no answer; an error inside a success is read as one.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let whole: Whole<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     if whole.error.is_some() || whole.object.0.as_deref() == Some("error") {
         return Err(error::read_error(200, body, None));
     }
@@ -70,7 +70,7 @@ pub(in crate::format) fn unreadable(error: &serde_json::Error, body: &[u8]) -> F
 
 /// The members of the object `json` that are not `known`.
 fn rest(json: &[u8], known: impl Fn(&str) -> bool) -> Members<'_> {
-    let mut members: Members<'_> = serde_json::from_slice(json).unwrap_or_default();
+    let mut members: Members<'_> = from_bytes(json).unwrap_or_default();
     members.0.retain(|(name, _)| !known(name));
     members
 }

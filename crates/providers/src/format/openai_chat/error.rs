@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use sluice_types::error::{Attempt, ErrorKind, Failure};
+use sluice_types::{
+    error::{Attempt, ErrorKind, Failure},
+    json::from_bytes,
+};
 
 use crate::format::{json::ObjectWriter, message};
 
@@ -11,7 +14,7 @@ use crate::format::{json::ObjectWriter, message};
 ///
 /// The status may be a success: then what the body says counts. The provider's own message is kept, without secrets.
 pub fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+    let Ok(value) = from_bytes::<Value>(body) else {
         let text = String::from_utf8_lossy(body.get(..body.len().min(2048)).unwrap_or_default());
         // A page of HTML is for people in front of some proxy.
         let told = if text.contains('<') { "" } else { text.trim() };

@@ -11,7 +11,7 @@ use sluice_types::{
 };
 
 pub(super) use self::lenient::Content;
-pub(in crate::format) use self::lenient::{Few, Many, Number, Text};
+pub(in crate::format) use self::lenient::{Few, Many, Number, Object, Text};
 use crate::format::json::{self, ObjectWriter};
 
 /// A frame of a stream.

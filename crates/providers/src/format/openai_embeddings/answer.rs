@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use sluice_types::{
     embeddings::{Answer, Encoding},
     error::{ErrorKind, Failure},
+    json::from_bytes,
     usage::Usage,
 };
 
@@ -80,7 +81,7 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, Failure> {
 }
 
 fn read(body: &[u8]) -> Result<Wire<'_>, Failure> {
-    let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wire: Wire<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     if wire.error.is_some() {
         return Err(openai_chat::read_error(200, body, None));
     }

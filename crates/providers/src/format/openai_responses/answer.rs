@@ -5,7 +5,7 @@ use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
     usage::Usage,
 };
 
@@ -42,7 +42,7 @@ const KNOWN: &[&str] = &[
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it is no answer; an error inside a success is read as one.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let response: Response<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let response: Response<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     let status = response.status.0.as_deref().unwrap_or_default();
     if response.error.is_some() || matches!(status, "failed" | "cancelled") {
         return Err(failed(response.error));

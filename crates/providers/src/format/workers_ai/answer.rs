@@ -6,7 +6,7 @@ use sluice_types::{
     answer::{Answer, Choice, Finish, FinishReason},
     chat::Part,
     error::{ErrorKind, Failure},
-    json::{Members, Str},
+    json::{Members, Str, from_bytes},
     usage::Usage,
 };
 
@@ -96,12 +96,12 @@ impl<'a> AnyCall<'a> {
 /// [`UpstreamTruncated`](ErrorKind::UpstreamTruncated) if the body breaks off,
 /// [`UpstreamInvalid`](ErrorKind::UpstreamInvalid) if it is no answer; an error inside a success is read as one.
 pub fn read_answer(body: &[u8]) -> Result<Answer<'_>, Failure> {
-    let wrapper: Wrapper<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error, body))?;
+    let wrapper: Wrapper<'_> = from_bytes(body).map_err(|error| unreadable(&error, body))?;
     if wrapper.success.is_some_and(|success| success.get() == "false") {
         return Err(read_error(200, body, None));
     }
     let told = wrapper.result.map_or(body, |result| result.get().as_bytes());
-    let said: Said<'_> = serde_json::from_slice(told).map_err(|error| unreadable(&error, told))?;
+    let said: Said<'_> = from_bytes(told).map_err(|error| unreadable(&error, told))?;
     if said.choices.is_some() {
         return openai_chat::read_answer(told);
     }

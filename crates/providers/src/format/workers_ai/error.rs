@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use sluice_types::error::{ErrorKind, Failure};
+use sluice_types::{
+    error::{ErrorKind, Failure},
+    json::from_bytes,
+};
 
 use crate::format::openai_chat::{self, Many, Number};
 
@@ -25,7 +28,7 @@ struct Told {
 /// Reads a provider's error: its HTTP status, its body, and how long it asks to wait.
 pub fn read_error(status: u16, body: &[u8], retry_after: Option<Duration>) -> Failure {
     let failure = openai_chat::read_error(status, body, retry_after);
-    let told = serde_json::from_slice::<Body>(body).ok();
+    let told = from_bytes::<Body>(body).ok();
     let code =
         told.and_then(|body| body.errors.0.first().map_or(&body.internal_code, |told| &told.code).count());
     let kind = match code.and_then(by_code) {

@@ -4,7 +4,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use sluice_types::{
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
     seal::Maker,
 };
 
@@ -22,7 +22,7 @@ use crate::format::{
 /// `InvalidRequest` if the body is not a JSON object; `Unsupported` if the target is strict and the provider refuses a
 /// member.
 pub fn patch_request(body: &[u8], target: &Target<'_>) -> Result<Written, Failure> {
-    let members: Members<'_> = serde_json::from_slice(body)
+    let members: Members<'_> = from_bytes(body)
         .map_err(|_| Failure::new(ErrorKind::InvalidRequest, "the body must be a JSON object"))?;
     let foreign = Maker::foreign_prefixes().any(|prefix| memmem::find(body, prefix.as_bytes()).is_some());
     let mut dropped = Dropped::new(PLACE, target.strict);

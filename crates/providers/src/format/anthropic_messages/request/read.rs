@@ -9,7 +9,7 @@ use serde::{
 use sluice_types::{
     chat::{Request, Role, Turn},
     error::{ErrorKind, Failure},
-    json::{Members, Raw, Str},
+    json::{Members, Raw, Str, from_bytes},
 };
 
 use super::{super::fields::Fields, content::Content, options};
@@ -37,7 +37,7 @@ pub fn read_request(body: &[u8]) -> Result<Request<'_>, Failure> {
 pub fn read_count_request(body: &[u8]) -> Result<Request<'_>, Failure> {
     // Some clients begin with a byte order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let body: Body<'_> = serde_json::from_slice(body).map_err(|error| diagnose(body, &error))?;
+    let body: Body<'_> = from_bytes(body).map_err(|error| diagnose(body, &error))?;
     let mut request = Request { include_usage: true, ..Request::default() };
     if let Some(system) = body.system {
         let parts = system.parts(&Path::Root.member("system"))?;

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sluice_types::{
     answer::{Finish, FinishReason},
     citation::Span,
-    error::{ErrorKind, Failure},
+    error::Failure,
     event::{Delta, Event},
     json::Str,
     usage::Usage,
@@ -16,10 +16,13 @@ use super::super::{
     grounding::Grounds,
     ids,
     seal::{self, Heard},
-    usage,
+    usage::{self, Counts},
     wire::{self, Call, Candidate, Part, Wire, block_reason},
 };
-use crate::{format::cite::Ruler, frames::Frame};
+use crate::{
+    format::{cite::Ruler, openai_chat::Object},
+    frames::Frame,
+};
 
 /// Reads a provider's stream.
 #[derive(Debug, Default)]
@@ -66,7 +69,7 @@ impl Reader {
     }
 
     fn read(&mut self, data: &str, emit: &mut dyn FnMut(Event<'_>)) -> Result<(), Failure> {
-        let wire: Wire<'_, Candidate<'_>> = wire::read(data.as_bytes(), "stream")?;
+        let wire: Wire<'_, Candidate<'_>, Object<Counts<'_>>> = wire::read(data.as_bytes(), "stream")?;
         if let Some(error) = wire.error.filter(|error| error.get() != "null") {
             return Err(error::embedded(error.get()));
         }
@@ -76,7 +79,7 @@ impl Reader {
             self.id.push_str(&id);
             emit(Event::Start { id, model: wire.model_version.0.unwrap_or_default(), created: None });
         }
-        let counted = wire.usage_metadata.and_then(usage::read);
+        let counted = wire.usage_metadata.0.as_ref().and_then(usage::counted);
         let mut ends = false;
         let mut any = false;
         for candidate in wire.candidates {
@@ -127,12 +130,14 @@ impl Reader {
             self.count(counted, true, emit);
         }
         let Some(state) = self.choices.get_mut(at) else { return Ok(()) };
-        for part in candidate.content.unwrap_or_default().parts {
-            state.part(part, &self.id, emit)?;
+        for part in candidate.content.unwrap_or_default().parts.0 {
+            state.part(part, &self.id, emit);
         }
         let (grounding_metadata, citation_metadata) =
             (candidate.grounding_metadata, candidate.citation_metadata);
-        state.cite(&Grounds { grounding_metadata, citation_metadata }, emit);
+        if grounding_metadata.is_some() || citation_metadata.is_some() {
+            state.cite(&Grounds { grounding_metadata, citation_metadata }, emit);
+        }
         if let Some(word) = word.filter(|_| !state.finished) {
             let finish = finish::read(word, 0 < state.calls)?;
             state.finished = true;
@@ -143,15 +148,7 @@ impl Reader {
 }
 
 impl State {
-    fn part(
-        &mut self,
-        raw: &RawValue,
-        answer_id: &str,
-        emit: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Failure> {
-        let part: Part<'_> = serde_json::from_str(raw.get()).map_err(|_| {
-            Failure::new(ErrorKind::UpstreamInvalid, "a part of the provider's stream cannot be read")
-        })?;
+    fn part(&mut self, part: Part<'_>, answer_id: &str, emit: &mut dyn FnMut(Event<'_>)) {
         let choice = self.index;
         let mut tell = |delta| emit(Event::Delta { choice, delta });
         let text = part.text.0.filter(|text| !text.is_empty());
@@ -163,16 +160,15 @@ impl State {
         });
         if part.thought == Some(true) && part.function_call.is_none() {
             text.map(Delta::Reasoning).into_iter().chain(seal).for_each(tell);
-            return Ok(());
+            return;
         }
         if let Some(text) = &text {
             self.ruler.push(text);
         }
         seal.into_iter().chain(text.map(Delta::Text)).for_each(&mut tell);
         if let Some(call) = part.function_call {
-            self.call(call, answer_id, &mut tell);
+            self.call(*call, answer_id, &mut tell);
         }
-        Ok(())
     }
 
     fn cite(&mut self, grounds: &Grounds<'_>, emit: &mut dyn FnMut(Event<'_>)) {

@@ -4,7 +4,7 @@ use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::value::RawValue;
 use sluice_types::json::Str;
@@ -59,11 +59,6 @@ impl<T> Few<T> {
     pub(in crate::format) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
-
-    /// The items.
-    pub(in crate::format) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().chain(&self.rest)
-    }
 }
 
 impl<T> Default for Few<T> {
@@ -92,6 +87,15 @@ impl<T> IntoIterator for Few<T> {
     }
 }
 
+/// An object, or nothing.
+pub(in crate::format) struct Object<T>(pub(in crate::format) Option<T>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
 /// A list that is mostly absent.
 pub(in crate::format) struct Many<T>(pub(in crate::format) Vec<T>);
 
@@ -107,9 +111,17 @@ impl<T> Extend<T> for Many<T> {
     }
 }
 
-/// Skips what is of a type that means nothing, and gives the default.
+/// Skips what is of a type that means nothing, and gives the default; objects too where a lifetime is given.
 macro_rules! nothing_else {
     ($life:lifetime) => {
+        nothing_else!();
+
+        fn visit_map<A: MapAccess<$life>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Default::default())
+        }
+    };
+    () => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("anything")
         }
@@ -119,11 +131,6 @@ macro_rules! nothing_else {
         }
 
         fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-            Ok(Default::default())
-        }
-
-        fn visit_map<A: MapAccess<$life>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             Ok(Default::default())
         }
     };
@@ -242,6 +249,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
         }
 
         deserializer.deserialize_any(Any)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
+            type Value = Object<T>;
+
+            nothing_else!();
+            no_text!();
+            no_number!();
+            no_list!('de);
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|object| Object(Some(object)))
+            }
+        }
+
+        deserializer.deserialize_any(Any(PhantomData))
     }
 }
 
