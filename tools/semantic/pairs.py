@@ -1,16 +1,17 @@
-"""Labelled pairs for the verifier: by grammar, by edits of permissive texts, mined with the teacher, STS-b. None is Quora's.
+"""Labelled pairs for the verifier: written by us, by grammar, by edits of permissive texts, mined with the teacher, STS-b. None is Quora's.
 
 Writes WORK/pairs.tsv: a, b, label in 0..1, weight, source.
 """
 
+import itertools
 import random
 import re
 
 import numpy as np
 
-from common import SEED, WORK, tsv
+from common import HERE, SEED, WORK, tsv
 from grammar import LISTS, fill, frames, slots, surface, wordnet_phrases
-from texts import unseen, wordnet
+from texts import unseen
 
 OPENINGS = [
     ["how do i", "how can i", "how could i", "how would i", "what is the best way to", "what's the way to", "how should i", "what can i do to",
@@ -65,16 +66,6 @@ def grammar(dice, count):
         else:
             continue
         yield surface(dice, a), surface(dice, b), label, 1.0, "grammar"
-
-
-def synonyms():
-    """Words that share a synset whose every lemma is one word; first senses only."""
-    out = {}
-    for _, lemmas, _, _ in wordnet():
-        single = [x for x in lemmas if x.isalpha() and x.islower() and len(x) > 3]
-        for word in single:
-            out.setdefault(word, []).extend(x for x in single if x != word)
-    return {w: v for w, v in out.items() if v}
 
 
 def swap_opening(dice, text):
@@ -170,6 +161,19 @@ def stsb():
         yield a, b, float(np.interp(score, [2.5, 3.5, 4.0, 4.5, 5.0], [0.0, 0.06, 0.25, 0.7, 0.97])), 0.7, "stsb"
 
 
+def written():
+    """Pairs of `questions.txt`: two wordings of a question, and each line against what is near and asks something else.
+
+    The third wording shares so few words with the others that no cosine finds it: it stands against other questions only.
+    """
+    for group in (HERE / "questions.txt").read_text(encoding="utf-8").strip().split("\n\n"):
+        same = [line[2:] for line in group.splitlines() if line.startswith("= ")]
+        other = [line[2:] for line in group.splitlines() if line.startswith("~ ")]
+        yield same[0], same[1], 1.0, 1.0, "written"
+        for a, b in [*itertools.product(same, other), *itertools.combinations(other, 2)]:
+            yield a, b, 0.0, 1.0, "written"
+
+
 def main():
     dice = random.Random(SEED + 1)
     rows = [line.rstrip("\n").split("\t", 1) for line in open(WORK / "texts.tsv", encoding="utf-8")]
@@ -181,24 +185,17 @@ def main():
     for a, b in (row[:2] for row in tsv("antonyms")):
         antonyms.setdefault(a, []).append(b)
         antonyms.setdefault(b, []).append(a)
-    # Co-hyponyms stand beside each other under one head in WordNet's glosses; near enough: words of one synset's gloss list are
-    # synonyms (kept meaning), words drawn from the same intent's texts are not.
+    # What a word is exchanged for: words drawn from the texts, which mean something else.
     vocabulary = [w for t in real for w in re.findall(r"[a-z]{4,}", t.lower())]
     common = sorted({w for w in vocabulary if vocabulary_count(w, vocabulary)})
     lists = [w for words in LISTS.values() for w in words if " " not in w]
     similar = {w: [dice.choice(common) for _ in range(3)] + [dice.choice(lists)] for w in common}
-    table = synonyms()
     pairs = list(grammar(dice, 16_000))
     pairs += list(edits(dice, real[:20_000] + extra[:6_000], antonyms, similar))
     pairs += list(numbers_and_names(dice, real + extra[:8_000]))
-    for text in real[20_000:] + extra[6_000:12_000]:
-        words = text.split()
-        spots = [i for i, w in enumerate(words) if w in table]
-        if spots and 4 <= len(words) <= 20:
-            i = dice.choice(spots)
-            pairs.append((text, " ".join(words[:i] + [dice.choice(table[words[i]])] + words[i + 1:]), 0.75, 0.4, "synonym"))
     pairs += list(mined(dice))
     pairs += list(stsb())
+    pairs += list(written())
     dice.shuffle(pairs)
     counts = {}
     with open(WORK / "pairs.tsv", "w", encoding="utf-8") as file:

@@ -1,12 +1,11 @@
 //! The life of a request.
 //!
 //! ```text
-//! receive → authenticate → admit → [template] → [input guardrails] → [retrieve] → [cache lookup]
-//!         → plan targets → attempt… → commit at the first output byte → relay [through output guardrails] → settle
+//! receive → authenticate → admit → guard → retrieve → look up in the cache
+//!         → plan targets → attempt… → commit at the first output byte → relay, guarded → settle
 //! ```
 //!
-//! Stages in brackets are not here yet; ARCHITECTURE.md says where each goes in. No stage turns back to an earlier one,
-//! and none knows which host it runs on.
+//! ARCHITECTURE.md tells what each does. No stage turns back to an earlier one, and none knows which host it runs on.
 
 mod admin;
 mod admit;

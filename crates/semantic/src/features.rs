@@ -4,13 +4,14 @@ use crate::{
     analysis::{Analysis, Word},
     lexicon::Class,
     order,
+    rest::Rest,
     vector::dot_f32,
     veto,
 };
 
 /// Features of a pair, in the order of [`NAMES`].
 pub(crate) type Features = [f32; COUNT];
-pub(crate) const COUNT: usize = 40;
+pub(crate) const COUNT: usize = 51;
 
 /// Names for tools and tests.
 pub(crate) const NAMES: [&str; COUNT] = [
@@ -54,6 +55,17 @@ pub(crate) const NAMES: [&str; COUNT] = [
     "last_content",
     "weighted_jaccard",
     "shared_weight",
+    "rest_cosine",
+    "rest_more",
+    "rest_less",
+    "rarest_more",
+    "rarest_less",
+    "tail_more",
+    "tail_less",
+    "rarest_shared",
+    "first_content_cosine",
+    "last_content_cosine",
+    "small_cosine",
 ];
 
 /// How well each word of `a` is matched in `b`: share of weight unmatched, and the worst single word's.
@@ -138,6 +150,16 @@ fn subsequence(a: &[&str], b: &[&str]) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// How alike two words are; -1 where one is missing.
+fn likeness(a: Option<&&Word>, b: Option<&&Word>) -> f32 {
+    a.zip(b).map_or(-1.0, |(a, b)| if a.stem == b.stem { 1.0 } else { dot_f32(&a.vector, &b.vector) })
+}
+
+/// Words that say nothing of what is asked about, but how it is asked.
+fn small(of: &Analysis) -> Vec<&Word> {
+    of.words.iter().filter(|word| !word.content).collect()
+}
+
 /// The features of a pair.
 pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
     let (x, y): (Vec<&Word>, Vec<&Word>) = (a.content().collect(), b.content().collect());
@@ -167,6 +189,12 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
         list.iter().zip(best).filter(|(_, best)| 1.0 <= **best).map(|(word, _)| word.weight).sum::<f32>()
     };
     let shared_weight = held(&x, &forth.best).min(held(&y, &back.best));
+    let (rest_a, rest_b) = (Rest::of(&x, &forth.best), Rest::of(&y, &back.best));
+    let rest_cosine = match (rest_a.words.is_empty(), rest_b.words.is_empty()) {
+        (true, true) => 2.0,
+        (false, false) => cosine(&mean(&rest_a.words), &mean(&rest_b.words)),
+        (true, false) | (false, true) => -1.0,
+    };
     let unmatched = |list: &[&Word], best: &[f32]| {
         list.iter().zip(best).filter(|(_, best)| **best < 1.0).map(|(_, b)| *b).collect::<Vec<_>>()
     };
@@ -222,5 +250,16 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
         flag(order_a.last() == order_b.last()),
         2.0 * shared_weight / (weight(&x) + weight(&y)).max(1e-6),
         shared_weight,
+        rest_cosine,
+        rest_a.weight.max(rest_b.weight),
+        rest_a.weight.min(rest_b.weight),
+        rest_a.rarest.max(rest_b.rarest),
+        rest_a.rarest.min(rest_b.rarest),
+        rest_a.tail.max(rest_b.tail),
+        rest_a.tail.min(rest_b.tail),
+        rest_a.shared.min(rest_b.shared),
+        likeness(x.first(), y.first()),
+        likeness(x.last(), y.last()),
+        cosine(&mean(&small(a)), &mean(&small(b))),
     ]
 }

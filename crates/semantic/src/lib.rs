@@ -28,6 +28,7 @@ mod lexicon;
 pub mod model;
 mod normal;
 mod order;
+mod rest;
 pub mod route;
 pub mod topic;
 mod trees;
