@@ -110,8 +110,9 @@ fn with_credentials(variables: &BTreeMap<String, String>) -> Result<Option<Strin
 /// If it is wrong: the command has named what is.
 pub fn compile(file: &Path) -> Result<String> {
     let file = std::path::absolute(file)?;
+    // Not quiet: the first time, the command is compiled, which takes minutes.
     let mut sluice = command("cargo");
-    sluice.args(["run", "--quiet", "--package", "sluice-cli", "--", "config", "compile"]).arg(&file);
+    sluice.args(["run", "--package", "sluice-cli", "--", "config", "compile"]).arg(&file);
     let output =
         sluice.stdin(Stdio::null()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {

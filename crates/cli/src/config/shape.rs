@@ -129,7 +129,21 @@ fn alternatives<'a>(
         (Some(branch), None) => Some(branch),
         _ => None,
     };
-    context.iter().find(meant).or(single).map_or(Alternatives::None, |branch| Alternatives::Branch(branch))
+    // Of several with the type, the one with the least to mend.
+    let nearest = context.iter().filter(meant).min_by_key(|branch| complaints(branch));
+    nearest.or(single).map_or(Alternatives::None, |branch| Alternatives::Branch(branch))
+}
+
+/// How much there is to mend.
+fn complaints(errors: &[ValidationError<'static>]) -> usize {
+    let of = |error: &ValidationError<'_>| match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected.len(),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+            context.iter().map(|branch| complaints(branch)).min().unwrap_or(1)
+        }
+        _ => 1,
+    };
+    errors.iter().map(of).sum()
 }
 
 /// The words that were allowed, if each alternative was one word.
