@@ -39,14 +39,14 @@ pub(super) fn is_moment(run: &str) -> bool {
     const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
     let Some((head, tail)) = run.as_bytes().split_first_chunk::<19>() else { return false };
     let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    let fraction = match tail {
-        [b'Z'] => return head.iter().zip(FORM).all(fits),
-        [b'.', fraction @ .., b'Z'] => fraction,
-        _ => return false,
+    let ends = match tail {
+        [b'Z'] => true,
+        [b'.', fraction @ .., b'Z'] => {
+            (1..=9).contains(&fraction.len()) && fraction.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
     };
-    (1..=9).contains(&fraction.len())
-        && fraction.iter().all(u8::is_ascii_digit)
-        && head.iter().zip(FORM).all(fits)
+    ends && head.iter().zip(FORM).all(fits)
 }
 
 /// Where words and blanks that nothing can be end: at the first run that may hold something, or that is not closed.
