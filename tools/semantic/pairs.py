@@ -1,4 +1,4 @@
-"""Labelled pairs for the verifier: written by us, by grammar, by edits of permissive texts, mined with the teacher, STS-b. None is Quora's.
+"""Labelled pairs for the verifier: written and judged by us, by grammar, by edits of permissive texts, mined with the teacher, STS-b. None is Quora's.
 
 Writes WORK/pairs.tsv: a, b, label in 0..1, weight, source.
 """
@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 from common import HERE, SEED, WORK, tsv
-from grammar import LISTS, fill, frames, slots, surface, wordnet_phrases
+from grammar import fill, frames, slots, surface, wordnet_phrases
 from texts import unseen
 
 OPENINGS = [
@@ -28,6 +28,11 @@ OPENINGS = [
 NAMES = """London Paris Berlin Tokyo Rome Madrid Chicago Boston Seattle Dallas Texas India China Japan Germany France Canada Brazil Italy Spain Mexico
 Google Amazon Microsoft Apple Netflix Spotify Facebook Samsung Sony Toyota Honda Walmart Python Java Rust English French Spanish German Chinese
 Anna Peter Maria David Einstein Newton Shakespeare Obama Visa Mastercard Paypal Android Windows Linux Chrome Firefox""".split()
+
+
+# How likely the answer to one question serves the other, by the grade in judged.tsv: something else, another thing about the same,
+# a part of it, nearly the same, the same.
+GRADES = [0.0, 0.03, 0.2, 0.75, 0.97]
 
 
 def grammar(dice, count):
@@ -77,7 +82,7 @@ def swap_opening(dice, text):
     return None
 
 
-def edits(dice, texts, antonyms, similar):
+def edits(dice, texts, antonyms):
     """One edit of a real text each: kept meaning, or lost it."""
     for text in texts:
         words = text.split()
@@ -105,9 +110,6 @@ def edits(dice, texts, antonyms, similar):
             j = next(k for k, w in enumerate(words) if w in ("is", "are", "can", "do", "does", "will", "should", "did", "was", "have"))
             out = words[:j + 1] + (["not"] if "not" not in words else []) + words[j + 1:]
             kind = "negation"
-        elif bare in similar:
-            out[i] = dice.choice(similar[bare]) + tail
-            kind = "substitution"
         else:
             continue
         if dice.random() < 0.4:
@@ -174,6 +176,15 @@ def written():
             yield a, b, 0.0, 1.0, "written"
 
 
+def judged():
+    """Pairs of questions that were asked without knowing of each other, as they were judged. Every third subject is kept for measuring."""
+    asked = [line.rstrip("\n").split("\t") for line in open(HERE / "asked.tsv", encoding="utf-8")]
+    for line in open(HERE / "judged.tsv", encoding="utf-8"):
+        a, b, grade = map(int, line.split("\t"))
+        if int(asked[a][0]) % 3 and int(asked[b][0]) % 3:
+            yield asked[a][1], asked[b][1], GRADES[grade], 1.0, "judged"
+
+
 def main():
     dice = random.Random(SEED + 1)
     rows = [line.rstrip("\n").split("\t", 1) for line in open(WORK / "texts.tsv", encoding="utf-8")]
@@ -185,17 +196,13 @@ def main():
     for a, b in (row[:2] for row in tsv("antonyms")):
         antonyms.setdefault(a, []).append(b)
         antonyms.setdefault(b, []).append(a)
-    # What a word is exchanged for: words drawn from the texts, which mean something else.
-    vocabulary = [w for t in real for w in re.findall(r"[a-z]{4,}", t.lower())]
-    common = sorted({w for w in vocabulary if vocabulary_count(w, vocabulary)})
-    lists = [w for words in LISTS.values() for w in words if " " not in w]
-    similar = {w: [dice.choice(common) for _ in range(3)] + [dice.choice(lists)] for w in common}
     pairs = list(grammar(dice, 16_000))
-    pairs += list(edits(dice, real[:20_000] + extra[:6_000], antonyms, similar))
+    pairs += list(edits(dice, real[:20_000] + extra[:6_000], antonyms))
     pairs += list(numbers_and_names(dice, real + extra[:8_000]))
     pairs += list(mined(dice))
     pairs += list(stsb())
     pairs += list(written())
+    pairs += list(judged())
     dice.shuffle(pairs)
     counts = {}
     with open(WORK / "pairs.tsv", "w", encoding="utf-8") as file:
@@ -203,13 +210,6 @@ def main():
             file.write(f"{a}\t{b}\t{label:.4f}\t{weight}\t{source}\n")
             counts[source] = counts.get(source, 0) + 1
     print(len(pairs), counts)
-
-
-def vocabulary_count(word, words, cache={}):
-    if not cache:
-        for w in words:
-            cache[w] = cache.get(w, 0) + 1
-    return cache.get(word, 0) >= 12
 
 
 if __name__ == "__main__":

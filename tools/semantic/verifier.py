@@ -15,8 +15,8 @@ from common import CRATE, SEED, WORK
 
 TREES, LEAVES = 120, 12
 COSINE, BIAS = 10.0, -8.5
-# How much the pairs of questions.txt weigh, all together, against all others.
-WRITTEN = 0.5
+# How much the pairs of questions.txt weigh, all together, against what is neither written nor judged; and those of judged.tsv.
+WRITTEN, JUDGED = 0.5, 0.4
 # Features that tell how a pair is worded, not what it asks: cosine, jaccard_all, length_ratio, length_gap, shorter, trigram_dice,
 # first_word, bigrams, subsequence, last_content, shared_weight, rarest_shared.
 WORDING = [0, 7, 11, 12, 13, 14, 15, 33, 34, 37, 39, 47]
@@ -55,23 +55,20 @@ def main():
     # What a veto stops never reaches the trees: they learn the rest. Of what people wrote all is kept.
     kept = (features[:, -1] == 0) | (sources == "written")
     features, labels, weights, sources = features[kept, :-1], labels[kept], weights[kept], sources[kept]
-    written = sources == "written"
+    written, judged = sources == "written", sources == "judged"
     weights[written] = balanced(features[written], labels[written])
-    weights[written] *= WRITTEN * weights[~written].sum() / weights[written].sum()
+    others = weights[~written & ~judged].sum()
+    weights[written] *= WRITTEN * others / weights[written].sum()
+    weights[judged] *= JUDGED * others / weights[judged].sum()
     weights /= weights.mean()
     start = COSINE * features[:, 0] + BIAS
     holdout = np.arange(len(labels)) % 10 == 0
     train = lightgbm.Dataset(features[~holdout], labels[~holdout], weight=weights[~holdout], init_score=start[~holdout])
     check = lightgbm.Dataset(features[holdout], labels[holdout], weight=weights[holdout], init_score=start[holdout], reference=train)
-    # More of what aligns can only speak for the same question, more left over only against it. How many words are shared may count
-    # either way: a near but different question shares most.
-    up = {0, 1, 10}
-    down = {2, 3, 4, 5, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}
-    monotone = [1 if i in up else -1 if i in down else 0 for i in range(features.shape[1])]
     model = lightgbm.train(
         {"objective": "cross_entropy", "num_leaves": LEAVES, "learning_rate": 0.1, "min_data_in_leaf": 120, "lambda_l2": 5.0,
          "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1, "seed": SEED, "verbose": -1, "num_threads": 1,
-         "monotone_constraints": monotone, "deterministic": True, "force_row_wise": True},
+         "deterministic": True, "force_row_wise": True},
         train, TREES, valid_sets=[check], callbacks=[lightgbm.log_evaluation(20)])
     score = start + model.predict(features, raw_score=True)
     for source in sorted(set(sources)):

@@ -79,3 +79,37 @@ pub fn passages() -> Result<Vec<(String, Vec<String>)>> {
         })
         .collect()
 }
+
+/// A pair of `tools/semantic/judged.tsv`.
+pub struct Judged {
+    pub a: String,
+    pub b: String,
+    /// 0 unrelated, 1 the same subject, 2 overlapping, 3 nearly the same question, 4 the same.
+    pub grade: u8,
+}
+
+/// The judged pairs of subjects that nothing was learned from: every third.
+pub fn judged() -> Result<Vec<Judged>> {
+    let read = |name: &str| {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/semantic/").to_owned() + name;
+        std::fs::read_to_string(&path).with_context(|| path)
+    };
+    let asked = read("asked.tsv")?;
+    let asked: Vec<(usize, &str)> = asked
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(subject, text)| Ok((subject.parse()?, text)))
+        .collect::<Result<_>>()?;
+    let question = |at: &str| asked.get(at.parse::<usize>()?).context("no such question");
+    let mut pairs = Vec::new();
+    for line in read("judged.tsv")?.lines() {
+        let [a, b, grade] = line.split('\t').collect::<Vec<_>>()[..] else {
+            anyhow::bail!("three columns: {line}")
+        };
+        let (a, b) = (question(a)?, question(b)?);
+        if a.0 % 3 == 0 && b.0 % 3 == 0 {
+            pairs.push(Judged { a: a.1.to_owned(), b: b.1.to_owned(), grade: grade.parse()? });
+        }
+    }
+    Ok(pairs)
+}

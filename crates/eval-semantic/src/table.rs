@@ -34,6 +34,7 @@ pub fn print(engine: &Engine<'_>, calibrate: bool) -> Result<()> {
     speed(engine)?;
     similarity(engine)?;
     pairs(engine, threshold)?;
+    judged(engine, threshold)?;
     contrast(engine, threshold)?;
     stream(&steps);
     draw(&steps)?;
@@ -156,6 +157,46 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
         "  at the shipped threshold: recall {:.1} %, precision {:.1} %\n",
         percent(found, same),
         percent(found, hit.len())
+    );
+    Ok(())
+}
+
+/// Pairs of questions that people asked without knowing of each other, as they were judged.
+fn judged(engine: &Engine<'_>, threshold: f32) -> Result<()> {
+    let pairs = data::judged()?;
+    let (mut cosine, mut overlap, mut score) = (vec![], vec![], vec![]);
+    let mut served = [0_usize; 5];
+    for pair in &pairs {
+        let same = 3 <= pair.grade;
+        let (a, b) = (Question::new(&engine.model, &pair.a), Question::new(&engine.model, &pair.b));
+        cosine.push((a.vector().iter().zip(b.vector()).map(|(a, b)| a * b).sum::<f32>(), same));
+        overlap.push((trace::token_overlap(&pair.a, &pair.b), same));
+        let value = match engine.verifier.verify(&a, &b) {
+            Verdict::Score(score) => score,
+            Verdict::Vetoed(_) => engine.verifier.score(&a, &b) - 20.0,
+        };
+        score.push((value, same));
+        if threshold <= value {
+            served[usize::from(pair.grade)] += 1;
+        }
+    }
+    for (name, list) in
+        [("token overlap", &overlap), ("static cosine", &cosine), ("verifier and vetoes", &score)]
+    {
+        println!(
+            "judged pairs of other subjects, {}, {name}: AUC {:.3}, AP {:.3}",
+            list.len(),
+            measure::auc(list),
+            measure::average_precision(list)
+        );
+    }
+    let same = score.iter().filter(|row| row.1).count();
+    let all: usize = served.iter().sum();
+    println!(
+        "  at the shipped threshold {:.1} % of the same are served; of what is served {:.1} % overlap only, {:.1} % are other questions\n",
+        percent(served[3] + served[4], same),
+        percent(served[2], all),
+        percent(served[0] + served[1], all)
     );
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A question taken apart once: its words, what kind each is, and each word's vector.
 
 use crate::{
+    aspect::{self, Aspect},
     canonical::courtesy,
     lexicon::{self, CLASSES, Class},
     model::{Model, Piece},
@@ -41,6 +42,8 @@ pub(crate) struct Analysis {
     /// Which members of each class occur, ascending.
     pub classes: [Vec<u16>; CLASSES],
     pub negations: usize,
+    /// What is wanted to be known.
+    pub aspect: Option<Aspect>,
     /// Character trigrams, hashed, ascending.
     pub trigrams: Vec<u32>,
 }
@@ -54,6 +57,7 @@ impl Analysis {
             vector: sum.unit(model.dims()),
             classes: Default::default(),
             negations: 0,
+            aspect: None,
             trigrams: trigrams(text),
         };
         let shouting = !text.chars().any(char::is_lowercase);
@@ -64,12 +68,14 @@ impl Analysis {
             class.sort_unstable();
             class.dedup();
         }
+        let texts: Vec<&str> = made.words.iter().map(|word| word.text.as_str()).collect();
+        made.aspect = aspect::of(&texts);
         made
     }
 
     fn push(&mut self, model: &Model<'_>, raw: &Raw, shouting: bool) {
         let text = raw.text.to_lowercase();
-        let number = number(&text);
+        let number = number(&text).or_else(|| roman(&raw.text, self.words.last()?.name));
         let negation = lexicon::is_negation(&text);
         self.negations += usize::from(negation);
         let class = lexicon::class(&text);
@@ -108,7 +114,7 @@ impl Analysis {
             vector.iter_mut().for_each(|v| *v /= weight);
         }
         self.words.push(Word {
-            stem: lexicon::stem(&text).to_owned(),
+            stem: lexicon::stem(&lexicon::spelling(&text)).to_owned(),
             content: !shaping && !negation && !lexicon::is_stop(&text),
             name: raw.capital && !raw.begins && !shouting,
             number,
@@ -130,8 +136,8 @@ impl Analysis {
 }
 
 /// A word as written.
-struct Raw {
-    text: String,
+pub(crate) struct Raw {
+    pub text: String,
     capital: bool,
     /// The first of a sentence.
     begins: bool,
@@ -153,7 +159,7 @@ fn without_courtesy(mut words: Vec<Raw>) -> Vec<Raw> {
 }
 
 /// Letters and digits, apostrophes within, separators within numbers; `+`, `#` and `%` right behind a word.
-fn raw_words(text: &str) -> Vec<Raw> {
+pub(crate) fn raw_words(text: &str) -> Vec<Raw> {
     let chars: Vec<char> =
         text.chars().map(|c| if matches!(c, '\u{2019}' | '\u{2018}') { '\'' } else { c }).collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or(' ');
@@ -216,6 +222,13 @@ fn number(word: &str) -> Option<Number> {
     Some(text.to_owned())
 }
 
+/// The number that a Roman one behind a name is, as in "World War II".
+fn roman(word: &str, behind_name: bool) -> Option<Number> {
+    let numbers = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"];
+    let at = numbers.iter().position(|number| *number == word).filter(|_| behind_name)?;
+    Some((at + 1).to_string())
+}
+
 fn trigrams(text: &str) -> Vec<u32> {
     let mut out = Vec::with_capacity(text.len());
     let mut window = [' '; 3];
@@ -235,7 +248,7 @@ fn trigrams(text: &str) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{number, raw_words};
+    use super::{number, raw_words, roman};
 
     #[test]
     fn words_keep_what_tells_questions_apart() {
@@ -253,5 +266,7 @@ mod tests {
         assert_eq!(number("2.50"), number("2.5"));
         assert_ne!(number("-5"), number("5"));
         assert_eq!(number("one"), None);
+        assert_eq!(roman("II", true), number("second"));
+        assert_eq!((roman("I", false), roman("ii", true)), (None, None));
     }
 }

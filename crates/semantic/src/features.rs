@@ -2,6 +2,7 @@
 
 use crate::{
     analysis::{Analysis, Word},
+    aspect,
     lexicon::Class,
     order,
     rest::Rest,
@@ -11,7 +12,7 @@ use crate::{
 
 /// Features of a pair, in the order of [`NAMES`].
 pub(crate) type Features = [f32; COUNT];
-pub(crate) const COUNT: usize = 51;
+pub(crate) const COUNT: usize = 52;
 
 /// Names for tools and tests.
 pub(crate) const NAMES: [&str; COUNT] = [
@@ -66,6 +67,7 @@ pub(crate) const NAMES: [&str; COUNT] = [
     "first_content_cosine",
     "last_content_cosine",
     "small_cosine",
+    "aspect",
 ];
 
 /// How well each word of `a` is matched in `b`: share of weight unmatched, and the worst single word's.
@@ -261,5 +263,6 @@ pub(crate) fn features(a: &Analysis, b: &Analysis) -> Features {
         likeness(x.first(), y.first()),
         likeness(x.last(), y.last()),
         cosine(&mean(&small(a)), &mean(&small(b))),
+        aspect::apart(a.aspect, b.aspect),
     ]
 }

@@ -1,6 +1,6 @@
 //! Closed classes of English words. A question whose word of such a class was exchanged is another question.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 
 /// A class; two texts are compared class by class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +150,8 @@ const OWN_ANTONYMS: &str = "enable disable,allow block,allow deny,encrypt decryp
     increase reduce,increase lower,raise lower,raise cut,start stop,start end,starts ends,open close,open closed,pass fail,paid free,pros cons,pro con,lend borrow,\
     arrive depart,push pull,add remove,add delete,add subtract,create delete,show hide,accept reject,accept decline,deposit withdraw,send receive,win lose,\
     grow shrink,shorter longer,encode decode,mute unmute,before after,more less,more fewer,safe unsafe,safe dangerous,harmful safe,credit debit,\
-    on off,in out,up down,left right,input output,ancient modern,formal informal,present past";
+    on off,in out,up down,left right,input output,ancient modern,formal informal,present past,current previous,current former,current before,\
+    ahead after,all single,every single";
 
 struct Tables {
     classes: HashMap<&'static str, (Class, u16)>,
@@ -212,6 +213,44 @@ pub(crate) fn opposite(a: &str, b: &str) -> bool {
                 .any(|prefix| a.strip_prefix(prefix) == Some(b))
     };
     listed(a, b) || prefixed(a, b) || prefixed(b, a)
+}
+
+/// Words that are written in two ways, by their American one.
+const SPELLINGS: [(&str, &str); 14] = [
+    ("centre", "center"),
+    ("cheque", "check"),
+    ("grey", "gray"),
+    ("licence", "license"),
+    ("maths", "math"),
+    ("mould", "mold"),
+    ("mouldy", "moldy"),
+    ("mum", "mom"),
+    ("practise", "practice"),
+    ("practising", "practicing"),
+    ("programme", "program"),
+    ("programmes", "programs"),
+    ("theatre", "theater"),
+    ("tyres", "tires"),
+];
+
+/// A word in the one of its spellings that words are compared in.
+pub(crate) fn spelling(word: &str) -> Cow<'_, str> {
+    if let Some((_, same)) = SPELLINGS.iter().find(|(way, _)| *way == word) {
+        return Cow::Borrowed(same);
+    }
+    let endings = [
+        ("our", "or"),
+        ("ours", "ors"),
+        ("ise", "ize"),
+        ("ised", "ized"),
+        ("ising", "izing"),
+        ("isation", "ization"),
+    ];
+    let other = endings.iter().find_map(|(theirs, ours)| Some((word.strip_suffix(theirs)?, ours)));
+    match other {
+        Some((root, ending)) if 2 < root.len() => Cow::Owned(format!("{root}{ending}")),
+        _ => Cow::Borrowed(word),
+    }
 }
 
 /// A light stem: plural, past and progressive endings off.

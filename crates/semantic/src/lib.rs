@@ -18,6 +18,7 @@
 //! only ever compared within one such scope.
 
 mod analysis;
+mod aspect;
 pub mod calibration;
 pub mod canonical;
 pub mod decide;

@@ -127,7 +127,10 @@ pub(crate) fn names_differ(a: &Analysis, b: &Analysis) -> bool {
 
 fn near(a: &Word, b: &Word) -> bool {
     let class = |word: &Word| lexicon::class(&word.text);
-    a.stem == b.stem || (class(a).is_some() && class(a) == class(b)) || 0.8 < dot_f32(&a.vector, &b.vector)
+    a.stem == b.stem
+        || (class(a).is_some() && class(a) == class(b))
+        || (a.number.is_some() && a.number == b.number)
+        || 0.8 < dot_f32(&a.vector, &b.vector)
 }
 
 /// Both ask with a question word that asks for another kind of thing, and share none: a second one mostly joins sentences
