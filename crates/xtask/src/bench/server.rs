@@ -217,6 +217,11 @@ pub fn passthrough() -> PathBuf {
     root().join("tools/bench/passthrough")
 }
 
+/// The Worker in plain JavaScript that does for the platform what the gateway does.
+pub fn javascript() -> PathBuf {
+    root().join("tools/bench/javascript")
+}
+
 /// Builds our host for Spin components.
 ///
 /// # Errors
@@ -254,7 +259,7 @@ pub fn seed(folder: &Path, mock: &str) -> Result<PathBuf> {
     write(&folder.join("seed.json"), &seed)
 }
 
-/// Writes what the pass-through Worker starts with.
+/// Writes what the pass-through Worker and the one in plain JavaScript start with.
 ///
 /// # Errors
 ///

@@ -87,6 +87,7 @@ pub struct Added {
 
 const MOCK: &str = "the mock itself";
 const PASSTHROUGH: &str = "pass-through Worker";
+const JAVASCRIPT: &str = "plain JavaScript";
 const GATEWAY: &str = "Sluice";
 /// For a tenant with limits and a budget: one call to its counters before the request, one after.
 const LIMITED: &str = "Sluice, limits and a budget";
@@ -109,9 +110,15 @@ pub fn worker(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     let starts = starts(&[(PASSTHROUGH, &start_passthrough), (GATEWAY, &start_gateway)])?;
     progress.done();
     let (passthrough, gateway) = (start_passthrough()?, start_gateway()?);
+    let javascript = Server::workerd(&server::javascript(), &passthrough_seed)?;
     let limited = Subject { key: server::LIMITED_KEY, ..subject(LIMITED, &gateway) };
-    let subjects =
-        [subject(MOCK, &mock), subject(PASSTHROUGH, &passthrough), subject(GATEWAY, &gateway), limited];
+    let subjects = [
+        subject(MOCK, &mock),
+        subject(PASSTHROUGH, &passthrough),
+        subject(JAVASCRIPT, &javascript),
+        subject(GATEWAY, &gateway),
+        limited,
+    ];
     let progress = Progress::start("workerd: warm-up");
     for subject in subjects.iter().filter(|subject| subject.name != MOCK) {
         for shape in Shape::ALL {
@@ -122,7 +129,7 @@ pub fn worker(programs: &Programs, arguments: &Arguments) -> Result<Results> {
     let rows = rows(programs, &folder, arguments, "workerd", &subjects)?;
     check_log(&gateway, &rows, GATEWAY, server::TENANT)?;
     check_log(&gateway, &rows, LIMITED, server::LIMITED)?;
-    for server in [gateway, passthrough, mock] {
+    for server in [gateway, javascript, passthrough, mock] {
         server.stop()?;
     }
     Ok(Results { starts, rows })
@@ -236,7 +243,7 @@ fn row(
         shape,
         connections,
         per_second: of(|load| load.per_second),
-        of_passthrough: passthrough.filter(|_| name == GATEWAY).map(ratio),
+        of_passthrough: passthrough.filter(|_| [JAVASCRIPT, GATEWAY].contains(&name)).map(ratio),
         p50_us: of(|load| load.total_us.p50),
         p99_us: of(|load| load.total_us.p99),
         first_byte_p50_us: of(|load| load.first_byte_us.p50),
