@@ -69,6 +69,24 @@ pub(crate) fn apart(a: Option<Aspect>, b: Option<Aspect>) -> f32 {
     }
 }
 
+/// Aspects that have no answer in common: of pairs of questions that differ so, at most three in a hundred were judged the same.
+const ALIEN: [(Aspect, Aspect); 9] = [
+    (Aspect::Reason, Aspect::Whether),
+    (Aspect::Reason, Aspect::Choice),
+    (Aspect::Reason, Aspect::Duration),
+    (Aspect::Reason, Aspect::Amount),
+    (Aspect::Manner, Aspect::Duration),
+    (Aspect::Manner, Aspect::Amount),
+    (Aspect::Manner, Aspect::Count),
+    (Aspect::Manner, Aspect::When),
+    (Aspect::Duration, Aspect::Definition),
+];
+
+/// Whether two questions want what no one answer tells.
+pub(crate) fn alien(a: Option<Aspect>, b: Option<Aspect>) -> bool {
+    a.zip(b).is_some_and(|(a, b)| ALIEN.contains(&(a, b)) || ALIEN.contains(&(b, a)))
+}
+
 const AUXILIARIES: [&str; 31] = [
     "is",
     "are",
@@ -309,5 +327,7 @@ mod tests {
         assert_eq!(apart(Some(Aspect::Manner), None), 1.0);
         assert_eq!(apart(Some(Aspect::What), Some(Aspect::Choice)), 2.0);
         assert_eq!(apart(Some(Aspect::Manner), Some(Aspect::Duration)), 3.0);
+        assert!(alien(Some(Aspect::Duration), Some(Aspect::Manner)));
+        assert!(!alien(Some(Aspect::Manner), Some(Aspect::Whether)) && !alien(None, Some(Aspect::Manner)));
     }
 }

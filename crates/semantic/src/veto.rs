@@ -2,6 +2,7 @@
 
 use crate::{
     analysis::{Analysis, Word},
+    aspect,
     lexicon::{self, Class},
     order,
     vector::dot_f32,
@@ -30,7 +31,7 @@ pub enum Veto {
     Audience,
     /// Another form of answer.
     Form,
-    /// How against why, when against where.
+    /// How against why, when against where, whether against why.
     Ask,
 }
 
@@ -81,7 +82,7 @@ pub(crate) fn veto(a: &Analysis, b: &Analysis) -> Option<Veto> {
     if names_differ(a, b) {
         return Some(Veto::Name);
     }
-    if asks_differ(a, b) {
+    if asks_differ(a, b) || aspect::alien(a.aspect, b.aspect) {
         return Some(Veto::Ask);
     }
     order::turned(a, b).then_some(Veto::Order)
