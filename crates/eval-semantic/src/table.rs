@@ -109,33 +109,52 @@ fn similarity(engine: &Engine<'_>) -> Result<()> {
     Ok(())
 }
 
+/// How near pairs are by each measure, and whether they ask the same.
+#[derive(Default)]
+struct Scores {
+    overlap: Vec<(f32, bool)>,
+    cosine: Vec<(f32, bool)>,
+    verified: Vec<(f32, bool)>,
+    /// What a veto stops stands behind all else.
+    vetoed: Vec<(f32, bool)>,
+}
+
+impl Scores {
+    /// Takes a pair in; gives its score, vetoes counted.
+    fn add(&mut self, engine: &Engine<'_>, first: &str, second: &str, same: bool) -> f32 {
+        let (a, b) = (Question::new(&engine.model, first), Question::new(&engine.model, second));
+        let raw = engine.verifier.score(&a, &b);
+        let score = match engine.verifier.verify(&a, &b) {
+            Verdict::Score(score) => score,
+            Verdict::Vetoed(_) => raw - 20.0,
+        };
+        self.overlap.push((trace::token_overlap(first, second), same));
+        self.cosine.push((a.vector().iter().zip(b.vector()).map(|(a, b)| a * b).sum::<f32>(), same));
+        self.verified.push((raw, same));
+        self.vetoed.push((score, same));
+        score
+    }
+
+    fn print(&self, of: &str) {
+        for (name, list) in [
+            ("token overlap", &self.overlap),
+            ("static cosine", &self.cosine),
+            ("verifier", &self.verified),
+            ("verifier and vetoes", &self.vetoed),
+        ] {
+            let (auc, precision) = (measure::auc(list), measure::average_precision(list));
+            println!("{of}, {name}: AUC {auc:.3}, AP {precision:.3}");
+        }
+    }
+}
+
 fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     let rows = data::table("qqp_dev")?;
-    let (mut cosine, mut overlap, mut score, mut vetoed) = (vec![], vec![], vec![], vec![]);
+    let mut scores = Scores::default();
     for row in rows.iter().take(8_000) {
-        let same = row[2] == "1";
-        let (a, b) = (Question::new(&engine.model, &row[0]), Question::new(&engine.model, &row[1]));
-        let raw = engine.verifier.score(&a, &b);
-        cosine.push((a.vector().iter().zip(b.vector()).map(|(a, b)| a * b).sum::<f32>(), same));
-        overlap.push((trace::token_overlap(&row[0], &row[1]), same));
-        score.push((raw, same));
-        vetoed.push((
-            if let Verdict::Score(score) = engine.verifier.verify(&a, &b) { score } else { raw - 20.0 },
-            same,
-        ));
+        scores.add(engine, &row[0], &row[1], row[2] == "1");
     }
-    for (name, list) in [
-        ("token overlap", &overlap),
-        ("static cosine", &cosine),
-        ("verifier", &score),
-        ("verifier and vetoes", &vetoed),
-    ] {
-        println!(
-            "Quora pairs (dev, measured only), {name}: AUC {:.3}, AP {:.3}",
-            measure::auc(list),
-            measure::average_precision(list)
-        );
-    }
+    scores.print("Quora pairs (dev, measured only)");
     let mut kinds: std::collections::BTreeMap<String, (usize, usize)> = std::collections::BTreeMap::new();
     for row in rows.iter().take(8_000) {
         if let Some(veto) = sluice_semantic::verify::veto(
@@ -150,6 +169,7 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     for (kind, (all, same)) in kinds {
         println!("  veto {kind}: {all} pairs, {:.0} % of them duplicates", percent(same, all));
     }
+    let vetoed = &scores.vetoed;
     let hit: Vec<bool> = vetoed.iter().filter(|row| threshold <= row.0).map(|row| row.1).collect();
     let same = vetoed.iter().filter(|row| row.1).count();
     let found = hit.iter().filter(|same| **same).count();
@@ -164,33 +184,15 @@ fn pairs(engine: &Engine<'_>, threshold: f32) -> Result<()> {
 /// Pairs of questions that people asked without knowing of each other, as they were judged.
 fn judged(engine: &Engine<'_>, threshold: f32) -> Result<()> {
     let pairs = data::judged()?;
-    let (mut cosine, mut overlap, mut score) = (vec![], vec![], vec![]);
+    let mut scores = Scores::default();
     let mut served = [0_usize; 5];
     for pair in &pairs {
-        let same = 3 <= pair.grade;
-        let (a, b) = (Question::new(&engine.model, &pair.a), Question::new(&engine.model, &pair.b));
-        cosine.push((a.vector().iter().zip(b.vector()).map(|(a, b)| a * b).sum::<f32>(), same));
-        overlap.push((trace::token_overlap(&pair.a, &pair.b), same));
-        let value = match engine.verifier.verify(&a, &b) {
-            Verdict::Score(score) => score,
-            Verdict::Vetoed(_) => engine.verifier.score(&a, &b) - 20.0,
-        };
-        score.push((value, same));
-        if threshold <= value {
+        if threshold <= scores.add(engine, &pair.a, &pair.b, 3 <= pair.grade) {
             served[usize::from(pair.grade)] += 1;
         }
     }
-    for (name, list) in
-        [("token overlap", &overlap), ("static cosine", &cosine), ("verifier and vetoes", &score)]
-    {
-        println!(
-            "judged pairs of other subjects, {}, {name}: AUC {:.3}, AP {:.3}",
-            list.len(),
-            measure::auc(list),
-            measure::average_precision(list)
-        );
-    }
-    let same = score.iter().filter(|row| row.1).count();
+    scores.print(&format!("judged pairs of other subjects, {}", pairs.len()));
+    let same = pairs.iter().filter(|pair| 3 <= pair.grade).count();
     let all: usize = served.iter().sum();
     println!(
         "  at the shipped threshold {:.1} % of the same are served; of what is served {:.1} % overlap only, {:.1} % are other questions\n",

@@ -59,12 +59,17 @@ const NEAR: [(Aspect, Aspect); 17] = [
     (Aspect::Amount, Aspect::Count),
 ];
 
+/// Whether `pairs` has the two, in either order.
+fn among(pairs: &[(Aspect, Aspect)], a: Aspect, b: Aspect) -> bool {
+    pairs.contains(&(a, b)) || pairs.contains(&(b, a))
+}
+
 /// How far two questions are apart in what they want: 0 the same, 1 not known, 2 near, 3 something else.
 pub(crate) fn apart(a: Option<Aspect>, b: Option<Aspect>) -> f32 {
     match (a, b) {
         (None, _) | (_, None) => 1.0,
         (Some(a), Some(b)) if a == b => 0.0,
-        (Some(a), Some(b)) if NEAR.contains(&(a, b)) || NEAR.contains(&(b, a)) => 2.0,
+        (Some(a), Some(b)) if among(&NEAR, a, b) => 2.0,
         (Some(_), Some(_)) => 3.0,
     }
 }
@@ -84,7 +89,7 @@ const ALIEN: [(Aspect, Aspect); 9] = [
 
 /// Whether two questions want what no one answer tells.
 pub(crate) fn alien(a: Option<Aspect>, b: Option<Aspect>) -> bool {
-    a.zip(b).is_some_and(|(a, b)| ALIEN.contains(&(a, b)) || ALIEN.contains(&(b, a)))
+    a.zip(b).is_some_and(|(a, b)| among(&ALIEN, a, b))
 }
 
 const AUXILIARIES: [&str; 31] = [
